@@ -1,0 +1,147 @@
+"""CLIP's image tower: patches to tokens, blocks, projection into the shared space (Radford et al. 2021, section 2.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lexiseg.errors import UsageError
+from lexiseg.models.clip.transformer import AttentionChoice, Block, Transformer
+
+CACHED_GRIDS = 16  # photographs come in few sizes; a bound keeps odd collections from growing the cache
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """Sizes of an image tower; the defaults are those of ViT-B/16."""
+
+    width: int = 768
+    layers: int = 12
+    heads: int = 12
+    patch_size: int = 16
+    image_size: int = 224  # native side in pixels, which fixes the square grid of the position table
+    embed_dim: int = 512
+    mlp_ratio: float = 4.0
+    activation: str = "quick_gelu"
+    eps: float = 1e-5
+
+    @property
+    def grid(self) -> int:
+        """Native patches per side."""
+        return self.image_size // self.patch_size
+
+
+@dataclass(frozen=True)
+class PositionTable:
+    """How the position table is fitted to another grid than the native one.
+
+    `round_fp16` rounds the fitted patch rows to half precision even at native size, which the released code of
+    CLIP as RNN does in both its towers; plain CLIP does not.
+    """
+
+    interpolation: str = "bilinear"  # or "bicubic"
+    round_fp16: bool = False
+
+    def resize(self, table: Tensor, native: int, grid: tuple[int, int]) -> Tensor:
+        """Resize the patch rows of a (1 + native * native, D) table to (1 + rows * columns, D), float32.
+
+        Sampling is at pixel centres (align_corners=False) without antialiasing; the CLS row is kept.
+        """
+        cls_row, patch_rows = table[:1].float(), table[1:].float()
+        if grid != (native, native):
+            square = patch_rows.T.reshape(1, -1, native, native)
+            fitted = F.interpolate(square, size=grid, mode=self.interpolation, align_corners=False)
+            patch_rows = fitted.flatten(2)[0].T
+        if self.round_fp16:
+            cls_row, patch_rows = cls_row.half().float(), patch_rows.half().float()
+        return torch.cat([cls_row, patch_rows])
+
+
+class VisionTower(nn.Module):
+    """A CLIP vision transformer for any image whose sides are multiples of the patch.
+
+    Example:
+        >>> import torch
+        >>> tower = VisionTower(VisionConfig(width=32, layers=3, heads=2, patch_size=8, image_size=32, embed_dim=16))
+        >>> tokens = tower.embed(torch.zeros(1, 3, 24, 40))      # 3 x 5 patches and CLS
+        >>> last_input = tower.run(tokens, stop=2)               # the input of the last block
+        >>> tower.project(tower.run(last_input, start=2)).shape
+        torch.Size([1, 16, 16])
+    """
+
+    def __init__(self, config: VisionConfig, position: PositionTable = PositionTable()) -> None:
+        super().__init__()
+        self.config = config
+        self.position = position
+        width, hidden = config.width, int(config.width * config.mlp_ratio)
+        self.conv1 = nn.Conv2d(3, width, config.patch_size, stride=config.patch_size, bias=False)
+        self.class_embedding = nn.Parameter(width**-0.5 * torch.randn(width))
+        self.positional_embedding = nn.Parameter(width**-0.5 * torch.randn(config.grid**2 + 1, width))
+        self.ln_pre = nn.LayerNorm(width, eps=config.eps)
+        self.transformer = Transformer(config.layers, width, config.heads, hidden, config.activation, config.eps)
+        self.ln_post = nn.LayerNorm(width, eps=config.eps)
+        self.proj = nn.Parameter(width**-0.5 * torch.randn(width, config.embed_dim))
+        self._fitted: dict[tuple[object, ...], Tensor] = {}
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The residual blocks, first to last."""
+        return self.transformer.resblocks
+
+    @property
+    def last_block(self) -> Block:
+        """The final residual block, whose ln_1 output Grad-CAM reads."""
+        block = self.blocks[-1]
+        assert isinstance(block, Block)
+        return block
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        """Turn normalised pixels into the input tokens of the first block.
+
+        Args:
+            pixels: (B, 3, H, W) float, H and W multiples of the patch size.
+
+        Returns:
+            (B, 1 + rows * columns, D): CLS first, then the patches row by row.
+        """
+        height, width = pixels.shape[-2:]
+        patch = self.config.patch_size
+        if height % patch or width % patch or not height or not width:
+            raise UsageError(
+                f"the image is {height}x{width} pixels, but both sides must be positive multiples of the patch size "
+                f"{patch}: resize it first"
+            )
+        patches = self.conv1(pixels.to(self.conv1.weight.dtype)).flatten(2).transpose(1, 2)
+        cls = self.class_embedding.expand(len(patches), 1, -1)
+        tokens = torch.cat([cls, patches], dim=1) + self.position_for((height // patch, width // patch))
+        return self.ln_pre(tokens)
+
+    def position_for(self, grid: tuple[int, int]) -> Tensor:
+        """Position table for a grid of (rows, columns) patches, (1 + rows * columns, D) in the tower's dtype."""
+        table = self.positional_embedding
+        native = self.config.grid
+        if torch.is_grad_enabled() or self.training or table.is_inference():
+            return self.position.resize(table, native, grid).to(table.dtype)
+        key = (grid, self.position, table.data_ptr(), table._version, table.dtype, table.device)
+        if key not in self._fitted:
+            while len(self._fitted) >= CACHED_GRIDS:
+                del self._fitted[next(iter(self._fitted))]
+            self._fitted[key] = self.position.resize(table.detach(), native, grid).to(table.dtype)
+        return self._fitted[key]
+
+    def run(
+        self, tokens: Tensor, start: int = 0, stop: int | None = None, attention: AttentionChoice = None
+    ) -> Tensor:
+        """Pass (B, 1 + n, D) tokens through blocks[start:stop]; see Transformer.run for `attention`."""
+        return self.transformer.run(tokens, start, stop, attention)
+
+    def project(self, tokens: Tensor) -> Tensor:
+        """Apply the final normalisation and the projection to tokens (..., D), giving (..., E)."""
+        return self.ln_post(tokens) @ self.proj
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Image features (B, E): the projected CLS token after all blocks, not normalised."""
+        return self.project(self.run(self.embed(pixels))[:, 0])

@@ -1,0 +1,98 @@
+"""Attention functions that a caller can put into any block of a transformer.
+
+Every function takes query, key and value of shape (B, heads, tokens, head_dim), unscaled, and returns the mixed
+values in the same shape; scaling by head_dim ** -0.5 belongs to the function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lexiseg.errors import UsageError
+
+AttentionFn = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def plain(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Scaled dot-product attention of every token to every token, fused (Vaswani et al. 2017, eq. 1)."""
+    return F.scaled_dot_product_attention(query, key, value)
+
+
+def causal(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Scaled dot-product attention of every token to itself and the tokens before it, fused."""
+    return F.scaled_dot_product_attention(query, key, value, is_causal=True)
+
+
+def masked(bias: Tensor) -> AttentionFn:
+    """Make an attention function that adds a bias to the scaled products before the softmax.
+
+    Args:
+        bias: anything that broadcasts to (B, heads, tokens, tokens); -inf removes a pair, or bool with True = attend.
+
+    Returns:
+        The attention function; it stays fused.
+
+    Example:
+        >>> import torch
+        >>> q = k = v = torch.randn(1, 2, 3, 4)
+        >>> blind = masked(torch.tensor([0.0, 0.0, float("-inf")]))  # nobody reads the last token
+        >>> blind(q, k, v).shape
+        torch.Size([1, 2, 3, 4])
+    """
+
+    def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        mask = bias if bias.dtype == torch.bool else bias.to(query.dtype)
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+
+    return attend
+
+
+def attention_weights(query: Tensor, key: Tensor) -> Tensor:
+    """Softmax over keys of the scaled query-key products, in float32.
+
+    Args:
+        query: (B, heads, tokens, head_dim).
+        key: same shape.
+
+    Returns:
+        (B, heads, tokens, tokens), rows sum to 1.
+    """
+    scale = query.shape[-1] ** -0.5
+    return torch.softmax((query * scale) @ key.transpose(-1, -2), dim=-1, dtype=torch.float32)
+
+
+class AttentionMean:
+    """Plain attention that also sums its head-averaged weights over all the blocks it serves.
+
+    One (B, tokens, tokens) float32 buffer is kept, whatever the number of blocks.
+
+    Example:
+        >>> import torch
+        >>> record = AttentionMean()
+        >>> q = k = v = torch.randn(1, 2, 3, 4)
+        >>> out = record(q, k, v)
+        >>> record.mean.sum(-1).round()
+        tensor([[1., 1., 1.]])
+    """
+
+    def __init__(self) -> None:
+        self.total: Tensor | None = None
+        self.blocks = 0
+
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        weights = attention_weights(query, key)
+        head_mean = weights.mean(dim=1)
+        self.total = head_mean if self.total is None else self.total.add_(head_mean)
+        self.blocks += 1
+        return weights.to(value.dtype) @ value
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean weights over heads and recorded blocks, (B, tokens, tokens) float32; an error before any block ran."""
+        if self.total is None:
+            raise UsageError("No attention was recorded yet: run at least one block with this function first")
+        return self.total / self.blocks
