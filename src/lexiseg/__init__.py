@@ -1,0 +1,60 @@
+"""Segment anything you can name, and name anything you can segment.
+
+Example:
+    >>> import lexiseg
+    >>> car = lexiseg.load("car", preset="mini")            # doctest: +SKIP
+    >>> car.segment("photo.jpg", ["dog", "zebra"]).show()   # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lexiseg import errors
+from lexiseg.registry import METHODS
+from lexiseg.types import Instances, Mask, Result, Vocabulary
+
+__version__ = "0.1.0"
+
+__all__ = ["Instances", "Mask", "Result", "Vocabulary", "__version__", "errors", "load", "segment"]
+
+
+def load(method: str = "car", *, preset: str = "paper", **options: Any) -> Any:
+    """Build a method with its weights.
+
+    Args:
+        method: a name of `lexiseg.registry.METHODS`.
+        preset: "mini" for the bundled small weights, "paper" for the published ones, or a name
+            the method documents.
+        options: fields of the method's config, and ``device`` and ``dtype``.
+
+    Returns:
+        A `lexiseg.types.Method`.
+
+    Raises:
+        UnknownNameError: no such method, preset or option.
+        WeightsNotFoundError: the weights are not on this machine.
+    """
+    return METHODS[method].load(preset=preset, **options)
+
+
+def segment(
+    image: Any,
+    names: str | Iterable[str] | Mapping[str, str] | Vocabulary,
+    *,
+    method: str = "car",
+    preset: str = "paper",
+    **options: Any,
+) -> Result:
+    """Find the named things in one image; `load` once instead when there are several.
+
+    Args:
+        image: path, (H, W, 3) uint8 RGB array or Pillow image.
+        names: a comma list, a list, or a mapping from alias to name.
+        method: as for `load`.
+        preset: as for `load`.
+        options: as for `load`.
+    """
+    result: Result = load(method, preset=preset, **options).segment(image, names)
+    return result

@@ -1,0 +1,114 @@
+"""Frozen settings: override by name, print, read from a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from lexiseg.errors import UnknownNameError, UsageError
+
+ConfigT = TypeVar("ConfigT")
+
+
+def override(config: ConfigT, changes: Mapping[str, Any]) -> ConfigT:
+    """A copy of a frozen dataclass with some fields replaced; nested fields are dotted.
+
+    Args:
+        config: a dataclass instance.
+        changes: field name (or ``"crf.iterations"``) -> value.
+
+    Raises:
+        UnknownNameError: no such field.
+        UsageError: the value has the wrong type.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Box:
+        ...     side: float = 1.0
+        >>> override(Box(), {"side": 2})
+        Box(side=2.0)
+    """
+    fields = {field.name for field in dataclasses.fields(config)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(type(config))
+    values: dict[str, Any] = {}
+    for key, value in changes.items():
+        name, _, rest = key.partition(".")
+        if name not in fields:
+            raise UnknownNameError("option", name, fields)
+        if rest:
+            values[name] = override(values.get(name, getattr(config, name)), {rest: value})
+        else:
+            values[name] = _coerce(name, value, hints[name])
+    return dataclasses.replace(config, **values)  # type: ignore[type-var]
+
+
+def _coerce(name: str, value: Any, hint: Any) -> Any:
+    """Give `value` the field's type where that is safe, else explain."""
+    options = typing.get_args(hint) if _is_union(hint) else (hint,)
+    for option in options:
+        done, result = _fit(value, option)
+        if done:
+            return result
+    expected = getattr(hint, "__name__", None) or str(hint).replace("typing.", "")
+    raise UsageError(f"Option {name!r} was given {value!r}; expected {expected}.")
+
+
+def _is_union(hint: Any) -> bool:
+    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+
+
+def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
+    origin = typing.get_origin(hint)
+    if origin is typing.Literal:
+        return value in typing.get_args(hint), value
+    if origin is tuple and isinstance(value, list | tuple):
+        item = typing.get_args(hint)[0]
+        fitted = [_fit(entry, item) for entry in value]
+        return all(done for done, _ in fitted), tuple(entry for _, entry in fitted)
+    if hint is Any or (isinstance(hint, type) and origin is None and _exact(value, hint)):
+        return True, value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return True, float(value)
+    return False, value
+
+
+def _exact(value: Any, hint: type) -> bool:
+    if isinstance(value, bool):
+        return hint is bool
+    return isinstance(value, hint)
+
+
+def to_dict(config: object) -> dict[str, Any]:
+    """The settings as plain nested dictionaries, ready for JSON."""
+    return dataclasses.asdict(config)  # type: ignore[call-overload,no-any-return]
+
+
+def read_overrides(path: str | Path) -> dict[str, Any]:
+    """Settings of a YAML file as a flat mapping for `override`.
+
+    Raises:
+        UsageError: the file is absent or not a mapping.
+    """
+    try:
+        loaded = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"Settings file {path} cannot be read ({reason}).") from error
+    if not isinstance(loaded, dict):
+        raise UsageError(f"Settings file {path} must hold a mapping of option to value.")
+    return dict(_flatten(loaded))
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        flat += _flatten(value, f"{name}.") if isinstance(value, dict) else [(name, value)]
+    return flat

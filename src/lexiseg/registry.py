@@ -1,0 +1,126 @@
+"""Names for everything that can be exchanged, resolved only when used.
+
+A registry maps a name to ``"module:attribute"``. Built-in entries are listed below; a third
+party adds its own through an entry point of the group ``lexiseg.<kind>`` or by `register`::
+
+    [project.entry-points."lexiseg.methods"]
+    my-method = "my_package:MyMethod"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from lexiseg.errors import UnknownNameError, UsageError
+
+
+class Registry(Mapping[str, Any]):
+    """A lazy mapping from name to object.
+
+    Args:
+        kind: singular noun used in messages ("method").
+        group: entry-point group that third parties add to.
+        builtin: name -> ``"module:attribute"``.
+
+    Example:
+        >>> from lexiseg.registry import METHODS
+        >>> "car" in METHODS
+        True
+    """
+
+    def __init__(self, kind: str, group: str, builtin: Mapping[str, str]) -> None:
+        self.kind = kind
+        self.group = group
+        self._targets: dict[str, str | object] = dict(builtin)
+        self._discovered = False
+
+    def register(self, name: str) -> Callable[[Any], Any]:
+        """Decorator that adds an object under `name`.
+
+        Raises:
+            UsageError: the name is taken.
+        """
+
+        def add(target: Any) -> Any:
+            self._add(name, target)
+            return target
+
+        return add
+
+    def _add(self, name: str, target: object) -> None:
+        if name in self._targets:
+            raise UsageError(f"A {self.kind} named {name!r} is already registered; use another.")
+        self._targets[name] = target
+
+    def _discover(self) -> None:
+        if self._discovered:
+            return
+        self._discovered = True
+        for point in entry_points(group=self.group):
+            self._add(point.name, point.value)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._targets:
+            self._discover()
+        try:
+            target = self._targets[name]
+        except (KeyError, TypeError):
+            raise UnknownNameError(self.kind, name, self._targets) from None
+        if isinstance(target, str):
+            module, _, attribute = target.partition(":")
+            target = getattr(import_module(module), attribute)
+            self._targets[name] = target
+        return target
+
+    def __contains__(self, name: object) -> bool:
+        self._discover()
+        return name in self._targets
+
+    def __iter__(self) -> Iterator[str]:
+        self._discover()
+        return iter(sorted(self._targets))
+
+    def __len__(self) -> int:
+        self._discover()
+        return len(self._targets)
+
+
+METHODS = Registry(
+    "method",
+    "lexiseg.methods",
+    {"car": "lexiseg.methods.car:CaR"},
+)
+
+WRITERS = Registry(
+    "format",
+    "lexiseg.writers",
+    {
+        "overlay": "lexiseg.io.overlay:write_overlay",
+        "png": "lexiseg.io.index_png:write_index_png",
+        "coco": "lexiseg.io.coco:write_coco",
+        "coco-results": "lexiseg.io.coco:write_coco_results",
+        "labelme": "lexiseg.io.labelme:write_labelme",
+        "yolo": "lexiseg.io.yolo:write_yolo",
+        "masks": "lexiseg.io.object_png:write_object_pngs",
+        "csv": "lexiseg.io.table:write_csv",
+        "json": "lexiseg.io.record:write_record",
+    },
+)
+
+CONVERTERS = Registry(
+    "converter",
+    "lexiseg.converters",
+    {
+        "supervision": "lexiseg.io.supervision:to_supervision",
+        "pandas": "lexiseg.io.table:to_pandas",
+        "huggingface": "lexiseg.io.huggingface:to_huggingface",
+        "picture": "lexiseg.io.overlay:draw_overlay",
+    },
+)
+
+DATASETS = Registry("data set", "lexiseg.datasets", {})
+SEGMENTERS = Registry("segmenter", "lexiseg.segmenters", {})
+SCORERS = Registry("scorer", "lexiseg.scorers", {})

@@ -1,0 +1,33 @@
+"""The data that rooms hand to each other."""
+
+from lexiseg.types.protocols import Method, PromptableSegmenter
+from lexiseg.types.result import (
+    Instance,
+    Instances,
+    Panoptic,
+    Presence,
+    PresenceTrace,
+    Recipe,
+    Result,
+    Segment,
+    SemanticMap,
+)
+from lexiseg.types.rle import Mask
+from lexiseg.types.vocabulary import Vocabulary, split_comma_list
+
+__all__ = [
+    "Instance",
+    "Instances",
+    "Mask",
+    "Method",
+    "Panoptic",
+    "Presence",
+    "PresenceTrace",
+    "PromptableSegmenter",
+    "Recipe",
+    "Result",
+    "Segment",
+    "SemanticMap",
+    "Vocabulary",
+    "split_comma_list",
+]
