@@ -1,12 +1,13 @@
 """Attention functions that a caller can put into any block of a transformer.
 
-Every function takes query, key and value of shape (B, heads, tokens, head_dim), unscaled, and returns the mixed
-values in the same shape; scaling by head_dim ** -0.5 belongs to the function.
+Every function takes query, key and value of shape (B, heads, tokens, head_dim), unscaled, and
+returns the mixed values in the same shape; scaling by head_dim ** -0.5 belongs to the function.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -14,11 +15,11 @@ from torch import Tensor
 
 from lexiseg.errors import UsageError
 
-AttentionFn = Callable[[Tensor, Tensor, Tensor], Tensor]
+AttentionFn: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def plain(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Scaled dot-product attention of every token to every token, fused (Vaswani et al. 2017, eq. 1)."""
+    """Scaled dot-product attention among all tokens, fused (Vaswani et al. 2017, eq. 1)."""
     return F.scaled_dot_product_attention(query, key, value)
 
 
@@ -31,7 +32,8 @@ def masked(bias: Tensor) -> AttentionFn:
     """Make an attention function that adds a bias to the scaled products before the softmax.
 
     Args:
-        bias: anything that broadcasts to (B, heads, tokens, tokens); -inf removes a pair, or bool with True = attend.
+        bias: anything that broadcasts to (B, heads, tokens, tokens): float, where -inf removes a
+            pair, or bool, where False does.
 
     Returns:
         The attention function; it stays fused.
@@ -39,7 +41,7 @@ def masked(bias: Tensor) -> AttentionFn:
     Example:
         >>> import torch
         >>> q = k = v = torch.randn(1, 2, 3, 4)
-        >>> blind = masked(torch.tensor([0.0, 0.0, float("-inf")]))  # nobody reads the last token
+        >>> blind = masked(torch.tensor([[True, True, False]]))  # nobody reads the last token
         >>> blind(q, k, v).shape
         torch.Size([1, 2, 3, 4])
     """
@@ -84,6 +86,7 @@ class AttentionMean:
         self.blocks = 0
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attend plainly and add the head mean of the weights to the sum."""
         weights = attention_weights(query, key)
         head_mean = weights.mean(dim=1)
         self.total = head_mean if self.total is None else self.total.add_(head_mean)
@@ -92,7 +95,7 @@ class AttentionMean:
 
     @property
     def mean(self) -> Tensor:
-        """Mean weights over heads and recorded blocks, (B, tokens, tokens) float32; an error before any block ran."""
+        """Mean weights over heads and recorded blocks, (B, tokens, tokens) float32."""
         if self.total is None:
-            raise UsageError("No attention was recorded yet: run at least one block with this function first")
+            raise UsageError("No attention was recorded yet: run a block with this function first.")
         return self.total / self.blocks

@@ -1,8 +1,12 @@
-"""CLIP's text tower: causal transformer read at the end-of-text token (Radford et al. 2021, section 2.4)."""
+"""CLIP's text tower: a causal transformer read at the end-of-text token.
+
+Radford et al. 2021, section 2.4.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +28,7 @@ class TextConfig:
     mlp_ratio: float = 4.0
     activation: str = "quick_gelu"
     eps: float = 1e-5
-    end_id: int | None = None  # end-of-text token; None: the largest id of a row, as in OpenAI's vocabulary
+    end_id: int | None = None  # end-of-text token; None: the largest id of each row (OpenAI)
 
 
 class TextTower(nn.Module):
@@ -36,7 +40,9 @@ class TextTower(nn.Module):
         width, hidden = config.width, int(config.width * config.mlp_ratio)
         self.token_embedding = nn.Embedding(config.vocabulary, width)
         self.positional_embedding = nn.Parameter(0.01 * torch.randn(config.context, width))
-        self.transformer = Transformer(config.layers, width, config.heads, hidden, config.activation, config.eps)
+        self.transformer = Transformer(
+            config.layers, width, config.heads, hidden, config.activation, config.eps
+        )
         self.ln_final = nn.LayerNorm(width, eps=config.eps)
         self.text_projection = nn.Parameter(width**-0.5 * torch.randn(width, config.embed_dim))
         nn.init.normal_(self.token_embedding.weight, std=0.02)
@@ -50,8 +56,8 @@ class TextTower(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Text features.
 
-        Only the end-of-text token is read and no token sees later ones, so everything after the last end-of-text
-        of the batch is cut before the blocks; the result is the same.
+        Only the end-of-text token is read and no token sees later ones, so everything after the
+        last end-of-text of the batch is cut before the blocks; the result is the same.
 
         Args:
             ids: (N, context or shorter) int64 token ids.
@@ -64,4 +70,4 @@ class TextTower(nn.Module):
         x = self.token_embedding(ids[:, :length]) + self.positional_embedding[:length]
         x = self.transformer.run(x, attention=causal)
         x = x[torch.arange(len(ids), device=ids.device), ends]
-        return self.ln_final(x) @ self.text_projection
+        return cast(Tensor, self.ln_final(x)) @ self.text_projection

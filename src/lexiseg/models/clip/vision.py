@@ -1,17 +1,21 @@
-"""CLIP's image tower: patches to tokens, blocks, projection into the shared space (Radford et al. 2021, section 2.4)."""
+"""CLIP's image tower: patches to tokens, blocks, projection into the shared space.
+
+Radford et al. 2021, section 2.4.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lexiseg.errors import UsageError
-from lexiseg.models.clip.transformer import AttentionChoice, Block, Transformer
+from lexiseg.models.clip.transformer import AttentionChoice, Blocks, Transformer
 
-CACHED_GRIDS = 16  # photographs come in few sizes; a bound keeps odd collections from growing the cache
+CACHED_GRIDS = 16  # photographs come in few sizes; odd collections must not fill the memory
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class VisionConfig:
     layers: int = 12
     heads: int = 12
     patch_size: int = 16
-    image_size: int = 224  # native side in pixels, which fixes the square grid of the position table
+    image_size: int = 224  # native side in pixels; fixes the square grid of the position table
     embed_dim: int = 512
     mlp_ratio: float = 4.0
     activation: str = "quick_gelu"
@@ -38,17 +42,18 @@ class VisionConfig:
 class PositionTable:
     """How the position table is fitted to another grid than the native one.
 
-    `round_fp16` rounds the fitted patch rows to half precision even at native size, which the released code of
-    CLIP as RNN does in both its towers; plain CLIP does not.
+    `round_fp16` rounds the fitted table to half precision even at native size, which the released
+    code of CLIP as RNN does in both its towers; plain CLIP does not.
     """
 
     interpolation: str = "bilinear"  # or "bicubic"
     round_fp16: bool = False
 
     def resize(self, table: Tensor, native: int, grid: tuple[int, int]) -> Tensor:
-        """Resize the patch rows of a (1 + native * native, D) table to (1 + rows * columns, D), float32.
+        """Fit a table of (1 + native * native, D) to (1 + rows * columns, D), float32.
 
-        Sampling is at pixel centres (align_corners=False) without antialiasing; the CLS row is kept.
+        Patch rows are sampled at pixel centers (align_corners=False) without antialiasing; the
+        CLS row is kept.
         """
         cls_row, patch_rows = table[:1].float(), table[1:].float()
         if grid != (native, native):
@@ -60,43 +65,44 @@ class PositionTable:
         return torch.cat([cls_row, patch_rows])
 
 
+PLAIN_POSITIONS = PositionTable()
+
+
 class VisionTower(nn.Module):
     """A CLIP vision transformer for any image whose sides are multiples of the patch.
 
     Example:
         >>> import torch
-        >>> tower = VisionTower(VisionConfig(width=32, layers=3, heads=2, patch_size=8, image_size=32, embed_dim=16))
+        >>> config = VisionConfig(32, layers=3, heads=2, patch_size=8, image_size=32, embed_dim=16)
+        >>> tower = VisionTower(config)
         >>> tokens = tower.embed(torch.zeros(1, 3, 24, 40))      # 3 x 5 patches and CLS
         >>> last_input = tower.run(tokens, stop=2)               # the input of the last block
         >>> tower.project(tower.run(last_input, start=2)).shape
         torch.Size([1, 16, 16])
     """
 
-    def __init__(self, config: VisionConfig, position: PositionTable = PositionTable()) -> None:
+    def __init__(self, config: VisionConfig, position: PositionTable = PLAIN_POSITIONS) -> None:
         super().__init__()
         self.config = config
         self.position = position
         width, hidden = config.width, int(config.width * config.mlp_ratio)
         self.conv1 = nn.Conv2d(3, width, config.patch_size, stride=config.patch_size, bias=False)
         self.class_embedding = nn.Parameter(width**-0.5 * torch.randn(width))
-        self.positional_embedding = nn.Parameter(width**-0.5 * torch.randn(config.grid**2 + 1, width))
+        self.positional_embedding = nn.Parameter(
+            width**-0.5 * torch.randn(config.grid**2 + 1, width)
+        )
         self.ln_pre = nn.LayerNorm(width, eps=config.eps)
-        self.transformer = Transformer(config.layers, width, config.heads, hidden, config.activation, config.eps)
+        self.transformer = Transformer(
+            config.layers, width, config.heads, hidden, config.activation, config.eps
+        )
         self.ln_post = nn.LayerNorm(width, eps=config.eps)
         self.proj = nn.Parameter(width**-0.5 * torch.randn(width, config.embed_dim))
         self._fitted: dict[tuple[object, ...], Tensor] = {}
 
     @property
-    def blocks(self) -> nn.ModuleList:
+    def blocks(self) -> Blocks:
         """The residual blocks, first to last."""
         return self.transformer.resblocks
-
-    @property
-    def last_block(self) -> Block:
-        """The final residual block, whose ln_1 output Grad-CAM reads."""
-        block = self.blocks[-1]
-        assert isinstance(block, Block)
-        return block
 
     def embed(self, pixels: Tensor) -> Tensor:
         """Turn normalised pixels into the input tokens of the first block.
@@ -111,16 +117,16 @@ class VisionTower(nn.Module):
         patch = self.config.patch_size
         if height % patch or width % patch or not height or not width:
             raise UsageError(
-                f"the image is {height}x{width} pixels, but both sides must be positive multiples of the patch size "
-                f"{patch}: resize it first"
+                f"The image is {height}x{width} pixels, but both sides must be positive multiples "
+                f"of the patch size {patch}: resize it first."
             )
         patches = self.conv1(pixels.to(self.conv1.weight.dtype)).flatten(2).transpose(1, 2)
         cls = self.class_embedding.expand(len(patches), 1, -1)
-        tokens = torch.cat([cls, patches], dim=1) + self.position_for((height // patch, width // patch))
-        return self.ln_pre(tokens)
+        position = self.position_for((height // patch, width // patch))
+        return cast(Tensor, self.ln_pre(torch.cat([cls, patches], dim=1) + position))
 
     def position_for(self, grid: tuple[int, int]) -> Tensor:
-        """Position table for a grid of (rows, columns) patches, (1 + rows * columns, D) in the tower's dtype."""
+        """Position table (1 + rows * columns, D) for a grid of patches, in the tower's dtype."""
         table = self.positional_embedding
         native = self.config.grid
         if torch.is_grad_enabled() or self.training or table.is_inference():
@@ -133,14 +139,18 @@ class VisionTower(nn.Module):
         return self._fitted[key]
 
     def run(
-        self, tokens: Tensor, start: int = 0, stop: int | None = None, attention: AttentionChoice = None
+        self,
+        tokens: Tensor,
+        start: int = 0,
+        stop: int | None = None,
+        attention: AttentionChoice = None,
     ) -> Tensor:
-        """Pass (B, 1 + n, D) tokens through blocks[start:stop]; see Transformer.run for `attention`."""
+        """Pass (B, 1 + n, D) tokens through blocks[start:stop]; details in Transformer.run."""
         return self.transformer.run(tokens, start, stop, attention)
 
     def project(self, tokens: Tensor) -> Tensor:
         """Apply the final normalisation and the projection to tokens (..., D), giving (..., E)."""
-        return self.ln_post(tokens) @ self.proj
+        return cast(Tensor, self.ln_post(tokens)) @ self.proj
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Image features (B, E): the projected CLS token after all blocks, not normalised."""
