@@ -122,5 +122,3 @@ CONVERTERS = Registry(
 )
 
 DATASETS = Registry("data set", "lexiseg.datasets", {})
-SEGMENTERS = Registry("segmenter", "lexiseg.segmenters", {})
-SCORERS = Registry("scorer", "lexiseg.scorers", {})

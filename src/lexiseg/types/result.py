@@ -302,7 +302,7 @@ class Result:
         return self.convert("picture")
 
     def _repr_png_(self) -> bytes | None:
-        return self.show()._repr_png_() if self.image is not None else None  # type: ignore[no-any-return]
+        return self.show()._repr_png_() if self.image is not None else None
 
 
 def _presence_json(entry: Presence) -> dict[str, Any]:

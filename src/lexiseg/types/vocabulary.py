@@ -47,7 +47,7 @@ class Vocabulary:
         grouped: dict[str, tuple[str, dict[str, str]]] = {}
         for alias, name in pairs:
             wording, key = _wording(alias), _wording(name).casefold()
-            label, wordings = grouped.setdefault(key, (name, {}))
+            _, wordings = grouped.setdefault(key, (name, {}))
             if wording.casefold() in wordings:
                 warnings.warn(
                     f"Name {alias[:80]!r} was given twice; it is used once.", stacklevel=4

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from lexiseg.config import override, read_overrides, to_dict
+from lexiseg.errors import UnknownNameError, UsageError
+
+
+@dataclass(frozen=True)
+class Inner:
+    iterations: int = 10
+
+
+@dataclass(frozen=True)
+class Outer:
+    eta: float = 0.4
+    prompts: tuple[str, ...] = ("circle",)
+    variant: Literal["paper", "released"] = "paper"
+    limit: int | None = None
+    use_crf: bool = True
+    inner: Inner = field(default_factory=Inner)
+
+
+def test_override_replaces_only_the_named_fields() -> None:
+    changed = override(Outer(), {"eta": 1, "inner.iterations": 3, "prompts": ["blur"], "limit": 4})
+    assert changed == Outer(eta=1.0, prompts=("blur",), limit=4, inner=Inner(3))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"eta": "high"}, {"variant": "third"}, {"use_crf": 1}, {"limit": 2.5}, {"prompts": "blur"}],
+)
+def test_wrong_type_is_one_clear_sentence(change: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="was given .* expected"):
+        override(Outer(), change)
+
+
+def test_unknown_option_is_named_with_a_suggestion() -> None:
+    with pytest.raises(UnknownNameError, match="'etta'.*did you mean 'eta'"):
+        override(Outer(), {"etta": 1.0})
+
+
+def test_settings_file_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text("eta: 0.5\ninner:\n  iterations: 2\n")
+    assert override(Outer(), read_overrides(path)) == Outer(eta=0.5, inner=Inner(2))
+
+
+@pytest.mark.parametrize("content", ["- 1\n- 2\n", "a: [", ""])
+def test_bad_settings_file_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(content)
+    with pytest.raises(UsageError):
+        read_overrides(path)
+
+
+def test_to_dict_is_plain() -> None:
+    assert to_dict(Outer())["inner"] == {"iterations": 10}
