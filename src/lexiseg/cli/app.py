@@ -1,0 +1,76 @@
+"""The program and its way of failing: one sentence, exit code 2, no traceback unless asked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from lexiseg import __version__
+from lexiseg.cli import console, convert, demo, doctor, evaluate, models, segment, video, world
+from lexiseg.cli import bench as bench_verb
+from lexiseg.errors import LexisegError
+
+app = typer.Typer(
+    name="lexiseg",
+    help="Segment anything you can name.\n\nExample: lexiseg segment photo.jpg -t dog -t 'red car'",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("segment")(segment.segment)
+app.command("refer")(segment.refer)
+app.command("video")(video.video)
+app.command("evaluate")(evaluate.evaluate)
+app.command("convert")(convert.convert)
+app.add_typer(models.app, name="models")
+app.command("bench")(bench_verb.bench)
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+app.command("miniworld")(world.miniworld)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Options before the verb."""
+    console.state.debug = debug
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code.
+
+    Args:
+        arguments: words after the program's name; by default those of the process.
+    """
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        app(args=arguments, standalone_mode=True)
+    except SystemExit as finished:
+        return finished.code if isinstance(finished.code, int) else 0
+    except KeyboardInterrupt:
+        console.say("Interrupted; what was finished is saved, and the same command resumes.")
+        return 130
+    except LexisegError as error:
+        if console.state.debug:
+            raise
+        console.say(f"lexiseg: {error}")
+        return 2
+    return 0

@@ -1,0 +1,201 @@
+"""Many images through one method: resumable, one bad image never stops the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lexiseg.cli import console
+from lexiseg.errors import LexisegError, OutputError
+from lexiseg.io.record import append_record, read_records
+from lexiseg.io.writer import write_text
+from lexiseg.registry import WRITERS
+from lexiseg.types import Result
+
+RECORDS = "results.jsonl"
+RUN = "run.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run was asked to do; two runs with equal jobs continue each other.
+
+    Args:
+        verb: "segment" or "refer".
+        method: name of the method.
+        preset: its weights.
+        texts: names with their wordings, or sentences.
+        settings: overrides of the method's config.
+        formats: writers to call.
+    """
+
+    verb: str
+    method: str
+    preset: str
+    texts: Mapping[str, Sequence[str]]
+    settings: Mapping[str, Any]
+    formats: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, as stored in the run folder."""
+        plain: dict[str, Any] = json.loads(json.dumps(vars(self), default=dict))
+        return plain
+
+
+@dataclass
+class RunFolder:
+    """A folder that holds one run: its job, one record per finished image, and its files."""
+
+    path: Path
+    job: Job
+    done: dict[str, Result] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: Path, job: Job, *, overwrite: bool) -> RunFolder:
+        """Start a run in a new folder, or continue the same run.
+
+        Raises:
+            OutputError: the folder holds another run, or cannot be written.
+        """
+        run = cls(path, job)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if overwrite:
+                (path / RECORDS).unlink(missing_ok=True)
+            elif (path / RUN).exists():
+                run._continue()
+            write_text(path / RUN, json.dumps(job.to_json(), indent=1, ensure_ascii=False))
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(f"Folder {path} cannot be written ({reason}); choose another.") from error
+        return run
+
+    def _continue(self) -> None:
+        if json.loads((self.path / RUN).read_text(encoding="utf-8")) != self.job.to_json():
+            raise OutputError(
+                f"Folder {self.path} holds a run with other names or settings; choose another "
+                "folder with -o, or add --overwrite."
+            )
+        if (self.path / RECORDS).exists():
+            self.done = {str(result.path): result for result in read_records(self.path / RECORDS)}
+
+    def add(self, result: Result, name: str) -> None:
+        """Write the files of one image, then its record, so that a record means finished."""
+        for choice in self.job.formats:
+            writer = WRITERS[choice]
+            if writer.scope == "image":
+                writer([result], self.path, name=name, overwrite=True)
+        append_record(self.path / RECORDS, result)
+
+    def finish(self) -> None:
+        """Write the files that cover the whole run."""
+        if not (self.path / RECORDS).exists():
+            return
+        for choice in self.job.formats:
+            writer = WRITERS[choice]
+            if writer.scope == "collection":
+                records = read_records(self.path / RECORDS)
+                writer(records, self.path, name="annotations", overwrite=True)
+
+
+def run_images(
+    images: Sequence[Path],
+    answer: Callable[[], Callable[[Path], Result]],
+    folder: RunFolder | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Answer every image that is not done yet.
+
+    Args:
+        images: files to read.
+        answer: loads the method when the first image needs it, and gives the function that
+            answers one image.
+        folder: where to write; None to write nothing.
+        as_json: print a JSON object per image on stdout.
+
+    Returns:
+        How many images failed.
+    """
+    names = unique_stems(images)
+    failures = 0
+    solve: Callable[[Path], Result] | None = None
+    for path in console.progress(images, len(images), "image"):
+        result = folder.done.get(str(path)) if folder else None
+        if result is None:
+            solve = solve or answer()
+            result = _attempt(solve, path)
+            if result is None:
+                failures += 1
+                continue
+            if folder:
+                folder.add(result, names[path])
+        if as_json:
+            print(json.dumps(result.to_json(), ensure_ascii=False), flush=True)
+        console.tell(summary(result))
+    if folder:
+        folder.finish()
+    return failures
+
+
+def _attempt(solve: Callable[[Path], Result], path: Path) -> Result | None:
+    """The answer for one image, or None after saying in one line why there is none."""
+    try:
+        return solve(path)
+    except (LexisegError, MemoryError, RuntimeError) as error:
+        if console.state.debug:
+            raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        console.say(f"failed: {path}: {reason}")
+        return None
+
+
+def summary(result: Result) -> str:
+    """One line for people: what was found, and what is not there."""
+    found = [f"{name} {result.presence[name].score:.2f}" for name in result.presence.kept]
+    absent = [name for name in result.presence if not result.presence[name].kept]
+    parts = [", ".join(found) or "nothing found"]
+    if absent:
+        shown = ", ".join(absent[:8]) + (f" and {len(absent) - 8} more" if len(absent) > 8 else "")
+        parts.append(f"not here: {shown}")
+    return f"{result.path}: " + " | ".join(parts)
+
+
+def unique_stems(images: Sequence[Path]) -> dict[Path, str]:
+    """A file stem per image; images of equal name in different folders get their folders too."""
+    counts: dict[str, int] = {}
+    for path in images:
+        counts[path.stem] = counts.get(path.stem, 0) + 1
+    taken: set[str] = set()
+    stems = {}
+    for path in images:
+        stem = path.stem if counts[path.stem] == 1 else "-".join((path.parent.name, path.name))
+        while stem in taken:
+            stem += "_"
+        taken.add(stem)
+        stems[path] = stem
+    return stems
+
+
+def default_folders(base: Path) -> Iterator[Path]:
+    """The folder of that name, then numbered ones."""
+    yield base
+    number = 2
+    while True:
+        yield base.with_name(f"{base.name}-{number}")
+        number += 1
+
+
+def open_default(base: Path, job: Job) -> RunFolder:
+    """The first folder of the series that is free or holds the same run."""
+    for path in default_folders(base):
+        try:
+            return RunFolder.open(path, job, overwrite=False)
+        except OutputError:
+            if not os.access(path.parent, os.W_OK):
+                raise
+    raise AssertionError("the series of folders does not end")

@@ -1,0 +1,115 @@
+"""Options that several verbs share, and what their texts mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from lexiseg.config import read_overrides
+from lexiseg.errors import UsageError
+from lexiseg.types import Vocabulary, split_comma_list
+
+Texts = Annotated[
+    list[str] | None,
+    typer.Option("-t", "--text", help="A name to look for, or several with commas. Repeatable."),
+]
+TextsFile = Annotated[
+    Path | None, typer.Option("--texts-file", help="A text file with one name per line.")
+]
+Aliases = Annotated[
+    list[str] | None,
+    typer.Option("--alias", help="WORDING=NAME: another wording of a name. Repeatable."),
+]
+MethodName = Annotated[str, typer.Option("--method", help="The system to use.")]
+Preset = Annotated[
+    str,
+    typer.Option("--preset", help="mini: bundled toy-world weights; paper: the published ones."),
+]
+Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for the results.")]
+Formats = Annotated[
+    str, typer.Option("-f", "--format", help="What to write, with commas; see README.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per image on stdout.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
+Dtype = Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="OPTION=VALUE of the method, e.g. eta=0.5. Repeatable."),
+]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="A YAML file of such options.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no summary.")]
+
+
+def read_vocabulary(
+    texts: list[str] | None, texts_file: Path | None, aliases: list[str] | None
+) -> Vocabulary:
+    """Names of ``-t``, ``--texts-file`` and ``--alias`` as one vocabulary.
+
+    Raises:
+        UsageError: no name at all, a blank name, a file that cannot be read, an alias without
+            an equals sign.
+    """
+    names = [name for text in texts or [] for name in split_comma_list(text)]
+    names += _lines(texts_file) if texts_file else []
+    pairs = {name: name for name in names}
+    for alias in aliases or []:
+        wording, equals, name = alias.partition("=")
+        if not (equals and wording.strip() and name.strip()):
+            raise UsageError(f"--alias was given {alias!r}; expected WORDING=NAME, as couch=sofa.")
+        pairs.setdefault(name, name)
+        pairs[wording] = name
+    if not pairs:
+        raise UsageError("No names were given; add at least one, as in: -t dog -t 'red car'")
+    return Vocabulary.parse(pairs if aliases else names)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"Names file {path} cannot be read ({error}); expected UTF-8 text.") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def read_settings(settings: list[str] | None, config: Path | None) -> dict[str, Any]:
+    """``--config`` and ``--set`` as overrides of a method's config; ``--set`` wins.
+
+    Raises:
+        UsageError: an entry without an equals sign, or a file that cannot be read.
+    """
+    chosen = read_overrides(config) if config else {}
+    for entry in settings or []:
+        name, equals, value = entry.partition("=")
+        if not equals:
+            raise UsageError(f"--set was given {entry!r}; expected OPTION=VALUE, as eta=0.5.")
+        chosen[name.strip()] = _value(value)
+    return chosen
+
+
+def _value(text: str) -> Any:
+    """YAML's reading of a value; a plain comma list becomes a list."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    if isinstance(value, str) and "," in value:
+        return [part.strip() for part in value.split(",")]
+    return value
+
+
+def read_formats(text: str) -> list[str]:
+    """Names of the writers asked for.
+
+    Raises:
+        UnknownNameError: an unknown format.
+    """
+    from lexiseg.registry import WRITERS
+
+    names = split_comma_list(text)
+    for name in names:
+        WRITERS[name]
+    return names

@@ -1,0 +1,153 @@
+"""``lexiseg segment`` and ``lexiseg refer``: images in, masks out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lexiseg.cli import console
+from lexiseg.cli.options import (
+    Aliases,
+    ConfigFile,
+    Device,
+    Dtype,
+    Formats,
+    Json,
+    MethodName,
+    Out,
+    Overwrite,
+    Preset,
+    Quiet,
+    Settings,
+    Texts,
+    TextsFile,
+    read_formats,
+    read_settings,
+    read_vocabulary,
+)
+from lexiseg.types import Result, Vocabulary
+
+Images = Annotated[
+    list[str], typer.Argument(help="Images, folders, patterns, or a .txt list of them.")
+]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which method to load and how."""
+
+    method: str
+    preset: str
+    device: str
+    dtype: str
+    settings: dict[str, Any]
+
+    def load(self) -> Any:
+        """The method with its weights."""
+        import lexiseg
+
+        return lexiseg.load(
+            self.method,
+            preset=self.preset,
+            device=self.device,
+            dtype=self.dtype,
+            **self.settings,
+        )
+
+
+def segment(
+    images: Images,
+    text: Texts = None,
+    texts_file: TextsFile = None,
+    alias: Aliases = None,
+    method: MethodName = "car",
+    preset: Preset = "paper",
+    out: Out = None,
+    format: Formats = "overlay,png,coco",  # noqa: A002 - the flag people type
+    json: Json = False,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    set: Settings = None,  # noqa: A002 - the flag people type
+    config: ConfigFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find named things in images; names that are not there are refused.
+
+    Example: lexiseg segment photos/ -t dog -t "red car" -o out --format overlay,coco
+    """
+    console.state.quiet = quiet
+    vocabulary = read_vocabulary(text, texts_file, alias)
+    model = Model(method, preset, device, dtype, read_settings(set, config))
+
+    def load_and_bind() -> Callable[[Path], Result]:
+        loaded = model.load()
+        return lambda path: loaded.segment(path, vocabulary)
+
+    _run("segment", images, vocabulary, model, load_and_bind, out, format, json, overwrite)
+
+
+def refer(
+    images: Images,
+    text: Annotated[list[str], typer.Option("-t", "--text", help="A sentence. Repeatable.")],
+    method: MethodName = "car",
+    preset: Preset = "paper",
+    out: Out = None,
+    format: Formats = "overlay,png,coco",  # noqa: A002 - the flag people type
+    json: Json = False,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    set: Settings = None,  # noqa: A002 - the flag people type
+    config: ConfigFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the one thing that a sentence describes; each sentence gets its own mask.
+
+    Example: lexiseg refer photo.jpg -t "the dog left of the sofa"
+    """
+    console.state.quiet = quiet
+    sentences = Vocabulary.parse(text)
+    model = Model(method, preset, device, dtype, read_settings(set, config))
+
+    def load_and_bind() -> Callable[[Path], Result]:
+        loaded = model.load()
+        return lambda path: loaded.refer(path, sentences.names)
+
+    _run("refer", images, sentences, model, load_and_bind, out, format, json, overwrite)
+
+
+def _run(
+    verb: str,
+    images: list[str],
+    vocabulary: Vocabulary,
+    model: Model,
+    load_and_bind: Callable[[], Callable[[Path], Result]],
+    out: Path | None,
+    formats: str,
+    as_json: bool,
+    overwrite: bool,
+) -> None:
+    from lexiseg.cli.batch import Job, RunFolder, open_default, run_images
+    from lexiseg.io.image import list_images
+    from lexiseg.registry import METHODS
+
+    METHODS[model.method]
+    texts = dict(zip(vocabulary.names, vocabulary.wordings, strict=True))
+    job = Job(verb, model.method, model.preset, texts, model.settings, read_formats(formats))
+    paths = list_images(images)
+    folder = None
+    if out is not None:
+        folder = RunFolder.open(out, job, overwrite=overwrite)
+    elif not as_json:
+        folder = open_default(Path("lexiseg-out"), job)
+    failures = run_images(paths, load_and_bind, folder, as_json=as_json)
+    where = f" -> {folder.path}" if folder else ""
+    failed = f", {failures} failed" if failures else ""
+    console.tell(f"{len(paths) - failures} of {len(paths)} images done{failed}{where}")
+    if failures:
+        raise typer.Exit(1)
