@@ -1,0 +1,298 @@
+"""Gradient class-activation maps of a vision transformer's last block, in closed form.
+
+Grad-CAM (Selvaraju et al. 2017) weighs the channels of an activation by the mean gradient of a
+score. CLIP-ES (Lin et al. 2023) and CLIP as RNN (Sun et al. 2024, appendix B) take the activation
+after the last block's first layer norm and, as the score, the softmax probability of one text for
+the mean of the patch features. Since every patch then receives the same gradient vector, the
+channel weights of many texts follow from a few matrix products, and no graph is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+EPS = 1e-15  # floor of the min-max normalization; small because saturated scores have tiny CAMs
+CHUNK_ELEMENTS = 2**24  # of the largest intermediate, 64 MB in float32
+
+
+class _Linear(Protocol):
+    weight: Tensor
+    bias: Tensor
+
+
+class _Norm(Protocol):
+    weight: Tensor
+    bias: Tensor
+    eps: float
+
+
+class _Attention(Protocol):
+    in_proj_weight: Tensor
+    out_proj: _Linear
+
+
+class _Mlp(Protocol):
+    c_fc: _Linear
+    c_proj: _Linear
+    gelu: Callable[[Tensor], Tensor]
+
+
+class ResidualBlock(Protocol):
+    """A pre-norm transformer block: x + attention(ln_1(x)), then x + mlp(ln_2(x))."""
+
+    ln_1: _Norm
+    attn: _Attention
+    ln_2: _Norm
+    mlp: _Mlp
+
+    def qkv(self, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, key and value (B, heads, tokens, head_dim) of normed tokens."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The end of an image tower: its last block, the final norm and the projection."""
+
+    block: ResidualBlock
+    ln_post: _Norm
+    proj: Tensor
+
+
+class LastBlock:
+    """One image's pass through the last block, kept for gradients of its mean-patch embedding.
+
+    Args:
+        tail: the modules.
+        tokens: (1 + n, D) input of the last block, CLS first.
+
+    Attributes:
+        activation: (n, D) float32, ln_1's output at the patches.
+        attention: (1 + n, 1 + n) float32, attention weights averaged over heads.
+        tokens: (1 + n, D) float32, the block's output.
+        embedding: (E,) float32, mean over patches of the projected, normalized output.
+    """
+
+    def __init__(self, tail: Tail, tokens: Tensor) -> None:
+        block, self._tail = tail.block, tail
+        self._jacobian: Tensor | None = None  # (E, D), once many texts were asked
+        self._dtype = tail.proj.dtype
+        normed = _layer_norm(tokens, block.ln_1)
+        self.activation = normed[1:].float()
+        self._query, self._key, self._value = (part[0] for part in block.qkv(normed[None]))
+        self._attend(tokens)
+        self._transform()
+
+    def _attend(self, tokens: Tensor) -> None:
+        """Attention branch; keeps the weights P and the heads' outputs O of the patches."""
+        out_proj = self._tail.block.attn.out_proj
+        self._scale = self._query.shape[-1] ** -0.5
+        scores = (self._query * self._scale) @ self._key.mT
+        weights = scores.softmax(dim=-1, dtype=torch.float32)
+        self.attention = weights.mean(dim=0)
+        self._weights = weights.to(self._dtype)
+        mixed = self._weights @ self._value
+        self._mixed = mixed[:, 1:]
+        merged = mixed.transpose(0, 1).flatten(1)
+        self._residual = tokens + F.linear(merged, out_proj.weight, out_proj.bias)
+
+    def _transform(self) -> None:
+        """Feed-forward branch, final norm and projection; keeps what their gradients need."""
+        block, ln_post = self._tail.block, self._tail.ln_post
+        hidden = F.linear(
+            _layer_norm(self._residual, block.ln_2), block.mlp.c_fc.weight, block.mlp.c_fc.bias
+        )
+        active = block.mlp.gelu(hidden)
+        self._slope = _slope(block.mlp.gelu, hidden[1:])
+        output = self._residual + F.linear(active, block.mlp.c_proj.weight, block.mlp.c_proj.bias)
+        self.tokens = output.float()
+        self._unit_2, self._sigma_2 = _standardize(self._residual[1:], block.ln_2.eps)
+        self._unit_post, self._sigma_post = _standardize(output[1:], ln_post.eps)
+        pooled = (self._unit_post * ln_post.weight.float() + ln_post.bias.float()).mean(dim=0)
+        self.embedding = pooled @ self._tail.proj.float()
+
+    def channel_weights(self, cotangents: Tensor) -> Tensor:
+        """Mean over patches of the gradient with respect to the activation.
+
+        The map is linear in the cotangents, so more of them than the embedding has dimensions
+        cost no more than a basis, which is then kept.
+
+        Args:
+            cotangents: (K, E) float32, gradients of K scores with respect to `embedding`.
+
+        Returns:
+            (K, D) float32.
+        """
+        dimensions = cotangents.shape[-1]
+        if len(cotangents) > dimensions and self._jacobian is None:
+            self._jacobian = self._pull_back(torch.eye(dimensions, device=cotangents.device))
+        if self._jacobian is not None:
+            return cotangents @ self._jacobian
+        return self._pull_back(cotangents)
+
+    def _pull_back(self, cotangents: Tensor) -> Tensor:
+        patches, width = self.activation.shape
+        step = max(1, CHUNK_ELEMENTS // (4 * width * max(width, patches)))
+        parts = [self._backward(chunk) for chunk in cotangents.split(step)]
+        return torch.cat(parts) if parts else cotangents.new_zeros(0, width)
+
+    def _backward(self, cotangents: Tensor) -> Tensor:
+        """Pull K cotangents (K, E) back to the mean over patches, (K, D)."""
+        at_residual = self._through_mlp(self._through_final_norm(cotangents))
+        return self._through_attention(at_residual) / len(self.activation)
+
+    def _through_final_norm(self, cotangents: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradient at the block's output, which has rank two in every patch.
+
+        It equals (common_k - unit_i * along_ik) / sigma_i at patch i for score k.
+
+        Returns:
+            common (K, D) and along (n, K).
+        """
+        pulled = cotangents @ self._tail.proj.float().T
+        scaled = pulled * self._tail.ln_post.weight.float() / len(self.activation)
+        common = scaled - scaled.mean(dim=-1, keepdim=True)
+        return common, self._unit_post @ scaled.T / scaled.shape[-1]
+
+    def _through_mlp(self, at_output: tuple[Tensor, Tensor]) -> Tensor:
+        """Gradient at the residual stream between attention and feed-forward, (n, K, D).
+
+        diag(slope) of a patch commutes with the constant part of the gradient, so all scores
+        share one left factor, slope / sigma, and one product serves for the part along `unit`.
+        """
+        common, along = at_output
+        mlp, ln_2 = self._tail.block.mlp, self._tail.block.ln_2
+        inward = self._product(common, mlp.c_proj.weight)  # (K, 4D)
+        gate = self._slope / self._sigma_post
+        first = mlp.c_fc.weight.float() * ln_2.weight.float()  # (4D, D)
+        per_score = (inward.T[:, :, None] * first[:, None, :]).flatten(1)  # (4D, K * D)
+        shared = self._product(self._product(self._unit_post, mlp.c_proj.weight) * gate, first)
+        at_norm = self._product(gate, per_score).view(len(gate), *common.shape)
+        at_norm -= along[:, :, None] * shared[:, None, :]
+        unit_2 = self._unit_2[:, None, :]
+        at_norm -= at_norm.mean(-1, keepdim=True) + unit_2 * (at_norm * unit_2).mean(-1, True)
+        at_norm /= self._sigma_2[:, None]
+        skipped = common - self._unit_post[:, None, :] * along[:, :, None]
+        return at_norm.addcdiv_(skipped, self._sigma_post[:, None])
+
+    def _through_attention(self, at_residual: Tensor) -> Tensor:
+        """Sum over patches of the gradient at ln_1's output, (K, D).
+
+        Only sums of the query, key and value gradients over the patches are needed: of the
+        gradient dS at the attention scores these take the column sums and, because its rows sum
+        to zero, the CLS column.
+        """
+        patches, scores, width = at_residual.shape
+        heads, _, size = self._query.shape
+        out_proj = self._tail.block.attn.out_proj.weight
+        at_heads = self._product(at_residual.flatten(0, 1), out_proj)
+        at_heads = at_heads.view(patches, scores, heads, size).permute(2, 0, 1, 3)  # (H, n, K, d)
+        query, key, value, mixed = (
+            part.float() for part in (self._query[:, 1:], self._key, self._value, self._mixed)
+        )
+        weights = self._weights[:, 1:]  # rows of the patches; CLS has no gradient
+        row_dot = torch.einsum("hikd,hid->hik", at_heads, mixed)
+        spread = self._product(weights.mT, at_heads.flatten(2))
+        spread = spread.view(heads, patches + 1, scores, size)
+        column = torch.einsum("hjkd,hjd->hjk", spread, value)
+        mean_key = self._product(weights, self._key)
+        to_query = torch.einsum("hjk,hjd->hkd", column, key)
+        to_query -= torch.einsum("hik,hid->hkd", row_dot, mean_key)
+        at_cls = weights[:, :, :1].float()
+        cls_column = at_cls * (torch.einsum("hikd,hd->hik", at_heads, value[:, 0]) - row_dot)
+        to_key = -torch.einsum("hik,hid->hkd", cls_column, query)
+        to_value = torch.einsum("hikd,hi->hkd", at_heads, 1 - at_cls[..., 0])
+        sums = torch.stack([to_query * self._scale, to_key * self._scale, to_value])
+        packed = sums.permute(2, 0, 1, 3).reshape(scores, 3 * width)
+        return packed @ self._tail.block.attn.in_proj_weight.float()
+
+    def _product(self, left: Tensor, right: Tensor) -> Tensor:
+        """A large matrix product in the tower's precision, float32 outside."""
+        return (left.to(self._dtype) @ right.to(self._dtype)).float()
+
+
+def _layer_norm(x: Tensor, norm: _Norm) -> Tensor:
+    return F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)
+
+
+def _standardize(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Tokens (n, D) with mean 0 and variance 1, and their standard deviations (n, 1)."""
+    x = x.float()
+    variance, mean = torch.var_mean(x, dim=-1, correction=0, keepdim=True)
+    sigma = (variance + eps).sqrt()
+    return (x - mean) / sigma, sigma
+
+
+def _slope(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Derivative of an elementwise function."""
+    x = x.float()
+    derivative: Tensor = torch.func.jvp(function, (x,), (torch.ones_like(x),))[1]
+    return derivative
+
+
+def cosine_cotangents(embedding: Tensor, texts: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Scaled cosine logits and their gradients with respect to the image embedding.
+
+    Args:
+        embedding: (E,) image embedding, not normalized.
+        texts: (K, E) unit text embeddings.
+        scale: multiplier of the cosine.
+
+    Returns:
+        logits (K,) and gradients (K, E).
+    """
+    length = embedding.norm()
+    unit = embedding / length
+    cosines = texts @ unit
+    return scale * cosines, scale / length * (texts - cosines[:, None] * unit)
+
+
+def joint_cotangents(logits: Tensor, gradients: Tensor, queries: int) -> Tensor:
+    """Gradients of the first softmax probabilities when all texts compete.
+
+    d p_c = p_c * (d logit_c - sum_k p_k d logit_k).
+
+    Args:
+        logits: (K,) of queries and background texts.
+        gradients: (K, E) of the logits.
+        queries: N, number of leading texts whose probability is differentiated.
+
+    Returns:
+        (N, E).
+    """
+    share = logits.softmax(dim=0)
+    return share[:queries, None] * (gradients[:queries] - share @ gradients)
+
+
+def separate_cotangents(logits: Tensor, gradients: Tensor, queries: int) -> Tensor:
+    """The same when each query competes with the background texts alone, (N, E)."""
+    background = logits[queries:].expand(queries, -1)
+    share = torch.cat([logits[:queries, None], background], dim=1).softmax(dim=1)
+    own = share[:, :1]
+    expected = own * gradients[:queries] + share[:, 1:] @ gradients[queries:]
+    return own * (gradients[:queries] - expected)
+
+
+def class_activation_map(weights: Tensor, activation: Tensor) -> Tensor:
+    """ReLU of the weighted channel sum, min-max normalized per map.
+
+    Args:
+        weights: (K, D) channel weights.
+        activation: (n, D).
+
+    Returns:
+        (K, n) in [0, 1]; all zero where no patch speaks for the score.
+    """
+    return min_max(F.relu(weights @ activation.T))
+
+
+def min_max(maps: Tensor) -> Tensor:
+    """Shift and scale each row of (K, n) to [0, 1]; constant rows become zero."""
+    maps = maps - maps.amin(dim=-1, keepdim=True)
+    return maps / (maps.amax(dim=-1, keepdim=True) + EPS)
