@@ -1,0 +1,276 @@
+"""Outlines of masks on the pixel grid, their simplification, and the way back to pixels.
+
+Coordinates are (x, y) in pixels with (0, 0) at the upper left *corner* of the upper left pixel,
+so an outline runs along pixel edges and its corners are whole numbers. A region is a set of
+pixels joined by edges; pixels that only touch at a corner belong to different regions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import label as label_regions
+
+Ring = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Polygon:
+    """One region: an outer ring and the rings of its holes.
+
+    Args:
+        outer: (N, 2) float64 corners (x, y); the ring closes by itself.
+        holes: rings of the same form.
+    """
+
+    outer: Ring
+    holes: tuple[Ring, ...] = ()
+
+    @property
+    def rings(self) -> tuple[Ring, ...]:
+        """The outer ring first, then the holes."""
+        return (self.outer, *self.holes)
+
+
+def mask_to_polygons(mask: NDArray[np.bool_], tolerance: float = 0.0) -> list[Polygon]:
+    """Trace every region of a mask.
+
+    Args:
+        mask: (H, W) bool.
+        tolerance: how far, in pixels, a dropped corner may lie from the outline that remains;
+            0 keeps every corner, so that `rings_to_mask` gives back the very same pixels.
+
+    Returns:
+        One polygon per region, in reading order of their upper left pixels.
+
+    Example:
+        >>> square = np.zeros((4, 4), bool)
+        >>> square[1:3, 1:3] = True
+        >>> mask_to_polygons(square)[0].outer.tolist()
+        [[1.0, 1.0], [3.0, 1.0], [3.0, 3.0], [1.0, 3.0]]
+    """
+    top, left, bottom, right = _extent(mask)
+    if bottom <= top:
+        return []
+    crop = mask[top:bottom, left:right]
+    rings = _trace_rings(crop)
+    regions, count = label_regions(crop)
+    outers: list[Ring | None] = [None] * count
+    holes: list[list[Ring]] = [[] for _ in range(count)]
+    for ring in rings:
+        region = _region_of(ring, regions)
+        moved = simplify_ring(ring + np.array([left, top]), tolerance)
+        if _signed_area(ring) > 0:
+            outers[region - 1] = moved
+        else:
+            holes[region - 1].append(moved)
+    pairs = zip(outers, holes, strict=True)
+    return [Polygon(outer, tuple(inner)) for outer, inner in pairs if outer is not None]
+
+
+def _extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return (0, 0, 0, 0)
+    return (int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+
+
+def _trace_rings(mask: NDArray[np.bool_]) -> list[Ring]:
+    """All rings of a mask; the region lies to the right of the direction of travel.
+
+    Along each grid line the corners, sorted, pair up into the straight edges of the outline.
+    A grid point where two set pixels touch diagonally counts as two corners, one per pixel.
+    """
+    points, upright = _corners(mask)
+    across = _partners(np.lexsort((points[:, 0], points[:, 1])))
+    # Where two pixels touch diagonally, the corner that meets the edge above comes first.
+    down = _partners(np.lexsort((upright, points[:, 1], points[:, 0])))
+    rings = _walk(_top_edges(points, mask, across), across, down)
+    return [points[ring].astype(np.float64) for ring in rings]
+
+
+def _corners(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Grid points (x, y) where the outline turns, and 1 for those whose vertical edge is below."""
+    padded = np.pad(mask, 1)
+    upper_left, upper_right = padded[:-1, :-1], padded[:-1, 1:]
+    lower_left, lower_right = padded[1:, :-1], padded[1:, 1:]
+    turns = upper_left ^ upper_right ^ lower_left ^ lower_right
+    touches = ~turns & (upper_left == lower_right) & (upper_left != upper_right)
+    rows, columns = np.nonzero(turns | touches)
+    twice = touches[rows, columns]
+    index = np.repeat(np.arange(len(rows)), np.where(twice, 2, 1))
+    points = np.stack([columns[index], rows[index]], axis=1).astype(np.int64)
+    second = np.zeros(len(index), dtype=bool)
+    second[1:] = index[1:] == index[:-1]
+    # First of the two joins the edge to the left: with the upper edge if the upper left is set.
+    below = second == upper_left[rows[index], columns[index]]
+    return points, np.where(twice[index], below, 0).astype(np.int64)
+
+
+def _partners(order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The other end of each corner's edge, given the corners sorted along the grid lines."""
+    partner = np.empty_like(order)
+    partner[order[0::2]] = order[1::2]
+    partner[order[1::2]] = order[0::2]
+    return partner
+
+
+def _top_edges(
+    points: NDArray[np.int64], mask: NDArray[np.bool_], across: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Left ends of the horizontal edges that have the region below them, in reading order."""
+    columns, rows = points[:, 0], points[:, 1]
+    below = np.pad(mask, ((0, 1), (0, 1)))[rows, columns]
+    return np.flatnonzero((points[across, 0] > columns) & below)
+
+
+def _walk(
+    starts: NDArray[np.int64], across: NDArray[np.int64], down: NDArray[np.int64]
+) -> list[list[int]]:
+    """Follow the edges, horizontal and vertical in turn, once around every ring."""
+    horizontal, vertical = across.tolist(), down.tolist()
+    seen = bytearray(len(horizontal))
+    rings = []
+    for start in starts.tolist():
+        if seen[start]:
+            continue
+        ring, corner = [], start
+        while not seen[corner]:
+            end = horizontal[corner]
+            seen[corner] = seen[end] = 1
+            ring += [corner, end]
+            corner = vertical[end]
+        rings.append(ring)
+    return rings
+
+
+def _region_of(ring: Ring, regions: NDArray[np.int32]) -> int:
+    """Number of the region a ring belongs to; a ring starts along the top of one of its pixels."""
+    column, row = ring[0].astype(int)
+    return int(regions[row, column])
+
+
+def _signed_area(ring: Ring) -> float:
+    """Positive for a ring that runs clockwise on the screen."""
+    x, y = ring[:, 0], ring[:, 1]
+    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
+
+
+def simplify_ring(ring: Ring, tolerance: float) -> Ring:
+    """Drop corners that lie close to the line between their kept neighbours (Douglas-Peucker).
+
+    Args:
+        ring: (N, 2) corners.
+        tolerance: largest distance in pixels of a dropped corner; 0 changes nothing.
+
+    Returns:
+        (M, 2) corners, 3 <= M <= N.
+    """
+    if tolerance <= 0 or len(ring) <= 3:
+        return ring
+    far = int(np.linalg.norm(ring - ring[0], axis=1).argmax())
+    closed = np.concatenate([ring, ring[:1]])
+    keep = np.zeros(len(closed), dtype=bool)
+    keep[[0, far, -1]] = True
+    spans = [(0, far), (far, len(ring))]
+    while spans:
+        first, last = spans.pop()
+        if last - first < 2:
+            continue
+        distance = _distance_to_segment(closed[first + 1 : last], closed[first], closed[last])
+        worst = int(distance.argmax())
+        if distance[worst] > tolerance:
+            middle = first + 1 + worst
+            keep[middle] = True
+            spans += [(first, middle), (middle, last)]
+    return ring[keep[:-1]] if keep[:-1].sum() >= 3 else _widest_triangle(ring, far)
+
+
+def _distance_to_segment(points: Ring, start: Ring, end: Ring) -> NDArray[np.float64]:
+    along = end - start
+    length = float(along @ along)
+    share = np.clip((points - start) @ along / length, 0, 1) if length else np.zeros(len(points))
+    offset = points - (start + share[:, None] * along)
+    return np.hypot(offset[:, 0], offset[:, 1])
+
+
+def _widest_triangle(ring: Ring, far: int) -> Ring:
+    """What is left of a sliver: its longest diagonal and the corner farthest from that."""
+    third = int(_distance_to_segment(ring, ring[0], ring[far]).argmax())
+    return ring[sorted({0, far, third})]
+
+
+def join_rings(rings: Sequence[Ring]) -> Ring:
+    """One ring for many, for formats that hold one polygon per object.
+
+    Rings are chained by bridges that are walked once in each direction, so that the even-odd
+    rule fills the same pixels: holes stay holes and separate parts stay separate.
+
+    Args:
+        rings: at least one ring of (N, 2) corners.
+    """
+    path = rings[0]
+    for ring in rings[1:]:
+        near = _nearest_corner(path, ring[0])
+        there_and_back = np.concatenate([path[near : near + 1], ring, ring[:1]])
+        path = np.concatenate([path[:near], there_and_back, path[near:]])
+    return path
+
+
+def _nearest_corner(path: Ring, point: Ring) -> int:
+    offset = path - point
+    return int((offset * offset).sum(axis=1).argmin())
+
+
+def rings_to_mask(rings: Sequence[Ring], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """Fill rings by the even-odd rule: a pixel is set if its centre is inside.
+
+    Args:
+        rings: (N, 2) corners (x, y) in pixels; parts outside the picture are cut off.
+        size_hw: (height, width).
+
+    Returns:
+        (H, W) bool.
+    """
+    mask = np.zeros(size_hw, dtype=bool)
+    rings = [ring for ring in rings if len(ring) >= 3]
+    if not rings:
+        return mask
+    begin = np.concatenate(rings)
+    end = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
+    limit = np.array(size_hw[::-1])
+    left, top = np.clip(np.floor(begin.min(axis=0)), 0, limit).astype(int)
+    right, bottom = np.clip(np.ceil(begin.max(axis=0)), 0, limit).astype(int)
+    window = (bottom - top, right - left)
+    mask[top:bottom, left:right] = _fill(begin - (left, top), end - (left, top), window)
+    return mask
+
+
+def _fill(begin: Ring, end: Ring, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    height, width = size_hw
+    rows, columns = _crossings(begin, end, size_hw)
+    toggles = np.bincount(rows * (width + 1) + columns, minlength=height * (width + 1))
+    inside = np.cumsum(toggles.reshape(height, width + 1), axis=1) & 1
+    return inside[:, :width].astype(bool)
+
+
+def _crossings(
+    begin: Ring, end: Ring, size_hw: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row and first column right of each crossing of an edge with a line of pixel centres."""
+    height, width = size_hw
+    # Each edge is taken from its upper to its lower end, so that a bridge cancels itself.
+    flip = (begin[:, 1] > end[:, 1])[:, None]
+    upper, lower = np.where(flip, end, begin), np.where(flip, begin, end)
+    first = np.clip(np.ceil(upper[:, 1] - 0.5), 0, height).astype(np.int64)
+    stop = np.clip(np.ceil(lower[:, 1] - 0.5), 0, height).astype(np.int64)
+    lengths = stop - first
+    edge = np.repeat(np.arange(len(lengths)), lengths)
+    rows = np.arange(len(edge)) - np.repeat(np.cumsum(lengths) - lengths - first, lengths)
+    slope = (lower[:, 0] - upper[:, 0]) / np.maximum(lower[:, 1] - upper[:, 1], 1e-12)
+    x = upper[edge, 0] + (rows + 0.5 - upper[edge, 1]) * slope[edge]
+    columns = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
+    return rows, columns
