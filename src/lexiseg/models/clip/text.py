@@ -30,6 +30,11 @@ class TextConfig:
     eps: float = 1e-5
     end_id: int | None = None  # end-of-text token; None: the largest id of each row (OpenAI)
 
+    @property
+    def hidden(self) -> int:
+        """Width inside the MLP."""
+        return round(self.width * self.mlp_ratio)
+
 
 class TextTower(nn.Module):
     """A CLIP text transformer."""
@@ -37,11 +42,11 @@ class TextTower(nn.Module):
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         self.config = config
-        width, hidden = config.width, int(config.width * config.mlp_ratio)
+        width = config.width
         self.token_embedding = nn.Embedding(config.vocabulary, width)
         self.positional_embedding = nn.Parameter(0.01 * torch.randn(config.context, width))
         self.transformer = Transformer(
-            config.layers, width, config.heads, hidden, config.activation, config.eps
+            config.layers, width, config.heads, config.hidden, config.activation, config.eps
         )
         self.ln_final = nn.LayerNorm(width, eps=config.eps)
         self.text_projection = nn.Parameter(width**-0.5 * torch.randn(width, config.embed_dim))

@@ -37,6 +37,11 @@ class VisionConfig:
         """Native patches per side."""
         return self.image_size // self.patch_size
 
+    @property
+    def hidden(self) -> int:
+        """Width inside the MLP."""
+        return round(self.width * self.mlp_ratio)
+
 
 @dataclass(frozen=True)
 class PositionTable:
@@ -69,7 +74,7 @@ PLAIN_POSITIONS = PositionTable()
 
 
 class VisionTower(nn.Module):
-    """A CLIP vision transformer for any image whose sides are multiples of the patch.
+    """A CLIP vision transformer for images of any size.
 
     Example:
         >>> import torch
@@ -85,7 +90,7 @@ class VisionTower(nn.Module):
         super().__init__()
         self.config = config
         self.position = position
-        width, hidden = config.width, int(config.width * config.mlp_ratio)
+        width = config.width
         self.conv1 = nn.Conv2d(3, width, config.patch_size, stride=config.patch_size, bias=False)
         self.class_embedding = nn.Parameter(width**-0.5 * torch.randn(width))
         self.positional_embedding = nn.Parameter(
@@ -93,7 +98,7 @@ class VisionTower(nn.Module):
         )
         self.ln_pre = nn.LayerNorm(width, eps=config.eps)
         self.transformer = Transformer(
-            config.layers, width, config.heads, hidden, config.activation, config.eps
+            config.layers, width, config.heads, config.hidden, config.activation, config.eps
         )
         self.ln_post = nn.LayerNorm(width, eps=config.eps)
         self.proj = nn.Parameter(width**-0.5 * torch.randn(width, config.embed_dim))
@@ -108,17 +113,17 @@ class VisionTower(nn.Module):
         """Turn normalised pixels into the input tokens of the first block.
 
         Args:
-            pixels: (B, 3, H, W) float, H and W multiples of the patch size.
+            pixels: (B, 3, H, W) float; what exceeds a multiple of the patch size is not seen.
 
         Returns:
             (B, 1 + rows * columns, D): CLS first, then the patches row by row.
         """
         height, width = pixels.shape[-2:]
         patch = self.config.patch_size
-        if height % patch or width % patch or not height or not width:
+        if min(height, width) < patch:
             raise UsageError(
-                f"The image is {height}x{width} pixels, but both sides must be positive multiples "
-                f"of the patch size {patch}: resize it first."
+                f"The image has {height}x{width} pixels, less than one patch of {patch}x{patch}: "
+                "enlarge it first."
             )
         patches = self.conv1(pixels.to(self.conv1.weight.dtype)).flatten(2).transpose(1, 2)
         cls = self.class_embedding.expand(len(patches), 1, -1)

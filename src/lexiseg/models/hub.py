@@ -1,0 +1,178 @@
+"""Find published checkpoints: known names, the hub's cache, and downloads that were asked for.
+
+Nothing here downloads unless `download=True` is said or `pull` is called; the hub's own cache,
+offline switch (HF_HUB_OFFLINE) and cache folder (HF_HOME) are respected.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from lexiseg.errors import WeightsNotFoundError
+from lexiseg.models.weights import WEIGHT_FILES
+
+SIDE_FILES = (
+    "config.json",
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "merges.txt",
+)
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A published checkpoint that lexiseg knows by name."""
+
+    name: str
+    network: str  # which architecture reads it
+    hub: str  # repository id on the Hugging Face hub
+    revision: str
+    parameters: int
+    size_mb: int  # of the weight file as published, in 10**6 bytes, rounded
+    license: str
+    sha256: str | None  # of the weight file; None where unknown
+    source: str  # paper
+
+    def describe(self) -> str:
+        """One line: what it is, how large, under which terms."""
+        digest = f"sha256 {self.sha256}" if self.sha256 else "sha256 unknown before the download"
+        return f"{self.hub}, about {self.size_mb} MB, license {self.license}, {digest}"
+
+
+@cache
+def checkpoints() -> Mapping[str, Checkpoint]:
+    """All known published checkpoints by name."""
+    text = resources.files(__package__).joinpath("checkpoints.json").read_text(encoding="utf-8")
+    return {name: Checkpoint(name=name, **entry) for name, entry in json.loads(text).items()}
+
+
+def find_weights(source: str | Path, revision: str | None = None, download: bool = False) -> Path:
+    """Locate a checkpoint on this machine.
+
+    Args:
+        source: a folder, a file, a known checkpoint name ("clip-vit-b16") or a hub id.
+        revision: branch, tag or commit on the hub; None for the published default.
+        download: fetch from the hub what is not in its cache.
+
+    Returns:
+        The folder or file.
+
+    Raises:
+        WeightsNotFoundError: it is nowhere; the message says how to get it.
+    """
+    path = Path(source).expanduser()
+    if path.is_file() or path.is_dir():
+        return path
+    hub, revision = _hub_place(str(source), revision)
+    cached = _cached_snapshot(hub, revision)
+    if cached:
+        return cached
+    if download:
+        return pull(str(source), revision=revision)
+    raise WeightsNotFoundError(_absent_message(hub))
+
+
+def pull(
+    source: str, progress: Callable[[str], None] | None = None, revision: str | None = None
+) -> Path:
+    """Fetch a checkpoint into the hub's cache.
+
+    Args:
+        source: a known checkpoint name or a hub id.
+        progress: receives one line of text before each file: name, size and sha256.
+        revision: branch, tag or commit; None for the published default.
+
+    Returns:
+        The folder in the cache.
+
+    Raises:
+        WeightsNotFoundError: the hub cannot be reached or has no such weights.
+    """
+    from huggingface_hub import HfApi, hf_hub_download
+
+    hub, revision = _hub_place(source, revision)
+    say = progress or (lambda line: None)
+    try:
+        info = HfApi().model_info(hub, revision=revision, files_metadata=True)
+        published = {entry.rfilename: entry for entry in info.siblings or []}
+        path = Path()
+        for name in choose_files(published):
+            say(f"{hub}/{name}: {_file_terms(published[name])}")
+            path = Path(hf_hub_download(hub, name, revision=revision))
+    except WeightsNotFoundError:
+        raise
+    except Exception as error:  # the hub's client raises errors of several libraries
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise WeightsNotFoundError(
+            f"Weights {hub!r} could not be fetched ({reason[0][:200]}); check the connection, "
+            "HF_HUB_OFFLINE and the name, or give a local folder."
+        ) from error
+    return _cached_snapshot(hub, revision) or path.parent
+
+
+def choose_files(published: Iterable[str]) -> list[str]:
+    """Pick the files to fetch out of a repository: side files and one form of the weights.
+
+    Raises:
+        WeightsNotFoundError: none of the supported forms is there.
+    """
+    names = set(published)
+    form = next((name for name in WEIGHT_FILES if name in names), None)
+    if form is None:
+        raise WeightsNotFoundError(
+            f"The repository holds none of {', '.join(WEIGHT_FILES)}; choose another one."
+        )
+    stem, suffix = form.split(".")[0], form.removesuffix(".index.json").rsplit(".", 1)[-1]
+    shards = [name for name in sorted(names) if re.fullmatch(rf"{stem}-\d+-of-\d+\.{suffix}", name)]
+    sides = [name for name in SIDE_FILES if name in names]
+    return [*sides, form, *(shards if form.endswith(".index.json") else [])]
+
+
+def _file_terms(entry: Any) -> str:
+    size = f"{entry.size / 1e6:.1f} MB" if entry.size else "size unknown"
+    digest = entry.lfs.sha256 if entry.lfs else "not published"
+    return f"{size}, sha256 {digest}"
+
+
+def _hub_place(source: str, revision: str | None) -> tuple[str, str | None]:
+    known = checkpoints().get(source)
+    if known:
+        return known.hub, revision or known.revision
+    if HUB_ID.fullmatch(source):
+        default = next((c.revision for c in checkpoints().values() if c.hub == source), None)
+        return source, revision or default
+    raise WeightsNotFoundError(
+        f"{source[:200]!r} is no file or folder here, no known checkpoint "
+        f"({', '.join(checkpoints())}) and no hub id of the form owner/name; check the spelling."
+    )
+
+
+def _cached_snapshot(hub: str, revision: str | None) -> Path | None:
+    """The hub cache's folder of a repository if it holds weights."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in WEIGHT_FILES:
+        found = try_to_load_from_cache(hub, name, revision=revision)
+        if isinstance(found, str):
+            return Path(found).parent
+    return None
+
+
+def _absent_message(hub: str) -> str:
+    known = next((c for c in checkpoints().values() if c.hub == hub), None)
+    terms = f" (about {known.size_mb} MB, license {known.license})" if known else ""
+    return (
+        f"Weights {hub!r} are not on this machine: fetch them with "
+        f"`lexiseg models pull {known.name if known else hub}`{terms}, or give a local folder."
+    )
