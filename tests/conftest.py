@@ -1,0 +1,18 @@
+"""Fixtures for all rooms."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Optional sample data and reference packs beside the checkout or at LEXISEG_SHARED."""
+    beside = Path(__file__).resolve().parents[2] / "shared"
+    folder = Path(os.environ.get("LEXISEG_SHARED", beside))
+    if not folder.is_dir():
+        pytest.skip("needs the optional sample data: set LEXISEG_SHARED")
+    return folder
