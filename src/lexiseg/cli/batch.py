@@ -146,11 +146,11 @@ def _attempt(solve: Callable[[Path], Result], path: Path) -> Result | None:
     """The answer for one image, or None after saying in one line why there is none."""
     try:
         return solve(path)
-    except (LexisegError, MemoryError, RuntimeError) as error:
+    except Exception as error:  # whatever one image causes, the others still get their answer
         if console.state.debug:
             raise
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        console.say(f"failed: {path}: {reason}")
+        kind = "" if isinstance(error, LexisegError) else f"{type(error).__name__}: "
+        console.say(f"failed: {path}: {kind}{(str(error).splitlines() or [''])[0]}")
         return None
 
 

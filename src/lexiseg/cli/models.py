@@ -19,7 +19,8 @@ app = typer.Typer(
 
 def weight_places() -> dict[str, str]:
     """Every known checkpoint with the place it lies in on this machine, or "not here"."""
-    from lexiseg.models.weights import bundled_weights, checkpoints
+    from lexiseg.models.bundled import bundled_weights
+    from lexiseg.models.weights import checkpoints
 
     places = {name: str(folder) for name, folder in bundled_weights().items()}
     places.update({name: str(_local(name) or "not here") for name in checkpoints()})
@@ -76,6 +77,7 @@ def path(name: Annotated[str, typer.Argument(help="A name of `lexiseg models lis
 
     Example: lexiseg models path clip-vit-b16
     """
-    from lexiseg.models.weights import bundled_weights, find_weights
+    from lexiseg.models.bundled import bundled_weights
+    from lexiseg.models.weights import find_weights
 
     typer.echo(str(bundled_weights().get(name) or find_weights(name)))

@@ -17,7 +17,8 @@ Texts = Annotated[
     typer.Option("-t", "--text", help="A name to look for, or several with commas. Repeatable."),
 ]
 TextsFile = Annotated[
-    Path | None, typer.Option("--texts-file", help="A text file with one name per line.")
+    Path | None,
+    typer.Option("--texts-file", help="One name per line, or a .json/.yaml of wording: name."),
 ]
 Aliases = Annotated[
     list[str] | None,
@@ -47,15 +48,18 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no summ
 def read_vocabulary(
     texts: list[str] | None, texts_file: Path | None, aliases: list[str] | None
 ) -> Vocabulary:
-    """Names of ``-t``, ``--texts-file`` and ``--alias`` as one vocabulary.
+    """Names of ``-t``, ``--texts-file`` and ``--alias`` as one vocabulary; repeats are merged.
 
     Raises:
         UsageError: no name at all, a blank name, a file that cannot be read, an alias without
             an equals sign.
     """
     names = [name for text in texts or [] for name in split_comma_list(text)]
-    names += _lines(texts_file) if texts_file else []
     pairs = {name: name for name in names}
+    if texts_file and texts_file.suffix in (".json", ".yaml", ".yml"):
+        pairs.update(_mapping(texts_file))
+    elif texts_file:
+        pairs.update({name: name for name in _lines(texts_file)})
     for alias in aliases or []:
         wording, equals, name = alias.partition("=")
         if not (equals and wording.strip() and name.strip()):
@@ -64,7 +68,7 @@ def read_vocabulary(
         pairs[wording] = name
     if not pairs:
         raise UsageError("No names were given; add at least one, as in: -t dog -t 'red car'")
-    return Vocabulary.parse(pairs if aliases else names)
+    return Vocabulary.parse(pairs)
 
 
 def _lines(path: Path) -> list[str]:
@@ -73,6 +77,17 @@ def _lines(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"Names file {path} cannot be read ({error}); expected UTF-8 text.") from error
     return [line.strip() for line in lines if line.strip()]
+
+
+def _mapping(path: Path) -> dict[str, str]:
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"Names file {path} cannot be read ({reason}).") from error
+    if not isinstance(loaded, dict):
+        raise UsageError(f"Names file {path} must map each wording to its name.")
+    return loaded
 
 
 def read_settings(settings: list[str] | None, config: Path | None) -> dict[str, Any]:

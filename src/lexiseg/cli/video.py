@@ -1,0 +1,79 @@
+"""``lexiseg video``: the same question for every frame of a clip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lexiseg.cli import console
+from lexiseg.cli.options import (
+    Aliases,
+    ConfigFile,
+    Device,
+    Dtype,
+    Json,
+    MethodName,
+    Overwrite,
+    Preset,
+    Quiet,
+    Settings,
+    Texts,
+    TextsFile,
+    read_settings,
+    read_vocabulary,
+)
+from lexiseg.cli.segment import Model
+
+
+def video(
+    source: Annotated[Path, typer.Argument(help="A video, an animated picture, or a frame folder.")],
+    text: Texts = None,
+    texts_file: TextsFile = None,
+    alias: Aliases = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Overlay clip to write: .gif, .webp, .mp4.")
+    ] = None,
+    stride: Annotated[int, typer.Option("--stride", min=1, help="Use every n-th frame.")] = 1,
+    smooth: Annotated[
+        float,
+        typer.Option("--smooth", min=0.0, max=0.99, help="Share of the past in the score maps."),
+    ] = 0.0,
+    method: MethodName = "car",
+    preset: Preset = "paper",
+    json: Json = False,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    set: Settings = None,  # noqa: A002 - the flag people type
+    config: ConfigFile = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find named things in every frame; frames are read, answered and written one by one.
+
+    Example: lexiseg video clip.mp4 -t dog --smooth 0.5 -o clip-overlay.gif
+    """
+    import json as json_module
+
+    from lexiseg.io.overlay import draw_overlay
+    from lexiseg.io.video import VideoWriter, read_frames
+
+    console.state.quiet = quiet
+    vocabulary = read_vocabulary(text, texts_file, alias)
+    model = Model(method, preset, device, dtype, read_settings(set, config))
+    target = out if out or json else source.with_name(f"{source.stem}.overlay.gif")
+    frames = read_frames(source, stride=stride)
+    writer = VideoWriter(target, overwrite=overwrite) if target else None
+    results = model.load().video(frames, vocabulary, smoothing=smooth)
+    try:
+        for count, result in enumerate(console.progress(results, None, "frame"), start=1):
+            if json:
+                print(json_module.dumps(result.to_json(), ensure_ascii=False), flush=True)
+            if writer:
+                writer.add(draw_overlay(result))
+            frames_done = count
+    finally:
+        if writer:
+            writer.close()
+    console.tell(f"{frames_done} frames" + (f" -> {target}" if target else ""))

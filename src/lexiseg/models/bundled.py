@@ -1,0 +1,40 @@
+"""The small weights that travel inside the package."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from lexiseg.errors import WeightsNotFoundError
+
+FOLDER = "weights_mini"
+
+
+def bundled_weights() -> dict[str, Path]:
+    """Name -> folder of every bundled checkpoint.
+
+    Example:
+        >>> all((folder / "config.json").exists() for folder in bundled_weights().values())
+        True
+    """
+    root = Path(str(resources.files(__package__))) / FOLDER
+    folders = sorted(root.iterdir()) if root.is_dir() else []
+    return {f"mini-{entry.name}": entry for entry in folders if (entry / "config.json").is_file()}
+
+
+def bundled_folder(name: str) -> Path:
+    """The folder of one bundled checkpoint.
+
+    Args:
+        name: as `bundled_weights` lists it, e.g. ``"mini-clip-proposal"``.
+
+    Raises:
+        WeightsNotFoundError: this installation was built without it.
+    """
+    known = bundled_weights()
+    if name not in known:
+        raise WeightsNotFoundError(
+            f"This installation has no bundled weights named {name!r} (it has: "
+            f"{', '.join(known) or 'none'}); install the released package."
+        )
+    return known[name]

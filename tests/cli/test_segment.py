@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import lexiseg.cli.batch as batch
+
+ASK = ("--method", "color", "-t", "red", "-t", "green,zebra")
+
+
+def test_json_lines_follow_the_schema(lexiseg_command, pictures: Path) -> None:
+    code, out, err = lexiseg_command("segment", pictures, *ASK, "--json")
+    records = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and len(records) == 2
+    first = records[0]
+    assert list(first) == [
+        "image", "size", "method", "preset", "presence", "instances", "timing_ms",
+    ]  # fmt: skip
+    assert first["size"] == [12, 16]
+    assert [(entry["name"], entry["kept"]) for entry in first["presence"]] == [
+        ("red", True), ("green", False), ("zebra", False),
+    ]  # fmt: skip
+    assert first["instances"][0]["bbox"] == [3, 2, 6, 6]
+    assert isinstance(first["instances"][0]["segmentation"]["counts"], str)
+    assert "not here: green, zebra" in err
+
+
+def test_json_alone_writes_no_files(lexiseg_command, pictures: Path, tmp_path: Path) -> None:
+    lexiseg_command("segment", pictures, *ASK, "--json")
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+
+
+def test_default_folder_holds_all_formats(lexiseg_command, pictures: Path, tmp_path: Path) -> None:
+    code, out, _ = lexiseg_command("segment", pictures, *ASK)
+    names = {path.name for path in (tmp_path / "lexiseg-out").iterdir()}
+    assert code == 0 and out == ""
+    assert {"run.json", "results.jsonl", "annotations.coco.json"} <= names
+    assert any("overlay" in name for name in names)
+
+
+def test_another_question_goes_to_another_default_folder(lexiseg_command, pictures, tmp_path) -> None:
+    lexiseg_command("segment", pictures, *ASK)
+    lexiseg_command("segment", pictures, "--method", "color", "-t", "blue")
+    assert (tmp_path / "lexiseg-out-2" / "results.jsonl").exists()
+
+
+def test_bad_image_is_reported_and_the_rest_finishes(lexiseg_command, pictures: Path) -> None:
+    (pictures / "0a.png").write_bytes(b"not a picture")
+    code, out, err = lexiseg_command("segment", pictures, *ASK, "--json")
+    assert code == 1
+    assert len(out.splitlines()) == 2
+    assert "failed: " in err and "0a.png" in err and "Traceback" not in err
+
+
+def test_finished_run_is_not_computed_again(lexiseg_command, pictures, color_method) -> None:
+    lexiseg_command("segment", pictures, *ASK, "-o", "run")
+    color_method.loads = 0
+    code, out, _ = lexiseg_command("segment", pictures, *ASK, "-o", "run", "--json")
+    assert code == 0 and len(out.splitlines()) == 2
+    assert color_method.loads == 0
+
+
+def test_interrupted_run_resumes(lexiseg_command, pictures, tmp_path, monkeypatch) -> None:
+    real = batch._attempt
+    calls: list[Path] = []
+
+    def interrupted(solve, path):
+        calls.append(path)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(solve, path)
+
+    monkeypatch.setattr(batch, "_attempt", interrupted)
+    code, _, err = lexiseg_command("segment", pictures, *ASK, "-o", "run")
+    assert code == 130 and "resumes" in err
+    monkeypatch.setattr(batch, "_attempt", real)
+    code, _, _ = lexiseg_command("segment", pictures, *ASK, "-o", "run")
+    records = (tmp_path / "run" / "results.jsonl").read_text().splitlines()
+    assert code == 0
+    assert [Path(json.loads(line)["image"]).name for line in records] == ["0.png", "1.png"]
+
+
+def test_torn_record_of_a_crash_is_computed_again(lexiseg_command, pictures, tmp_path) -> None:
+    lexiseg_command("segment", pictures, *ASK, "-o", "run")
+    path = tmp_path / "run" / "results.jsonl"
+    path.write_bytes(path.read_bytes()[:-20])
+    code, out, _ = lexiseg_command("segment", pictures, *ASK, "-o", "run", "--json")
+    assert code == 0 and len(out.splitlines()) == 2
+    assert len([json.loads(line) for line in path.read_text().splitlines()]) == 2
+
+
+def test_folder_of_another_run_is_refused(lexiseg_command, pictures: Path) -> None:
+    lexiseg_command("segment", pictures, *ASK, "-o", "run")
+    code, _, err = lexiseg_command("segment", pictures, "--method", "color", "-t", "x", "-o", "run")
+    assert code == 2 and "--overwrite" in err
+    code, _, _ = lexiseg_command(
+        "segment", pictures, "--method", "color", "-t", "x", "-o", "run", "--overwrite"
+    )
+    assert code == 0
+
+
+def test_equal_names_in_different_folders_do_not_collide(lexiseg_command, pictures, tmp_path) -> None:
+    other = tmp_path / "pictures" / "more"
+    other.mkdir()
+    (other / "0.png").write_bytes((pictures / "0.png").read_bytes())
+    code, _, _ = lexiseg_command("segment", pictures, *ASK, "-o", "run", "-f", "overlay")
+    assert code == 0
+    assert len(list((tmp_path / "run").glob("*overlay*"))) == 3
+
+
+def test_names_from_file_and_aliases(lexiseg_command, pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("red\n\ngreen\n", encoding="utf-8")
+    _, out, _ = lexiseg_command(
+        "segment", pictures, "--method", "color", "--texts-file", "names.txt",
+        "--alias", "crimson=red", "--json",
+    )  # fmt: skip
+    presence = json.loads(out.splitlines()[0])["presence"]
+    assert [entry["name"] for entry in presence] == ["red", "green"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("segment", "{p}", "--method", "color"), "No names were given"),
+        (("segment", "{p}", "--method", "color", "-t", " "), "empty or blank"),
+        (("segment", "{p}", "--method", "colour", "-t", "a"), "did you mean 'color'"),
+        (("segment", "{p}", "--method", "color", "-t", "a", "-f", "ovrlay"), "did you mean 'overlay'"),
+        (("segment", "{p}", "--method", "color", "-t", "a", "--set", "eta"), "OPTION=VALUE"),
+        (("segment", "{p}", "--method", "color", "-t", "a", "--alias", "x"), "WORDING=NAME"),
+        (("segment", "{p}", "--method", "color", "--texts-file", "none.txt"), "none.txt"),
+        (("segment", "no-such-folder/*.jpg", "--method", "color", "-t", "a"), "no-such-folder"),
+        (("segment", "{p}", "--method", "color", "-t", "a", "-o", "{p}/0.png"), "cannot be written"),
+        (("segment", "{p}", "--nonsense"), "No such option"),
+        (("segment",), "Missing argument"),
+    ],
+)
+def test_wrong_calls_end_with_one_sentence(
+    lexiseg_command, pictures: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    code, out, err = lexiseg_command(*(word.replace("{p}", str(pictures)) for word in words))
+    assert code == 2 and out == ""
+    assert sentence in " ".join(err.split()) and "Traceback" not in err
+
+
+def test_missing_image_among_others_is_one_failure(lexiseg_command, pictures: Path) -> None:
+    code, out, err = lexiseg_command(
+        "segment", pictures / "0.png", pictures / "none.png", *ASK, "--json"
+    )
+    assert code == 1 and len(out.splitlines()) == 1 and "none.png" in err
+
+
+def test_refer_gives_a_mask_per_sentence(lexiseg_command, pictures: Path) -> None:
+    code, out, _ = lexiseg_command(
+        "refer", pictures / "0.png", "--method", "color", "-t", "red", "--json"
+    )
+    assert code == 0 and json.loads(out)["instances"][0]["label"] == "red"
