@@ -1,0 +1,159 @@
+"""Referring expressions in REFER's format: RefCOCO, RefCOCO+, RefCOCOg and gRefCOCO."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lexiseg.datasets.annotation import annotation_mask, read_instances, read_json
+from lexiseg.datasets.class_list import ClassList
+from lexiseg.datasets.layout import Layout
+from lexiseg.datasets.sample import ReferringSample, Target, Task
+from lexiseg.errors import DatasetError
+from lexiseg.types import Mask
+
+_IMAGES = ("images/mscoco/images/train2014", "images/train2014", "train2014", "images", "val2017")
+_SPLIT_BY = {"refcoco": "unc", "refcoco+": "unc", "refcocog": "umd"}
+
+
+@dataclass(frozen=True)
+class ReferringDataset(Sequence[ReferringSample]):
+    """Images with the objects that sentences refer to; masks are made when indexed.
+
+    Args:
+        name: registry name.
+        split: e.g. ``"val"``, ``"testA"``.
+        ids: image ids in order of first mention.
+        references: image id -> its references, as the file holds them.
+        tables: images and annotations by id.
+        images: folder of the photographs.
+    """
+
+    name: str
+    split: str
+    ids: tuple[str, ...]
+    references: Mapping[str, Sequence[Mapping[str, Any]]]
+    tables: Mapping[str, Mapping[int, Mapping[str, Any]]]
+    images: Path
+    task: Task = "referring"
+    classes: ClassList | None = None
+    counts_background: bool = False
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> ReferringSample:  # type: ignore[override]
+        entry = self.tables["images"][int(self.ids[index])]
+        size_hw = (entry["height"], entry["width"])
+        targets = tuple(
+            Target(str(ref["ref_id"]), self._mask(ref, size_hw), _sentences(ref))
+            for ref in self.references[self.ids[index]]
+        )
+        return ReferringSample(self.ids[index], self.images / entry["file_name"], targets)
+
+    def _mask(self, reference: Mapping[str, Any], size_hw: tuple[int, int]) -> Mask:
+        """The union of the annotations meant; empty where the sentence means nothing."""
+        mask = np.zeros(size_hw, dtype=bool)
+        for number in _annotation_ids(reference):
+            mask |= annotation_mask(self.tables["annotations"][number], size_hw)
+        return Mask.from_array(mask)
+
+
+def _open(
+    name: str,
+    data: Path,
+    *,
+    split: str = "val",
+    split_by: str | None = None,
+    images: Path | None = None,
+) -> ReferringDataset:
+    """RefCOCO, RefCOCO+, RefCOCOg or gRefCOCO.
+
+    Args:
+        name: registry name.
+        data: the folder that holds ``refcoco`` (or ``refcoco+``, ``refcocog``, ``grefcoco``), or
+            that folder itself, with ``refs(unc).p`` and ``instances.json``.
+        split: "val", "testA", "testB" or "test".
+        split_by: "unc" for RefCOCO and RefCOCO+, "umd" or "google" for RefCOCOg.
+        images: folder of the COCO train2014 photographs, if it is elsewhere.
+
+    Raises:
+        DatasetError: files are missing, or the split has no sentence.
+    """
+    data = Path(data)
+    owner = split_by or _SPLIT_BY.get(name, "unc")
+    file = f"grefs({owner}).json" if name == "gres" else f"refs({owner}).p"
+    layout = Layout(
+        name,
+        "https://github.com/lichengunc/refer (gres: https://github.com/henghuiding/gRefCOCO)",
+        f"{file} and instances.json, and the COCO photographs in images/train2014",
+        ("grefcoco" if name == "gres" else name,),
+    )
+    path = layout.find(data, file)
+    read = read_json if name == "gres" else read_plain_pickle
+    tables = read_instances(layout.find(data, "instances.json"))
+    chosen = _group([ref for ref in read(path) if ref["split"] == split])
+    if not chosen:
+        raise DatasetError(f"{path} has no sentence of split {split!r}; check --split.")
+    return ReferringDataset(
+        name=name,
+        split=f"{split} ({owner})",
+        ids=tuple(chosen),
+        references=chosen,
+        tables={key: {row["id"]: row for row in tables[key]} for key in ("images", "annotations")},
+        images=Path(images) if images else layout.find(data, *_IMAGES),
+    )
+
+
+open_refcoco = partial(_open, "refcoco")
+open_refcoco_plus = partial(_open, "refcoco+")
+open_refcocog = partial(_open, "refcocog")
+open_gres = partial(_open, "gres")
+
+
+def _group(references: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    grouped: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for reference in references:
+        grouped[str(reference["image_id"])].append(reference)
+    return dict(grouped)
+
+
+def _annotation_ids(reference: Mapping[str, Any]) -> list[int]:
+    """Annotation ids; gRefCOCO lists several, or -1 where nothing is meant."""
+    given = reference["ann_id"]
+    return [n for n in (given if isinstance(given, list) else [given]) if n != -1]
+
+
+def _sentences(reference: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(entry["sent"] for entry in reference["sentences"])
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Builds lists, dictionaries, texts and numbers; refuses everything that could run code."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise DatasetError(
+            f"The pickle asks for {module}.{name}; a file of references holds only lists, "
+            "dictionaries, texts and numbers, so it was not opened."
+        )
+
+
+def read_plain_pickle(path: Path) -> Any:
+    """Read a pickle of plain data without running anything in it.
+
+    Raises:
+        DatasetError: it cannot be read, or holds something other than plain data.
+    """
+    try:
+        # The published files were written by Python 2, whose texts are bytes in Latin-1.
+        return _PlainUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
+    except (OSError, pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError) as error:
+        raise DatasetError(f"Reference file {path} cannot be read ({error}).") from error

@@ -1,0 +1,108 @@
+"""What a data set yields: one record per image or clip, with its truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lexiseg.datasets.class_list import ClassList
+from lexiseg.types import Mask
+
+IGNORE = 65535
+"""Truth value of a pixel that no metric counts."""
+
+LabelMap = NDArray[np.uint16]
+Picture = Path | NDArray[np.uint8]
+Task = Literal["semantic", "referring", "video"]
+
+
+@dataclass(frozen=True)
+class SemanticSample:
+    """One image and the class of each of its pixels.
+
+    Args:
+        id: unique within the data set.
+        image: a path, or (H, W, 3) uint8 RGB.
+        truth: (H, W) uint16; 0 = background, k = class k - 1, `IGNORE` = not counted.
+        asked: class indices to ask for in this image; None asks for all of them.
+    """
+
+    id: str
+    image: Picture
+    truth: LabelMap
+    asked: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """One object (or group, or nothing) and the sentences that mean it."""
+
+    id: str
+    mask: Mask
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ReferringSample:
+    """One image and the objects that sentences refer to."""
+
+    id: str
+    image: Picture
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """One sentence about one object of a clip; `annotator` tells parallel descriptions apart."""
+
+    sentence: str
+    object_id: int
+    annotator: str = "0"
+
+
+@dataclass(frozen=True)
+class VideoSample:
+    """One clip.
+
+    Args:
+        id: the clip's name.
+        frames: pictures in order of time.
+        truth: one (H, W) uint16 map of object ids per frame, read when indexed; 0 = background.
+        expressions: sentences about the objects.
+    """
+
+    id: str
+    frames: Sequence[Picture]
+    truth: Sequence[LabelMap]
+    expressions: tuple[Expression, ...]
+
+
+SampleT = TypeVar("SampleT", SemanticSample, ReferringSample, VideoSample, covariant=True)
+
+
+class Dataset(Protocol[SampleT]):
+    """A lazy sequence of samples with what a reader of its numbers must know.
+
+    `classes` is None where sentences take the place of class names; `counts_background` tells
+    whether the published metric counts background as a class.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def split(self) -> str: ...  # noqa: D102
+    @property
+    def task(self) -> Task: ...  # noqa: D102
+    @property
+    def classes(self) -> ClassList | None: ...  # noqa: D102
+    @property
+    def counts_background(self) -> bool: ...  # noqa: D102
+    @property
+    def ids(self) -> Sequence[str]: ...  # noqa: D102
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> SampleT: ...
