@@ -133,7 +133,7 @@ def _run(
     overwrite: bool,
 ) -> None:
     from lexiseg.cli.batch import Job, RunFolder, open_default, run_images
-    from lexiseg.io.image import list_images
+    from lexiseg.io.listing import list_images
     from lexiseg.registry import METHODS
 
     METHODS[model.method]

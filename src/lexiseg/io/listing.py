@@ -1,0 +1,80 @@
+"""Which pictures are meant by files, folders, patterns and list files."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from lexiseg.errors import ImageError
+from lexiseg.io.image import SUFFIXES, refuse_web_address, shown
+
+
+def list_images(inputs: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> list[Path]:
+    """Expand folders, patterns and list files into picture paths.
+
+    Args:
+        inputs: picture files; folders, searched with all their subfolders; patterns such as
+            ``"photos/*.jpg"``; ``.txt`` files with one path per line, relative to the list or to
+            the working folder, blank lines and ``#`` comments left out.
+
+    Returns:
+        Every picture once: in the order given, the contents of a folder or pattern sorted. A
+        plain file is listed even if it is missing, so that reading it can report it.
+
+    Raises:
+        ImageError: nothing was given, or a folder, pattern or list has no picture.
+    """
+    given = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    if not given:
+        raise ImageError("No picture was given; name a file, a folder, a pattern or a list file.")
+    unique: dict[str, Path] = {}
+    for entry in given:
+        for path in _expand(os.fspath(entry)):
+            unique.setdefault(os.path.abspath(path), path)
+    return list(unique.values())
+
+
+def _expand(text: str) -> Iterable[Path]:
+    refuse_web_address(text)
+    path = Path(text)
+    try:
+        if path.is_dir():
+            return _found(sorted(_pictures_below(path)), f"Folder {shown(path)}")
+        if path.suffix.lower() == ".txt" and path.is_file():
+            return _found(list(_listed(path)), f"List file {shown(path)}")
+        if any(character in text for character in "*?[") and not path.exists():
+            return _found(_matches(text), f"Pattern {text[:200]!r}")
+    except (OSError, ValueError):
+        return [path]
+    return [path]
+
+
+def _found(paths: list[Path], what: str) -> list[Path]:
+    if not paths:
+        raise ImageError(f"{what} holds no picture; expected files such as .jpg or .png.")
+    return paths
+
+
+def _pictures_below(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
+            yield path
+
+
+def _matches(pattern: str) -> list[Path]:
+    paths = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]
+    return [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
+
+
+def _listed(path: Path) -> Iterator[Path]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ImageError(f"List file {shown(path)} is not UTF-8 text.") from error
+    for line in lines:
+        entry = line.strip()
+        if entry and not entry.startswith("#"):
+            beside = path.parent / entry
+            yield beside if beside.exists() else Path(entry)

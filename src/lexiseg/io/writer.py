@@ -1,0 +1,213 @@
+"""How files are written: under safe names, all or nothing, and never over another by accident."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import unicodedata
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from lexiseg.errors import OutputError
+from lexiseg.types import Result
+
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_SLUG_BYTES = 80
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a writer puts its files.
+
+    Args:
+        folder: made when the first file is written.
+        stem: safe file name without suffix.
+        overwrite: replace files that are already there.
+    """
+
+    folder: Path
+    stem: str
+    overwrite: bool = False
+
+    def path(self, suffix: str) -> Path:
+        """``folder/stem`` and a suffix such as ``".coco.json"``."""
+        return self.folder / f"{self.stem}{suffix}"
+
+    def check(self, *paths: Path) -> None:
+        """Refuse before anything is written if one of several files is already there."""
+        for path in paths:
+            refuse_existing(path, self.overwrite)
+
+    def open(self, path: Path) -> Any:
+        """`open_output` under this destination's rule."""
+        return open_output(path, overwrite=self.overwrite)
+
+    def text(self, path: Path, text: str) -> Path:
+        """`write_text` under this destination's rule."""
+        return write_text(path, text, overwrite=self.overwrite)
+
+    def bytes(self, path: Path, content: bytes) -> Path:
+        """Write one binary file."""
+        with self.open(path) as stream:
+            stream.write(content)
+        return path
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A file format that results can be written in.
+
+    Calling it with results, a folder and a name writes the files and returns their paths.
+
+    Args:
+        write: writes one result (scope "image") or an iterable of them (scope "collection")
+            to a `Destination`.
+        scope: "image" if every picture has files of its own, "collection" if one set of files
+            covers many pictures; the results of a collection are read once, one at a time.
+    """
+
+    write: Callable[..., list[Path]]
+    scope: Literal["image", "collection"]
+
+    def __call__(
+        self,
+        results: Iterable[Result],
+        folder: Path,
+        *,
+        name: str,
+        overwrite: bool = False,
+        **options: Any,
+    ) -> list[Path]:
+        """Write results.
+
+        Args:
+            results: answers; an image writer numbers them from the second on.
+            folder: made if absent.
+            name: file name without suffix; what no file system accepts is replaced.
+            overwrite: replace files that are already there.
+            options: what the format offers, e.g. ``tolerance`` in pixels for polygons.
+
+        Raises:
+            OutputError: a file exists already, or the folder cannot be written.
+        """
+        target = Destination(Path(folder), slug(name), overwrite)
+        if self.scope == "collection":
+            return self.write(results, target, **options)
+        paths: list[Path] = []
+        for number, result in enumerate(results, start=1):
+            stem = target.stem if number == 1 else f"{target.stem}-{number}"
+            paths += self.write(result, Destination(target.folder, stem, overwrite), **options)
+        return paths
+
+
+def image_writer(write: Callable[..., list[Path]]) -> Writer:
+    """Decorator: a function of (result, destination) becomes a writer called once per picture."""
+    return Writer(write, "image")
+
+
+def collection_writer(write: Callable[..., list[Path]]) -> Writer:
+    """Decorator: a function of (results, destination) becomes a writer called once per run."""
+    return Writer(write, "collection")
+
+
+def slug(text: str) -> str:
+    """A file name for any text: bounded, portable, different for different texts.
+
+    Letters and digits of every script, blanks and ``-_.()`` stay; where anything else had to
+    be replaced or cut, a short hash of the text is added.
+
+    Example:
+        >>> slug("red car"), slug("a/b")
+        ('red car', 'a-b-c14cddc0')
+    """
+    kept = "".join(c if _is_plain(c) else "-" for c in unicodedata.normalize("NFC", text))
+    safe = kept.encode()[:_SLUG_BYTES].decode(errors="ignore").strip(" .")
+    if _RESERVED.fullmatch(safe):
+        safe = f"_{safe}"
+    if safe == text:
+        return safe
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{safe.strip('- ') or 'unnamed'}-{digest}"
+
+
+def _is_plain(character: str) -> bool:
+    return character in " -_.()" or unicodedata.category(character)[0] in "LMN"
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raise if a file is there and may not be replaced.
+
+    Raises:
+        OutputError: naming the file and the option.
+    """
+    try:
+        taken = not overwrite and os.path.lexists(path)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path} cannot be written ({error}); choose another name.") from error
+    if taken:
+        raise OutputError(
+            f"{path} exists already; choose another folder or name, or allow overwrite "
+            "(overwrite=True, --overwrite)."
+        )
+
+
+@contextmanager
+def open_output(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+    """Open a binary file that appears under its name only once it is complete.
+
+    The bytes go to a temporary file in the same folder, which then takes the name in one step;
+    an error or an interruption leaves what was there before.
+
+    Raises:
+        OutputError: the file exists already, or cannot be written.
+    """
+    refuse_existing(path, overwrite)
+    part = path.parent / f".{uuid.uuid4().hex[:12]}.part"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("xb") as stream:
+            yield stream
+        refuse_existing(path, overwrite)
+        part.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(
+            f"{path} cannot be written ({reason}); choose a folder with write access and free space."
+        ) from error
+    finally:
+        _discard(part)
+
+
+def _discard(part: Path) -> None:
+    try:
+        part.unlink(missing_ok=True)
+    except OSError:  # the folder itself is missing or closed; the first error says so
+        return
+
+
+def write_text(path: Path, text: str, *, overwrite: bool = True) -> Path:
+    """Write one UTF-8 text file in one step."""
+    with open_output(path, overwrite=overwrite) as stream:
+        stream.write(text.encode("utf-8", "surrogatepass"))
+    return path
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """JSON with readable letters of every script; escaped where UTF-8 cannot hold the text.
+
+    Example:
+        >>> json_text({"name": "犬"})
+        '{"name": "犬"}'
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent)
+    return text
