@@ -103,6 +103,7 @@ def _read_file(file: Path) -> dict[str, Tensor]:
             with np.load(file, allow_pickle=False) as arrays:
                 return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
         if file.suffix in PICKLES:
+            _refuse_torchscript(file)
             return _unwrap(torch.load(file, map_location="cpu", weights_only=True))
     except (
         SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile,
@@ -114,11 +115,18 @@ def _read_file(file: Path) -> dict[str, Tensor]:
     )
 
 
+def _refuse_torchscript(file: Path) -> None:
+    """A program instead of weights, which OpenAI's first .pt files are."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+                raise CheckpointError(
+                    f"{file} is a TorchScript archive; save its state_dict() as .safetensors and "
+                    "give that."
+                )
+
+
 def _unreadable_message(file: Path, error: Exception) -> str:
-    if "TorchScript" in str(error):
-        return (
-            f"{file} is a TorchScript archive; save its state_dict() as .safetensors and give that."
-        )
     first_line = (str(error).splitlines() or [""])[0][:160]
     return f"{file} cannot be read as weights ({type(error).__name__}: {first_line})."
 
@@ -194,7 +202,7 @@ def _tensors_digest(state: Mapping[str, Tensor]) -> str:
     for key in sorted(state):
         tensor = state[key].detach().cpu().contiguous()
         digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -57,11 +57,11 @@ def attention_weights(query: Tensor, key: Tensor) -> Tensor:
     """Softmax over keys of the scaled query-key products, in float32.
 
     Args:
-        query: (B, heads, tokens, head_dim).
+        query: (..., tokens, head_dim).
         key: same shape.
 
     Returns:
-        (B, heads, tokens, tokens), rows sum to 1.
+        (..., tokens, tokens), rows sum to 1.
     """
     scale = query.shape[-1] ** -0.5
     return torch.softmax((query * scale) @ key.transpose(-1, -2), dim=-1, dtype=torch.float32)
@@ -70,7 +70,8 @@ def attention_weights(query: Tensor, key: Tensor) -> Tensor:
 class AttentionMean:
     """Plain attention that also sums its head-averaged weights over all the blocks it serves.
 
-    One (B, tokens, tokens) float32 buffer is kept, whatever the number of blocks.
+    One (B, tokens, tokens) float32 buffer is kept, whatever the number of heads and blocks. It is
+    meant for frozen networks; gradients do not flow into it.
 
     Example:
         >>> import torch
@@ -87,11 +88,17 @@ class AttentionMean:
 
     def __call__(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend plainly and add the head mean of the weights to the sum."""
-        weights = attention_weights(query, key)
-        head_mean = weights.mean(dim=1)
-        self.total = head_mean if self.total is None else self.total.add_(head_mean)
+        heads = query.shape[1]
+        if self.total is None:
+            tokens = query.shape[2], key.shape[2]
+            self.total = query.new_zeros(len(query), *tokens, dtype=torch.float32)
+        mixed = torch.empty_like(value)
+        for head in range(heads):  # one head's weights at a time: they are the largest array
+            weights = attention_weights(query[:, head], key[:, head])
+            self.total.add_(weights.detach(), alpha=1 / heads)
+            mixed[:, head] = weights.to(value.dtype) @ value[:, head]
         self.blocks += 1
-        return weights.to(value.dtype) @ value
+        return mixed
 
     @property
     def mean(self) -> Tensor:

@@ -114,8 +114,7 @@ class Preprocessing:
         Returns:
             (B, 3, H, W) float32 on the CPU.
         """
-        stacked = np.asarray(images if isinstance(images, np.ndarray) else np.stack(images))
-        batch = torch.from_numpy(np.ascontiguousarray(np.atleast_1d(stacked)))
+        batch = torch.tensor(images if isinstance(images, np.ndarray) else np.stack(images))
         batch = batch[None] if batch.ndim == 3 else batch
         mean, std = (torch.tensor(v).view(3, 1, 1) for v in (self.mean, self.std))
         pixels = batch.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
