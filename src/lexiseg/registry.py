@@ -121,4 +121,23 @@ CONVERTERS = Registry(
     },
 )
 
-DATASETS = Registry("data set", "lexiseg.datasets", {})
+DATASETS = Registry(
+    "data set",
+    "lexiseg.datasets",
+    {
+        "voc21": "lexiseg.datasets.voc:open_voc21",
+        "voc20": "lexiseg.datasets.voc:open_voc20",
+        "context59": "lexiseg.datasets.context:open_context59",
+        "context60": "lexiseg.datasets.context:open_context60",
+        "coco-object": "lexiseg.datasets.coco_object:open_coco_object",
+        "ade150": "lexiseg.datasets.ade20k:open_ade150",
+        "ade847": "lexiseg.datasets.ade20k:open_ade847",
+        "pc459": "lexiseg.datasets.context:open_pc459",
+        "refcoco": "lexiseg.datasets.refer:open_refcoco",
+        "refcoco+": "lexiseg.datasets.refer:open_refcoco_plus",
+        "refcocog": "lexiseg.datasets.refer:open_refcocog",
+        "gres": "lexiseg.datasets.refer:open_gres",
+        "ref-davis": "lexiseg.datasets.ref_davis:open_ref_davis",
+        "miniworld": "lexiseg.datasets.miniature:open_miniworld",
+    },
+)

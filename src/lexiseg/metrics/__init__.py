@@ -8,7 +8,7 @@ from lexiseg.metrics.confusion import (
     iou_per_class,
     mean_iou,
 )
-from lexiseg.metrics.presence import PresenceCounts, count_presence
+from lexiseg.metrics.presence import PresenceCounts, count_presence, matthews
 from lexiseg.metrics.referring import ReferringScore, cumulative_overlap, mean_overlap, overlap
 from lexiseg.metrics.video import VideoScore, boundary_f, region_similarity
 
@@ -24,6 +24,7 @@ __all__ = [
     "cumulative_overlap",
     "iou_parts",
     "iou_per_class",
+    "matthews",
     "mean_iou",
     "mean_overlap",
     "overlap",

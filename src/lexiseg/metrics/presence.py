@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,12 @@ class PresenceCounts:
     @property
     def mcc(self) -> float:
         """Matthews correlation in [-1, 1]; 0 where it is undefined."""
-        kept, dropped = self.both + self.only_kept, self.only_present + self.neither
-        present, absent = self.both + self.only_present, self.only_kept + self.neither
-        scale = sqrt(float(kept) * dropped * present * absent)
-        agreement = self.both * self.neither - self.only_kept * self.only_present
-        return agreement / scale if scale else 0.0
+        return float(matthews(np.array(self.counts)))
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """The four numbers in the order of the fields."""
+        return self.both, self.only_kept, self.only_present, self.neither
 
 
 def count_presence(
@@ -62,6 +66,15 @@ def count_presence(
     both = len(present & kept)
     either = len(present | kept)
     return PresenceCounts(both, len(kept) - both, len(present) - both, len(asked) - either)
+
+
+def matthews(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Matthews correlation of (..., 4) counts in the order of `PresenceCounts`; 0 if undefined."""
+    both, only_kept, only_present, neither = np.moveaxis(counts.astype(np.float64), -1, 0)
+    margins = (both + only_kept) * (only_present + neither)
+    scale = np.sqrt(margins * (both + only_present) * (only_kept + neither))
+    agreement = both * neither - only_kept * only_present
+    return np.where(scale > 0, agreement / np.maximum(scale, 1), 0.0)
 
 
 def _ratio(part: int, whole: int) -> float:

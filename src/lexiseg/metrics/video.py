@@ -54,13 +54,14 @@ def boundary(mask: Mask) -> Mask:
     padded = np.pad(mask, ((0, 1), (0, 1)), mode="edge")
     here = padded[:-1, :-1]
     right, below, across = padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
-    return (here != right) | (here != below) | (here != across)
+    line: Mask = (here != right) | (here != below) | (here != across)
+    return line
 
 
 def _within(line: Mask, reach: float) -> Mask:
     """Dilation by a disk: everything at most `reach` pixels away from the line."""
-    distance: NDArray[np.float64] = distance_transform_edt(~line)
-    return distance <= reach
+    near: Mask = np.asarray(distance_transform_edt(~line) <= reach)
+    return near
 
 
 def _without_void(truth: Mask, answer: Mask, void: Mask | None) -> tuple[Mask, Mask]:

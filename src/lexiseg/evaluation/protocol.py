@@ -1,0 +1,150 @@
+"""The terms under which a number was measured, and whether two numbers may be compared."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import lexiseg
+from lexiseg.config import to_dict
+from lexiseg.datasets.sample import Dataset
+from lexiseg.types import Recipe
+
+# Two numbers measure the same thing only if these agree; the rest is what is being compared.
+_DECISIVE = ("dataset", "split", "task", "classes", "prompts", "background", "asked", "images")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Everything a reader must know about a number.
+
+    Args:
+        dataset: registry name.
+        split: of the data set.
+        task: semantic, referring or video.
+        classes: class names asked about; empty for sentences.
+        class_list: where the names come from.
+        wording: where the prompts come from.
+        prompts: text shown for each class.
+        background: "counted as a class" or "left out".
+        asked: "all classes in every image" or "names chosen per image".
+        images: number of images (or clips) the number rests on.
+        input_size: what the method was given.
+        method: registry name.
+        settings: the method's full config: templates, thresholds, prompts, bounds.
+        weights: fingerprint per part.
+        seed: of the bootstrap.
+        versions: of lexiseg and Python.
+    """
+
+    dataset: str
+    split: str
+    task: str
+    classes: tuple[str, ...]
+    class_list: str
+    wording: str
+    prompts: tuple[str, ...]
+    background: str
+    asked: str
+    images: int
+    method: str
+    preset: str
+    settings: Mapping[str, Any]
+    weights: Mapping[str, str]
+    seed: int = 0
+    input_size: str = "the original image file; answers at its size"
+    versions: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "lexiseg": lexiseg.__version__,
+            "python": platform.python_version(),
+        }
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """What records of one run must share: all but their number and the software's version."""
+        return {k: v for k, v in self.to_json().items() if k not in ("images", "versions", "seed")}
+
+
+def protocol_of(
+    dataset: Dataset[Any], recipe: Recipe, *, asks_per_image: bool, seed: int
+) -> Protocol:
+    """Stamp a run before it starts; `images` is filled in when it ends.
+
+    Args:
+        dataset: what is asked.
+        recipe: who answers.
+        asks_per_image: the asked names differ from image to image.
+        seed: of the bootstrap.
+    """
+    classes = dataset.classes
+    return Protocol(
+        dataset=dataset.name,
+        split=dataset.split,
+        task=dataset.task,
+        classes=classes.names if classes else (),
+        class_list=classes.name if classes else "sentences",
+        wording=classes.wording if classes else "sentences in lower case, without quotes, slashes",
+        prompts=classes.prompts if classes else (),
+        background="counted as a class" if dataset.counts_background else "left out",
+        asked="names chosen per image" if asks_per_image else "all classes in every image",
+        images=0,
+        method=recipe.method,
+        preset=recipe.preset,
+        settings=recipe.settings,
+        weights=recipe.weights,
+        seed=seed,
+    )
+
+
+def protocols_comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two results measure the same thing; warns with the reasons if they do not.
+
+    Args:
+        one: protocol of a result file (its key ``"protocol"``).
+        other: as `one`.
+
+    Example:
+        >>> protocols_comparable({"dataset": "voc21"}, {"dataset": "voc21"})
+        True
+    """
+    reasons = protocol_differences(one, other)
+    if reasons:
+        warnings.warn("These results are not comparable: " + "; ".join(reasons), stacklevel=2)
+    return not reasons
+
+
+def protocol_differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:
+    """One clause per decisive difference, e.g. ``"background: left out / counted as a class"``."""
+    return tuple(
+        f"{key}: {_short(one.get(key))} / {_short(other.get(key))}"
+        for key in _DECISIVE
+        if _plain(one.get(key)) != _plain(other.get(key))
+    )
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, list | tuple) else value
+
+
+def _short(value: Any) -> str:
+    return f"{len(value)} entries" if isinstance(value, list | tuple) else str(value)
+
+
+def recipe_of(method: Any) -> Recipe:
+    """The recipe of a method that may not have run yet.
+
+    A method that offers ``recipe`` is asked; otherwise its ``config`` is all that is known.
+    """
+    recipe = getattr(method, "recipe", None)
+    if isinstance(recipe, Recipe):
+        return recipe
+    config = getattr(method, "config", None)
+    return Recipe(type(method).__name__, "", to_dict(config) if config else {})

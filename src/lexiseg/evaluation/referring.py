@@ -1,0 +1,92 @@
+"""Referring segmentation under both protocols in use.
+
+CaR scores one mask per object, made from all its sentences together; most other work scores one
+mask per sentence. The two are not comparable, so both are reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lexiseg.datasets.sample import Dataset, ReferringSample
+from lexiseg.evaluation.records import Record
+from lexiseg.evaluation.summary import Summary
+from lexiseg.metrics import bootstrap_interval, cumulative_overlap, mean_overlap, overlap
+from lexiseg.types import Result
+
+_PROTOCOLS = ("object", "sentence")
+
+
+def score_image(method: Any, sample: ReferringSample, dataset: Dataset[ReferringSample]) -> Record:
+    """Ask for every object of one image.
+
+    Returns:
+        ``object`` and ``sentence``: lists of [intersection, union] in pixels.
+    """
+    scene = method.encode(sample.image)
+    record: Record = {"id": sample.id, "object": [], "sentence": []}
+    for target in sample.targets:
+        truth = target.mask.to_array()
+        sentences = [clean_sentence(sentence) for sentence in target.sentences]
+        single = [overlap(truth, referred(method.refer(scene, text))) for text in sentences]
+        together = (
+            single[0]
+            if len(sentences) == 1
+            else overlap(truth, referred(method.refer(scene, sentences)))
+        )
+        record["sentence"] += [list(pair) for pair in single]
+        record["object"].append(list(together))
+    return record
+
+
+def referred(result: Result) -> NDArray[np.bool_]:
+    """The (H, W) mask a sentence was answered with; all false for none."""
+    mask = np.zeros(result.size_hw, dtype=bool)
+    for item in result.instances:
+        mask |= item.mask.to_array()
+    return mask
+
+
+def clean_sentence(sentence: str) -> str:
+    """Lower case, without double quotes and slashes, as in CaR's evaluation.
+
+    Example:
+        >>> clean_sentence('The "Red" car/truck')
+        'the red cartruck'
+    """
+    return sentence.lower().replace('"', "").replace("/", "").strip()
+
+
+def summarize(
+    records: Sequence[Record], dataset: Dataset[ReferringSample], *, seed: int = 0
+) -> Summary:
+    """mIoU and cIoU per object and per sentence, with bootstrap intervals over images."""
+    scores: dict[str, float] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    for key in _PROTOCOLS:
+        pairs = [(both, either) for record in records for both, either in record[key]]
+        scores[f"{key}_miou"] = mean_overlap(pairs)
+        scores[f"{key}_ciou"] = cumulative_overlap(pairs)
+        intervals[f"{key}_miou"] = _interval([mean_parts(record[key]) for record in records], seed)
+    return Summary(scores, intervals)
+
+
+def mean_parts(pairs: Sequence[Sequence[int]]) -> tuple[float, int]:
+    """Sum of IoUs and their number."""
+    if not pairs:
+        return 0.0, 0
+    return mean_overlap([(both, either) for both, either in pairs]) * len(pairs), len(pairs)
+
+
+def _interval(parts: Sequence[tuple[float, int]], seed: int) -> tuple[float, float]:
+    table = np.array(parts, dtype=np.float64).reshape(-1, 2)
+
+    def mean(weights: NDArray[np.int64]) -> NDArray[np.float64]:
+        total, number = (weights @ table).T
+        return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+    return bootstrap_interval(len(table), mean, seed=seed)

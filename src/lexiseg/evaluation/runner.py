@@ -1,0 +1,110 @@
+"""Run a method over a data set: resumable, one bad image at most costs that image."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tqdm import tqdm
+
+from lexiseg.datasets.sample import Dataset
+from lexiseg.errors import DatasetError, LexisegError
+from lexiseg.evaluation import referring, semantic, video
+from lexiseg.evaluation.protocol import protocol_of, recipe_of
+from lexiseg.evaluation.records import Record, RecordFile
+from lexiseg.evaluation.summary import Evaluation, Summary
+
+_SEED = 0  # of the bootstrap
+
+
+@dataclass(frozen=True)
+class _Task:
+    score: Callable[[Any, Any, Any], Record]
+    summarize: Callable[..., Summary]
+
+
+_TASKS = {
+    "semantic": _Task(semantic.score_image, semantic.summarize),
+    "referring": _Task(referring.score_image, referring.summarize),
+    "video": _Task(video.score_clip, video.summarize),
+}
+
+
+def evaluate(
+    method: Any,
+    dataset: Dataset[Any],
+    *,
+    out: Path | None = None,
+    limit: int | None = None,
+    quiet: bool = False,
+) -> Evaluation:
+    """Measure a method on a data set.
+
+    Args:
+        method: offers ``encode`` and ``segment``, or ``refer`` for sentences and clips.
+        dataset: what ``lexiseg.registry.DATASETS[name](folder)`` opens.
+        out: folder for ``records.jsonl`` (one line per image, appended as the run goes; a second
+            call with the same folder continues), ``result.json``, ``report.md`` and
+            ``per_class.csv``; None writes nothing.
+        limit: only the first so many images.
+        quiet: no progress bar (there is none either where stderr is no terminal).
+
+    Raises:
+        DatasetError: not a single image could be judged.
+        OutputError: the folder cannot be written or holds records of another protocol.
+    """
+    count = len(dataset) if limit is None else min(limit, len(dataset))
+    protocol = protocol_of(
+        dataset,
+        recipe_of(method),
+        asks_per_image=getattr(dataset, "asks_per_image", False),
+        seed=_SEED,
+    )
+    task = _TASKS[dataset.task]
+    with TemporaryDirectory() as spare:
+        path = (Path(out) if out else Path(spare)) / "records.jsonl"
+        with RecordFile(path, protocol.terms) as file:
+            failures = _run(method, dataset, range(count), task, file, quiet=quiet)
+            done = [file.records[i] for i in dataset.ids[:count] if i in file.records]
+    if not done:
+        reason = next(iter(failures.values()), "it holds no image")
+        raise DatasetError(f"Nothing of data set {dataset.name!r} could be judged: {reason}")
+    summary = task.summarize(done, dataset, seed=_SEED)
+    evaluation = Evaluation(replace(protocol, images=len(done)), summary, failures)
+    if out:
+        evaluation.save(Path(out))
+    return evaluation
+
+
+def _run(
+    method: Any,
+    dataset: Dataset[Any],
+    indices: Sequence[int],
+    task: _Task,
+    file: RecordFile,
+    *,
+    quiet: bool,
+) -> dict[str, str]:
+    """Judge what has no record yet; returns image id -> reason for what failed."""
+    todo = [index for index in indices if dataset.ids[index] not in file.records]
+    failures: dict[str, str] = {}
+    bar = tqdm(
+        todo,
+        desc=dataset.name,
+        total=len(indices),
+        initial=len(indices) - len(todo),
+        unit="image",
+        disable=quiet or not sys.stderr.isatty(),
+    )
+    for index in bar:
+        name = dataset.ids[index]
+        try:
+            file.append(task.score(method, dataset[index], dataset))
+        except (LexisegError, OSError, ValueError, RuntimeError) as error:
+            failures[name] = str(error) or type(error).__name__
+            bar.write(f"{name}: {failures[name]}", file=sys.stderr)
+    return failures

@@ -1,0 +1,138 @@
+"""Semantic segmentation: mIoU under both background rules, and presence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lexiseg.datasets.class_list import ClassList
+from lexiseg.datasets.sample import Dataset, SemanticSample
+from lexiseg.errors import UsageError
+from lexiseg.evaluation.records import Record
+from lexiseg.evaluation.summary import ClassRow, Summary
+from lexiseg.metrics import (
+    PresenceCounts,
+    bootstrap_interval,
+    confusion_matrix,
+    count_presence,
+    iou_parts,
+    matthews,
+)
+from lexiseg.types import Result
+
+
+def score_image(method: Any, sample: SemanticSample, dataset: Dataset[SemanticSample]) -> Record:
+    """Ask about one image and keep what every metric can be computed from.
+
+    Returns:
+        ``cells``: [true label, answered label, pixels] wherever there are pixels;
+        ``presence``: the four counts of `lexiseg.metrics.PresenceCounts`.
+    """
+    classes = _classes(dataset)
+    scene = method.encode(sample.image)
+    return score_result(method.segment(scene, classes.vocabulary(sample.asked)), sample, classes)
+
+
+def score_result(result: Result, sample: SemanticSample, classes: ClassList) -> Record:
+    """The record of an answer; see `score_image`."""
+    matrix = confusion_matrix(sample.truth, answered_labels(result, classes), len(classes))
+    rows, columns = np.nonzero(matrix)
+    cells = np.stack([rows, columns, matrix[rows, columns]], axis=1)
+    asked = range(1, len(classes) + 1) if sample.asked is None else [k + 1 for k in sample.asked]
+    kept = [classes.number[name] for name in result.presence.kept]
+    presence = count_presence(asked, rows[rows > 0].tolist(), kept)
+    return {"id": sample.id, "cells": cells.tolist(), "presence": list(presence.counts)}
+
+
+def answered_labels(result: Result, classes: ClassList) -> NDArray[np.int64]:
+    """The answer's semantic map with the numbers of the data set's classes."""
+    semantic = result.semantic
+    table = np.array([0, *(classes.number[name] for name in semantic.names)], dtype=np.int64)
+    return table[semantic.ids]
+
+
+def summarize(
+    records: Sequence[Record], dataset: Dataset[SemanticSample], *, seed: int = 0
+) -> Summary:
+    """Numbers over all images, with bootstrap intervals over images."""
+    classes = _classes(dataset)
+    presence = np.array([record["presence"] for record in records], dtype=np.float64)
+    total = PresenceCounts(*(int(count) for count in presence.sum(axis=0)))
+    scores = {
+        "presence_mcc": total.mcc,
+        "presence_precision": total.precision,
+        "presence_recall": total.recall,
+    }
+    intervals = {
+        "presence_mcc": bootstrap_interval(
+            len(records), lambda weights: matthews(weights @ presence), seed=seed
+        )
+    }
+    for name, counted in (("miou_with_background", True), ("miou_without_background", False)):
+        parts = parts_per_image(records, len(classes), count_background=counted)
+        every = np.ones((1, len(records)))
+        scores[name] = float(_mean_iou(every, parts)[0])
+        if counted == dataset.counts_background:
+            scores["miou"] = scores[name]
+            statistic = partial(_mean_iou, parts=parts)
+            intervals["miou"] = bootstrap_interval(len(records), statistic, seed=seed)
+    return Summary(scores, intervals, _class_rows(records, dataset))
+
+
+Parts = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+
+def parts_per_image(records: Sequence[Record], classes: int, *, count_background: bool) -> Parts:
+    """Intersection, union and true pixels, each (images, classes) float64."""
+    side = classes + 1
+    parts: list[NDArray[np.int64]] = []
+    for record in records:
+        matrix = np.zeros((side, side), dtype=np.int64)
+        cells = np.array(record["cells"], dtype=np.int64).reshape(-1, 3)
+        matrix[cells[:, 0], cells[:, 1]] = cells[:, 2]
+        parts.append(np.stack(iou_parts(matrix, count_background=count_background)))
+    stacked = np.stack(parts, axis=1).astype(np.float64)
+    return stacked[0], stacked[1], stacked[2]
+
+
+def _mean_iou(weights: NDArray[Any], parts: Parts) -> NDArray[np.float64]:
+    """(D,) mean IoU over the classes shown, for D weightings of the images."""
+    intersection, union, true = parts
+    weights = weights.astype(np.float64)
+    ratio = (weights @ intersection) / np.maximum(weights @ union, 1)
+    shown = weights @ true > 0
+    mean: NDArray[np.float64] = (ratio * shown).sum(axis=1) / np.maximum(shown.sum(axis=1), 1)
+    return np.where(shown.any(axis=1), mean, np.nan)
+
+
+def _class_rows(
+    records: Sequence[Record], dataset: Dataset[SemanticSample]
+) -> tuple[ClassRow, ...]:
+    classes = _classes(dataset)
+    counted = dataset.counts_background
+    parts = parts_per_image(records, len(classes), count_background=counted)
+    intersection, union, true = (part.sum(axis=0) for part in parts)
+    images = (parts[2] > 0).sum(axis=0)
+    names = (("background", *classes.names), ("", *classes.prompts)) if counted else (
+        classes.names, classes.prompts
+    )  # fmt: skip
+    return tuple(
+        ClassRow(
+            name=name,
+            prompt=prompt,
+            iou=float(intersection[k] / union[k]) if true[k] else None,
+            images=int(images[k]),
+            pixels=int(true[k]),
+        )
+        for k, (name, prompt) in enumerate(zip(*names, strict=True))
+    )
+
+
+def _classes(dataset: Dataset[SemanticSample]) -> ClassList:
+    if dataset.classes is None:
+        raise UsageError(f"Data set {dataset.name!r} has no class list to ask about.")
+    return dataset.classes

@@ -1,0 +1,118 @@
+"""What an evaluation found, and the files it is written to."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lexiseg.evaluation.protocol import Protocol
+from lexiseg.io.writer import json_text, write_text
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class: IoU in [0, 1] (None if the truth never shows it) and how much of it there is."""
+
+    name: str
+    prompt: str
+    iou: float | None
+    images: int
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Numbers in [0, 1], 95 % bootstrap intervals of the main ones, and the per-class table."""
+
+    scores: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    classes: tuple[ClassRow, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome of a run.
+
+    Args:
+        protocol: terms of the measurement.
+        summary: numbers.
+        failures: image id -> why it could not be judged.
+    """
+
+    protocol: Protocol
+    summary: Summary
+    failures: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data; NaN becomes None."""
+        return {
+            "scores": {key: _number(value) for key, value in self.summary.scores.items()},
+            "intervals_95": {
+                key: [_number(value) for value in pair]
+                for key, pair in self.summary.intervals.items()
+            },
+            "failures": dict(self.failures),
+            "per_class": [asdict(row) for row in self.summary.classes],
+            "protocol": self.protocol.to_json(),
+        }
+
+    def to_markdown(self) -> str:
+        """A report of one page: terms, numbers, classes."""
+        terms = self.protocol
+        lines = [
+            f"# {terms.method} on {terms.dataset} ({terms.split})",
+            "",
+            f"{terms.images} images, {len(self.failures)} failed; classes: {terms.class_list} "
+            f"({terms.wording}); background {terms.background}; asked: {terms.asked}; "
+            f"lexiseg {terms.versions['lexiseg']}.",
+            "",
+            "| number | value | 95 % interval |",
+            "| --- | --- | --- |",
+        ]
+        for key, value in self.summary.scores.items():
+            pair = self.summary.intervals.get(key)
+            interval = f"{_percent(pair[0])} to {_percent(pair[1])}" if pair else ""
+            lines.append(f"| {key} | {_percent(value)} | {interval} |")
+        if self.summary.classes:
+            lines += ["", "| class | prompt | IoU | images |", "| --- | --- | --- | --- |"]
+            lines += [
+                f"| {_cell(row.name)} | {_cell(row.prompt)} | {_percent(row.iou)} | {row.images} |"
+                for row in self.summary.classes
+            ]
+        return "\n".join(lines) + "\n"
+
+    def per_class_csv(self) -> str:
+        """The per-class table as comma-separated values."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(["class", "prompt", "iou", "images", "pixels"])
+        for row in self.summary.classes:
+            iou = "" if row.iou is None else f"{row.iou:.6f}"
+            writer.writerow([row.name, row.prompt, iou, row.images, row.pixels])
+        return buffer.getvalue()
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write ``result.json``, ``report.md`` and, with classes, ``per_class.csv``."""
+        paths = [
+            write_text(folder / "result.json", json_text(self.to_json(), indent=1) + "\n"),
+            write_text(folder / "report.md", self.to_markdown()),
+        ]
+        if self.summary.classes:
+            paths.append(write_text(folder / "per_class.csv", self.per_class_csv()))
+        return paths
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else round(value, 6)
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None or value != value else f"{100 * value:.1f}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
