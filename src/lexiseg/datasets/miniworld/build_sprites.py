@@ -68,8 +68,8 @@ def entries() -> Iterator[tuple[str, str, str, str]]:
                         yield name, group, split if seen else "novel", pictograph
 
 
-def dominant_colour(cell: NDArray[np.uint8], parts: NDArray[np.uint8]) -> dict[str, Any]:
-    """Colour and area share of the largest group of equally coloured pixels of a cell."""
+def dominant_color(cell: NDArray[np.uint8], parts: NDArray[np.uint8]) -> dict[str, Any]:
+    """Color and area share of the largest group of equally colored pixels of a cell."""
     pixels = cell[parts > 0][:, :3].astype(np.float64)
     modes = [np.median(cell[parts == k][:, :3], axis=0) for k in range(1, parts.max() + 1)]
     shares = [(np.abs(pixels - mode).max(axis=1) < 48).mean() for mode in modes]
@@ -92,7 +92,7 @@ def build(font_file: Path, out: Path) -> None:
         sheet[y : y + CELL, x : x + CELL] = cell
         parts[y : y + CELL, x : x + CELL] = spread(label)
         record = {"cell": number, "pictograph": pictograph, "split": split}
-        record |= {"parts": int(label.max()), "colour": dominant_colour(cell, label)}
+        record |= {"parts": int(label.max()), "color": dominant_color(cell, label)}
         index["names"].setdefault(name, {"group": group, "cells": []})["cells"].append(record)
     Image.fromarray(sheet).save(out / "sprites.webp", lossless=True, method=6, exact=False)
     Image.fromarray(parts * 40).save(out / "parts.png", optimize=True)

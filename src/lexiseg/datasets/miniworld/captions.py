@@ -58,7 +58,7 @@ class Fact:
     """What a caption may say about one object."""
 
     name: str
-    colour: str  # "" if unsure
+    color: str  # "" if unsure
     share: float  # of the picture's area
 
 
@@ -113,15 +113,15 @@ def count_phrases(facts: list[Fact], rng: Rng) -> list[str]:
 
 
 def _count_phrase(same: list[Fact], rng: Rng) -> str:
-    colours = {fact.colour for fact in same}
-    colour = colours.pop() if len(colours) == 1 and rng.random() < 0.5 else ""
-    noun = f"{colour} {same[0].name}".strip()
+    colors = {fact.color for fact in same}
+    color = colors.pop() if len(colors) == 1 and rng.random() < 0.5 else ""
+    noun = f"{color} {same[0].name}".strip()
     if len(same) == 1:
         return article(noun)
     count = NUMBERS[len(same)] if len(same) < len(NUMBERS) else str(len(same))
     if rng.random() < 0.2 or same[0].name in MASS:
         count = "some"
-    return f"{count} {colour} {plural(same[0].name)}".replace("  ", " ")
+    return f"{count} {color} {plural(same[0].name)}".replace("  ", " ")
 
 
 def _templated(facts: list[Fact], stuff: tuple[str, ...], rng: Rng) -> str:
@@ -130,7 +130,7 @@ def _templated(facts: list[Fact], stuff: tuple[str, ...], rng: Rng) -> str:
         template = TEMPLATES[int(rng.integers(len(TEMPLATES)))]
         return template.format(a=name, the=f"the {name}", bare=name)
     fact = facts[int(rng.integers(len(facts)))]
-    noun = f"{fact.colour} {fact.name}" if fact.colour and rng.random() < 0.4 else fact.name
+    noun = f"{fact.color} {fact.name}" if fact.color and rng.random() < 0.4 else fact.name
     if rng.random() < 0.25:
         size = "small" if fact.share < SMALL else "large" if fact.share > LARGE else "medium"
         return SIZED[int(rng.integers(len(SIZED)))].format(f"{size} {noun}")

@@ -28,7 +28,7 @@ def cloud(rng: Rng, slope: float, stretch: float = 1.0, coarse: float = 0.0) -> 
     radius = np.maximum(np.hypot(fy, fx), max(coarse, 1.0))
     spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE))) / radius**slope
     spectrum[0, 0] = 0.0
-    field = np.fft.irfft2(spectrum, s=(TILE, TILE))
+    field: Field = np.fft.irfft2(spectrum, s=(TILE, TILE))
     return np.clip(0.5 + field / (5.0 * field.std()), 0.0, 1.0)
 
 
@@ -68,18 +68,18 @@ def grid() -> tuple[Field, Field]:
     return y, x
 
 
-def ramp(value: Field, colours: list[str]) -> Field:
-    """Map values in 0..1 to evenly spaced colours, (..., 3) float in 0..255."""
-    stops = np.linspace(0.0, 1.0, len(colours))
-    table = np.array([rgb(colour) for colour in colours])
+def ramp(value: Field, colors: list[str]) -> Field:
+    """Map values in 0..1 to evenly spaced colors, (..., 3) float in 0..255."""
+    stops = np.linspace(0.0, 1.0, len(colors))
+    table = np.array([rgb(color) for color in colors])
     return np.stack([np.interp(value, stops, table[:, k]) for k in range(3)], axis=-1)
 
 
-def rgb(colour: str) -> tuple[int, int, int]:
+def rgb(color: str) -> tuple[int, int, int]:
     """``"#rrggbb"`` as three numbers."""
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
 def blend(below: Field, above: Field, weight: Field) -> Field:
-    """Mix two colour fields by a weight field in 0..1."""
+    """Mix two color fields by a weight field in 0..1."""
     return below + (above - below) * np.clip(weight, 0.0, 1.0)[..., None]

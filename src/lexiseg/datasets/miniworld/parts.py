@@ -1,4 +1,4 @@
-"""Divide a pictograph once and for all into a few colour-coherent connected regions."""
+"""Divide a pictograph once and for all into a few color-coherent connected regions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageFilter
 from scipy import ndimage
 from scipy.cluster.vq import kmeans2
 
-COLOURS = 6  # colour clusters a pictograph is quantised to before merging
+COLORS = 6  # color clusters a pictograph is quantised to before merging
 MAX_PARTS = 5
 MIN_SHARE = 0.04  # smaller regions are merged into the most similar neighbour
 
@@ -26,8 +26,8 @@ def divide(sprite: NDArray[np.uint8]) -> NDArray[np.uint8]:
         unless the pictograph itself falls into more pieces than that.
     """
     opaque = sprite[..., 3] >= 128
-    colour = _smooth(sprite)
-    regions = _merge(_components(_quantise(colour, opaque), opaque), colour)
+    color = _smooth(sprite)
+    regions = _merge(_components(_quantise(color, opaque), opaque), color)
     if regions.max() < 2:
         regions = _halves(opaque)
     return regions.astype(np.uint8)
@@ -42,15 +42,15 @@ def spread(parts: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _smooth(sprite: NDArray[np.uint8]) -> NDArray[np.float64]:
     image = Image.fromarray(sprite[..., :3]).filter(ImageFilter.MedianFilter(5))
     red, green, blue = np.moveaxis(np.asarray(image, np.float64), -1, 0)
-    luma = 0.3 * red + 0.59 * green + 0.11 * blue  # opponent colours: hue counts more than shading
+    luma = 0.3 * red + 0.59 * green + 0.11 * blue  # opponent colors: hue counts more than shading
     return np.stack([0.6 * luma, red - luma, blue - luma], axis=-1)
 
 
-def _quantise(colour: NDArray[np.float64], opaque: NDArray[np.bool_]) -> NDArray[np.int64]:
-    pixels = colour[opaque]
+def _quantise(color: NDArray[np.float64], opaque: NDArray[np.bool_]) -> NDArray[np.int64]:
+    pixels = color[opaque]
     order = np.argsort(pixels @ [1.0, 0.7, 0.4], kind="stable")
-    seeds = pixels[order[np.linspace(0, len(order) - 1, COLOURS).astype(int)]]
-    with warnings.catch_warnings():  # fewer distinct colours than clusters is fine
+    seeds = pixels[order[np.linspace(0, len(order) - 1, COLORS).astype(int)]]
+    with warnings.catch_warnings():  # fewer distinct colors than clusters is fine
         warnings.simplefilter("ignore", UserWarning)
         _, label = kmeans2(pixels, seeds, minit="matrix", iter=20)
     clusters = np.zeros(opaque.shape, np.int64)
@@ -66,18 +66,18 @@ def _components(clusters: NDArray[np.int64], opaque: NDArray[np.bool_]) -> NDArr
     return regions
 
 
-def _merge(regions: NDArray[np.int64], colour: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Join the smallest region to its nearest neighbour in colour until few and large remain."""
+def _merge(regions: NDArray[np.int64], color: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Join the smallest region to its nearest neighbour in color until few and large remain."""
     total = int((regions > 0).sum())
     while True:
         ids, areas = np.unique(regions[regions > 0], return_counts=True)
         small = int(np.argmin(areas))
         if len(ids) <= 1 or (len(ids) <= MAX_PARTS and areas[small] >= MIN_SHARE * total):
             return np.searchsorted(np.concatenate([[0], ids]), regions)
-        regions = np.where(regions == ids[small], _host(regions, colour, int(ids[small])), regions)
+        regions = np.where(regions == ids[small], _host(regions, color, int(ids[small])), regions)
 
 
-def _host(regions: NDArray[np.int64], colour: NDArray[np.float64], piece: int) -> int:
+def _host(regions: NDArray[np.int64], color: NDArray[np.float64], piece: int) -> int:
     mask = regions == piece
     ring = ndimage.binary_dilation(mask, iterations=2) & ~mask
     hosts = np.unique(regions[ring & (regions > 0)])
@@ -85,8 +85,8 @@ def _host(regions: NDArray[np.int64], colour: NDArray[np.float64], piece: int) -
         others = (regions > 0) & ~mask
         distance = np.where(others, ndimage.distance_transform_edt(~mask), np.inf)
         return int(regions.flat[int(np.argmin(distance))])
-    own = colour[mask].mean(axis=0)
-    return int(min(hosts, key=lambda h: np.linalg.norm(colour[regions == h].mean(axis=0) - own)))
+    own = color[mask].mean(axis=0)
+    return int(min(hosts, key=lambda h: np.linalg.norm(color[regions == h].mean(axis=0) - own)))
 
 
 def _halves(opaque: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from lexiseg.datasets.miniworld.colours import Matrix, shift_matrix
+from lexiseg.datasets.miniworld.colors import Matrix, shift_matrix
 from lexiseg.datasets.miniworld.sprites import Sprite, choices, read_json
 from lexiseg.datasets.miniworld.stuff import all_stuff
 
@@ -21,8 +21,8 @@ class Ranges:
 
     side: tuple[float, float]  # longest side of an object / side of the picture
     angle: float  # largest rotation, degrees
-    hue: float  # largest hue turn of things whose colour belongs to them, degrees
-    paint: float  # largest hue turn of things that come in any colour, degrees
+    hue: float  # largest hue turn of things whose color belongs to them, degrees
+    paint: float  # largest hue turn of things that come in any color, degrees
     window: tuple[float, float]  # part of a texture tile that fills the picture
     light: float  # largest relative change of brightness across the picture
 
@@ -63,7 +63,7 @@ class Region:
 
 @dataclass(frozen=True)
 class Placement:
-    """One object: which pictograph, where, how large, how turned and coloured."""
+    """One object: which pictograph, where, how large, how turned and colored."""
 
     sprite: Sprite
     x: float  # centre, 0..1
@@ -82,7 +82,7 @@ class Plan:
     regions: tuple[Region, ...]
     placements: tuple[Placement, ...]
     light: tuple[float, float, float, float]  # slope x, slope y, warmth, gain
-    noise: float  # standard deviation, grey levels
+    noise: float  # standard deviation, gray levels
     noise_at: tuple[float, float]
     split: str
 
@@ -204,7 +204,7 @@ def _dress(
     rng: Rng, sprite: Sprite, ranges: Ranges, where: tuple[float, float, float]
 ) -> Placement:
     x, y, side = where
-    free = sprite.name in _recolourable() and rng.random() < 0.6
+    free = sprite.name in _recolorable() and rng.random() < 0.6
     hue = rng.uniform(-1, 1) * (ranges.paint if free else ranges.hue)
     tint = shift_matrix(hue, rng.uniform(0.8, 1.15), rng.uniform(0.75, 1.12))
     shadow = float(rng.uniform(0.2, 0.5)) if rng.random() < 0.6 else 0.0
@@ -213,5 +213,5 @@ def _dress(
 
 
 @lru_cache(maxsize=1)
-def _recolourable() -> frozenset[str]:
-    return frozenset(read_json("recolour.json"))
+def _recolorable() -> frozenset[str]:
+    return frozenset(read_json("recolor.json"))

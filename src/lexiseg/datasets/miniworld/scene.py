@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lexiseg.datasets.miniworld.captions import Fact, describe
-from lexiseg.datasets.miniworld.colours import apply_matrix, colour_word
+from lexiseg.datasets.miniworld.colors import apply_matrix, color_word
 from lexiseg.datasets.miniworld.plan import Placement, Plan
 from lexiseg.datasets.miniworld.render import PARTS_PER_OBJECT, Rendered
 
@@ -27,7 +27,7 @@ class SceneObject:
     instance_id: int  # its value in `Scene.instances`
     group: str  # coarser noun
     cell: int  # pictograph number on the sprite sheet
-    colour: str  # colour word, "" if no word is honest
+    color: str  # color word, "" if no word is honest
     area: int  # visible pixels
     visible_fraction: float  # visible / whole area, 0..1
     depth: int  # 0 = nearest
@@ -88,7 +88,7 @@ class Scene:
     def describe(self, k: int) -> str:
         """The k-th alternative caption."""
         size = self.image.shape[0] * self.image.shape[1]
-        facts = [Fact(o.name, o.colour, o.area / size) for o in self.objects if o.visible]
+        facts = [Fact(o.name, o.color, o.area / size) for o in self.objects if o.visible]
         return describe(facts, self.stuff, self._rng(CAPTION_STREAM, k))
 
     def absent(self, n: int) -> tuple[str, ...]:
@@ -140,14 +140,14 @@ def _objects(
         if area == 0:
             continue
         sprite = placement.sprite
-        tinted, share = apply_matrix(placement.tint, sprite.colour), sprite.colour_share
+        tinted, share = apply_matrix(placement.tint, sprite.color), sprite.color_share
         objects.append(
             SceneObject(
                 name=sprite.name,
                 instance_id=k,
                 group=sprite.group,
                 cell=sprite.cell,
-                colour="" if sprite.group == "person" else colour_word(tinted, share),
+                color="" if sprite.group == "person" else color_word(tinted, share),
                 area=area,
                 visible_fraction=min(1.0, fraction),
                 depth=len(placements) - k,

@@ -45,8 +45,8 @@ class Sprite:
     split: str  # "train" (also used by val), "test" or "novel"
     pictograph: str
     part_count: int
-    colour: tuple[int, int, int]
-    colour_share: float
+    color: tuple[int, int, int]
+    color_share: float
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
@@ -72,8 +72,8 @@ def all_sprites() -> tuple[Sprite, ...]:
             split=cell["split"],
             pictograph=cell["pictograph"],
             part_count=cell["parts"],
-            colour=tuple(cell["colour"]["rgb"]),
-            colour_share=cell["colour"]["share"],
+            color=tuple(cell["color"]["rgb"]),
+            color_share=cell["color"]["share"],
         )
         for name, entry in read_json("sprites.json")["names"].items()
         for cell in entry["cells"]
@@ -135,10 +135,10 @@ def _level(cell: Image.Image, parts: Image.Image, factor: int) -> Level:
 
 
 def _bleed(sprite: Image.Image) -> Image.Image:
-    """Carry the border colours outwards, so that bilinear sampling meets no black fringe."""
+    """Carry the border colors outwards, so that bilinear sampling meets no black fringe."""
     alpha = np.asarray(sprite.getchannel("A"), np.float64)[..., None] / 255.0
-    colour = np.asarray(sprite.convert("RGB"), np.float64)
-    mean = (colour * alpha).sum((0, 1)) / max(alpha.sum(), 1e-6)
+    color = np.asarray(sprite.convert("RGB"), np.float64)
+    mean = (color * alpha).sum((0, 1)) / max(alpha.sum(), 1e-6)
     near = np.asarray(sprite.filter(ImageFilter.BoxBlur(2)), np.float64)
     filled = np.where(near[..., 3:] > 0, near[..., :3], mean)
-    return Image.fromarray(np.where(alpha > 0, colour, filled).astype(np.uint8))
+    return Image.fromarray(np.where(alpha > 0, color, filled).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Shifting the colours of a pictograph, and saying honestly which colour it has."""
+"""Shifting the colors of a pictograph, and saying honestly which color it has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 Matrix: TypeAlias = tuple[float, ...]  # 3x4, row by row, as Pillow's RGB conversion takes it
 
-SURE_SHARE = 0.5  # a colour word needs this much of the area in one colour
+SURE_SHARE = 0.5  # a color word needs this much of the area in one color
 HUES = (  # name, from, to, in degrees; the gaps between are deliberately nameless
     ("red", -14, 10),
     ("orange", 18, 38),
@@ -22,11 +22,11 @@ HUES = (  # name, from, to, in degrees; the gaps between are deliberately namele
 
 
 def shift_matrix(hue: float, saturation: float, brightness: float) -> Matrix:
-    """Colour matrix that turns the hue and scales saturation and brightness.
+    """Color matrix that turns the hue and scales saturation and brightness.
 
     Args:
-        hue: rotation about the grey axis, degrees.
-        saturation: factor; 0 = grey, 1 = unchanged.
+        hue: rotation about the gray axis, degrees.
+        saturation: factor; 0 = gray, 1 = unchanged.
         brightness: factor; 1 = unchanged.
 
     Returns:
@@ -45,24 +45,24 @@ def shift_matrix(hue: float, saturation: float, brightness: float) -> Matrix:
 
 
 def apply_matrix(matrix: Matrix, rgb: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Apply a colour matrix to one colour, clipped to 0..255."""
+    """Apply a color matrix to one color, clipped to 0..255."""
     rows = (matrix[0:4], matrix[4:8], matrix[8:12])
     dot = [row[0] * rgb[0] + row[1] * rgb[1] + row[2] * rgb[2] + row[3] for row in rows]
     red, green, blue = (min(255, max(0, round(value))) for value in dot)
     return red, green, blue
 
 
-def colour_word(rgb: tuple[int, int, int], share: float) -> str:
-    """Everyday word for a colour, or ``""`` where people would not agree on one.
+def color_word(rgb: tuple[int, int, int], share: float) -> str:
+    """Everyday word for a color, or ``""`` where people would not agree on one.
 
     Args:
-        rgb: the dominant colour, 0..255.
+        rgb: the dominant color, 0..255.
         share: part of the object's area that has it, 0..1.
 
     Example:
-        >>> colour_word((220, 30, 30), share=0.8)
+        >>> color_word((220, 30, 30), share=0.8)
         'red'
-        >>> colour_word((220, 30, 30), share=0.3)
+        >>> color_word((220, 30, 30), share=0.3)
         ''
     """
     if share < SURE_SHARE:
