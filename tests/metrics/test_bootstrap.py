@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lexiseg.metrics import bootstrap_interval
+
+
+def test_interval_of_a_mean_has_the_width_of_its_standard_error() -> None:
+    values = np.random.default_rng(1).normal(5.0, 2.0, size=400)
+    low, high = bootstrap_interval(400, lambda w: w @ values / 400, draws=2000)
+    assert low < values.mean() < high
+    assert high - low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(400), rel=0.1)
+
+
+def test_same_seed_same_interval_and_other_confidence_narrower() -> None:
+    values = np.arange(50.0)
+
+    def mean(weights: np.ndarray) -> np.ndarray:
+        return weights @ values / 50
+
+    wide = bootstrap_interval(50, mean)
+    assert wide == bootstrap_interval(50, mean)
+    narrow = bootstrap_interval(50, mean, confidence=0.5)
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+def test_every_drawing_has_as_many_images_as_there_are() -> None:
+    seen = []
+
+    def watch(weights: np.ndarray) -> np.ndarray:
+        seen.append(weights)
+        return weights.sum(axis=1).astype(float)
+
+    assert bootstrap_interval(7, watch, draws=5) == (7.0, 7.0)
+    assert seen[0].shape == (5, 7)
+
+
+def test_nothing_to_draw_from_is_undefined() -> None:
+    assert np.isnan(bootstrap_interval(0, lambda w: w)).all()
+    assert np.isnan(bootstrap_interval(3, lambda w: np.full(len(w), np.nan))).all()
