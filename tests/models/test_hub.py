@@ -50,6 +50,11 @@ def test_local_folder_and_file_win(tmp_path, cache):
     assert hub.find_weights(str(file)) == file
 
 
+def test_bundled_weights_have_names(tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(hub, "bundled_weights", lambda: {"mini-clip": tmp_path})
+    assert hub.find_weights("mini-clip") == tmp_path
+
+
 @pytest.mark.parametrize("source", ["clip-vit-b16", B16])
 def test_absent_weights_name_both_ways_out(cache, source):
     with pytest.raises(WeightsNotFoundError) as caught:

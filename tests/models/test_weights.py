@@ -111,6 +111,13 @@ def test_strict_load_fills_a_network_without_storage(state):
     assert network.b.scale.dtype == torch.float32  # scalars keep their precision
 
 
+def test_strict_load_does_not_share_memory(state):
+    network = make_network()
+    weights.load_strictly(network, state, "here", torch.float32)
+    state["a.weight"].zero_()
+    assert network.a.weight.abs().sum() > 0
+
+
 def test_strict_load_reports_all_that_does_not_fit(state):
     state["a.bias"] = torch.zeros(5)
     state["c"] = state.pop("b.scale")

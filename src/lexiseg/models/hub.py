@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lexiseg.errors import WeightsNotFoundError
+from lexiseg.models.bundled import bundled_weights
 from lexiseg.models.weights import WEIGHT_FILES
 
 SIDE_FILES = (
@@ -61,7 +62,8 @@ def find_weights(source: str | Path, revision: str | None = None, download: bool
     """Locate a checkpoint on this machine.
 
     Args:
-        source: a folder, a file, a known checkpoint name ("clip-vit-b16") or a hub id.
+        source: a folder, a file, the name of a bundled ("mini-clip-proposal") or published
+            ("clip-vit-b16") checkpoint, or a hub id.
         revision: branch, tag or commit on the hub; None for the published default.
         download: fetch from the hub what is not in its cache.
 
@@ -74,6 +76,8 @@ def find_weights(source: str | Path, revision: str | None = None, download: bool
     path = Path(source).expanduser()
     if path.is_file() or path.is_dir():
         return path
+    if str(source) in bundled_weights():
+        return bundled_weights()[str(source)]
     hub, revision = _hub_place(str(source), revision)
     cached = _cached_snapshot(hub, revision)
     if cached:

@@ -147,7 +147,7 @@ def load_strictly(
     """Fill a network; every key and shape must fit.
 
     Args:
-        network: may lie on the meta device, its parameters are replaced.
+        network: may lie on the meta device; its parameters are replaced by copies of the state.
         state: key -> tensor.
         origin: what to call the checkpoint in messages.
         dtype: precision of the filled network; scalars such as a temperature stay float32.
@@ -167,8 +167,11 @@ def load_strictly(
         faults = {"missing": missing, "unexpected": unexpected, "mis-shaped": misshaped}
         listed = "; ".join(_listing(kind, keys) for kind, keys in faults.items() if keys)
         raise CheckpointError(f"{origin} does not fit {type(network).__name__}: {listed}.")
-    cast = {key: t.to(dtype if t.ndim else torch.float32) for key, t in state.items()}
-    network.load_state_dict(cast, assign=True)
+    own = {
+        key: tensor.detach().to(dtype if tensor.ndim else torch.float32, copy=True)
+        for key, tensor in state.items()
+    }
+    network.load_state_dict(own, assign=True)
 
 
 def _listing(kind: str, keys: list[str]) -> str:

@@ -73,8 +73,15 @@ def test_repeated_section_of_old_files_wins():
 
 
 @pytest.mark.parametrize(
-    "config", [{"model_type": "siglip"}, {"vision_config": {"hidden_act": "swish"}}]
+    "config",
+    [
+        {"model_type": "siglip"},
+        {"vision_config": {"hidden_act": "swish"}},
+        {"vision_config": {"hidden_size": "wide"}},
+        {"text_config": {"hidden_size": 0}},
+        {"text_config": 7},
+    ],
 )
 def test_foreign_configs_are_refused(config):
-    with pytest.raises(CheckpointError, match="siglip|swish"):
+    with pytest.raises(CheckpointError, match="siglip|swish|wrong kind"):
         layout.configs_from_huggingface(config)

@@ -44,6 +44,10 @@ def test_texts_do_not_depend_on_their_neighbors(tokenizer):
     assert both[0].tolist() == tokenizer(["cat"])[0].tolist()
 
 
+def test_length_is_the_vocabulary_size(tokenizer):
+    assert len(tokenizer) == END + 1
+
+
 def test_no_texts_give_no_rows(tokenizer):
     assert tokenizer([]).shape == (0, 24)
 

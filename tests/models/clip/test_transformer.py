@@ -87,4 +87,9 @@ def test_attention_function_for_all_blocks(stack):
 
 def test_quick_gelu_follows_its_formula():
     x = torch.linspace(-6, 6, 25)
-    torch.testing.assert_close(QuickGELU()(x), x / (1 + torch.exp(-1.702 * x)))
+    expected = x / (1 + torch.exp(-1.702 * x))
+    torch.testing.assert_close(QuickGELU()(x), expected)
+    copy = x.clone()
+    with torch.no_grad():
+        torch.testing.assert_close(QuickGELU()(x), expected)
+    assert torch.equal(x, copy)

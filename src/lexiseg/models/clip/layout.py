@@ -167,6 +167,13 @@ def configs_from_huggingface(config: Mapping[str, Any]) -> tuple[VisionConfig, T
     """
     if config.get("model_type", "clip") != "clip":
         raise CheckpointError(f"The config describes a {config['model_type']!r} model, not 'clip'.")
+    try:
+        return _configs(config)
+    except (TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+        raise CheckpointError(f"The config has a setting of the wrong kind ({error}).") from error
+
+
+def _configs(config: Mapping[str, Any]) -> tuple[VisionConfig, TextConfig]:
     embed_dim = config.get("projection_dim", 512)
     see, read = _section(config, "vision_config"), _section(config, "text_config")
     vision_width, text_width = see.get("hidden_size", 768), read.get("hidden_size", 512)

@@ -37,6 +37,10 @@ class BpeTokenizer:
         pair = (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file()
         return pair or (folder / "tokenizer.json").is_file()
 
+    def __len__(self) -> int:
+        """Number of ids, as the network's vocabulary needs it."""
+        return len(self._tokenizer)
+
     def __call__(self, texts: list[str]) -> Tensor:
         """Token ids (N, context) int64, zeros behind the end-of-text token."""
         # Lone surrogates cannot be encoded; "?" stands for them.

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lexiseg.errors import UsageError
 from lexiseg.ops.attention import AttentionFn, plain
 
 AttentionChoice: TypeAlias = AttentionFn | Mapping[int, AttentionFn] | None
@@ -19,7 +20,10 @@ class QuickGELU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Weigh every element by the sigmoid of 1.702 times itself."""
-        return x * torch.sigmoid(1.702 * x)
+        gate = 1.702 * x
+        if torch.is_grad_enabled():
+            return x * torch.sigmoid(gate)
+        return gate.sigmoid_().mul_(x)  # fresh memory for large arrays costs more than the maths
 
 
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {"quick_gelu": QuickGELU, "gelu": nn.GELU}
@@ -56,6 +60,8 @@ class Block(nn.Module):
         self, width: int, heads: int, hidden: int, activation: str = "quick_gelu", eps: float = 1e-5
     ) -> None:
         super().__init__()
+        if width % heads:
+            raise UsageError(f"A width of {width} cannot be split into {heads} equal heads.")
         self.heads = heads
         self.ln_1 = nn.LayerNorm(width, eps=eps)
         self.attn = Attention(width)
