@@ -1,0 +1,1 @@
+"""How the bundled small CLIP pair is made: captions of Miniworld in, two CLIP folders out."""

@@ -1,0 +1,77 @@
+"""Cheap changes of a batch of pictures that keep their captions true."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lexiseg.models.clip.preprocess import MEAN, STD
+
+LUMA = (0.299, 0.587, 0.114)
+
+
+def sample(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Mirror, zoom, turn and shift a little, and resample to `size`.
+
+    Args:
+        images: (B, S, S, 3) uint8.
+        size: pixels per side.
+        generator: of all random choices.
+
+    Returns:
+        (B, 3, size, size) float32 in [0, 1].
+    """
+    count = len(images)
+    zoom = torch.empty(count).uniform_(0.8, 1.2, generator=generator)
+    stretch = torch.empty(count).uniform_(-0.12, 0.12, generator=generator).exp()
+    angle = torch.empty(count).uniform_(-0.12, 0.12, generator=generator)
+    mirror = torch.randint(0, 2, (count,), generator=generator) * 2.0 - 1.0
+    shift = torch.empty(count, 2).uniform_(-0.08, 0.08, generator=generator)
+    cos, sin = angle.cos() * zoom, angle.sin() * zoom
+    rows = [cos * mirror * stretch, -sin, shift[:, 0], sin * mirror, cos / stretch, shift[:, 1]]
+    matrix = torch.stack(rows, dim=1).view(count, 2, 3).to(images.device)
+    pixels = images.permute(0, 3, 1, 2).float().div_(255)
+    grid = F.affine_grid(matrix, [count, 3, size, size], align_corners=False)
+    return F.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
+
+
+def recolor(pixels: Tensor, generator: torch.Generator, strength: float = 1.0) -> Tensor:
+    """Turn hue, change saturation, contrast and brightness, one linear map per picture."""
+    count = len(pixels)
+    draw = torch.empty(4, count).uniform_(-1, 1, generator=generator) * strength
+    matrix = hue_matrix(draw[0] * 0.35) * (1 + 0.25 * draw[1])[:, None, None]
+    grey = torch.tensor(LUMA).expand(3, 3)
+    keep = (1 + 0.35 * draw[2])[:, None, None]
+    matrix = keep * matrix + (1 - keep) * grey
+    offset = (0.12 * draw[3])[:, None, None]
+    flat = torch.baddbmm(
+        offset.to(pixels.device).expand(count, 3, 1), matrix.to(pixels.device), pixels.flatten(2)
+    )
+    return flat.clamp_(0, 1).view_as(pixels)
+
+
+def hue_matrix(angle: Tensor) -> Tensor:
+    """Rotation (B, 3, 3) of RGB about the grey axis by angles (B,) in radians (Rodrigues)."""
+    axis = torch.full((3,), 1 / math.sqrt(3))
+    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
+    cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
+    return cos * torch.eye(3) + sin * cross + (1 - cos) * torch.outer(axis, axis)
+
+
+def blur(pixels: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur with mirrored borders; the kernel reaches to three sigma."""
+    reach = max(1, round(3 * sigma))
+    offsets = torch.arange(-reach, reach + 1, dtype=pixels.dtype, device=pixels.device)
+    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
+    wide = F.conv2d(F.pad(pixels, (reach,) * 4, mode="reflect"), kernel, groups=3)
+    return F.conv2d(wide, kernel.transpose(2, 3), groups=3)
+
+
+def normalize(pixels: Tensor) -> Tensor:
+    """From [0, 1] to CLIP's statistics."""
+    mean, std = (torch.tensor(v, device=pixels.device).view(3, 1, 1) for v in (MEAN, STD))
+    return (pixels - mean) / std

@@ -1,0 +1,87 @@
+"""The whole recipe: vocabulary, scenes, one tower after the other, and what is shipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from lexiseg.errors import UsageError, WeightsNotFoundError
+from lexiseg.models.clip import BpeTokenizer, Clip, ClipNetwork, Preprocessing, save_pretrained
+from lexiseg.models.device import choose_device
+from lexiseg.training.mini.loop import ClipTraining, Plan, Trainer, train
+from lexiseg.training.mini.pool import Pool, PoolConfig, open_pool
+from lexiseg.training.mini.texts import TEMPLATES
+from lexiseg.training.mini.towers import text_config, vision_config
+from lexiseg.training.mini.vocabulary import learn_merges, vocabulary_size, write_vocabulary
+from lexiseg.training.mini.watch import Watch
+
+TOWERS = ("proposal", "classifier")
+MERGES = 2000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One run of `clip`."""
+
+    folder: Path
+    plan: Plan
+    pool: PoolConfig = PoolConfig()
+    seed: int = 0
+    resume: bool = False
+    device: str = "auto"
+
+    def run(self, towers: tuple[str, ...]) -> None:
+        """Train the towers in order; the classifier's prompts need the proposal tower."""
+        pool = open_pool(self.folder / "pool", self.pool)
+        tokenizer = open_tokenizer(self.folder / "tokenizer", pool)
+        watch = Watch(seed=self.seed)
+        for tower in towers:
+            place = self.folder / tower
+            trainer = self._trainer(tower, pool, tokenizer)
+            train(trainer, self.plan, place, watch)
+            export(trainer, place / "weights")
+
+    def _trainer(self, tower: str, pool: Pool, tokenizer: BpeTokenizer) -> Trainer:
+        size = vocabulary_size(tokenizer.folder)
+        config = ClipTraining(tower, vision_config(tower), text_config(tower, size), self.seed)
+        device = choose_device(self.device)
+        proposals = None
+        if tower == "classifier":
+            proposals = load_network(self.folder / "proposal" / "weights", device)
+        trainer = Trainer(config, pool, tokenizer, proposals, device)
+        checkpoint = self.folder / tower / "checkpoint.pt"
+        if self.resume and checkpoint.is_file():
+            trainer.resume(checkpoint)
+        elif checkpoint.is_file():
+            raise UsageError(
+                f"{checkpoint} exists; continue it with --resume or choose another --out."
+            )
+        return trainer
+
+
+def open_tokenizer(folder: Path, pool: Pool) -> BpeTokenizer:
+    """The pair's tokenizer, learnt from the pool's captions unless the folder has one."""
+    if not BpeTokenizer.is_in(folder):
+        sentences = [sentence for several in pool.captions for sentence in several]
+        sentences += [t.format(name) for t in TEMPLATES for name in pool.names]
+        write_vocabulary(learn_merges(sentences, MERGES), folder)
+    return BpeTokenizer(folder)
+
+
+def load_network(folder: Path, device: torch.device) -> ClipNetwork:
+    """The trained proposal pair that the classifier's training asks for regions."""
+    if not (folder / "model.safetensors").is_file():
+        raise WeightsNotFoundError(
+            f"The classifier is trained with the proposals of the other tower, which is not in "
+            f"{folder}: train --tower proposal (or both) with the same --out first."
+        )
+    return Clip.load(folder, device, torch.float32).network
+
+
+def export(trainer: Trainer, folder: Path) -> None:
+    """Write the trained pair in Hugging Face's CLIP format, half precision."""
+    native = trainer.config.vision.image_size
+    save_pretrained(trainer.network, folder, Preprocessing(native), torch.float16)
+    trainer.tokenizer.save(folder)
