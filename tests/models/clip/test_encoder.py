@@ -1,3 +1,4 @@
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -78,6 +79,12 @@ def test_features_are_float32_in_any_precision(folder, clip):
     assert torch.cosine_similarity(exact, near).min() > 0.999
     assert rounded.image_features(torch.randn(1, 3, 32, 32)).dtype == torch.float32
     assert rounded.logit_scale == pytest.approx(clip.logit_scale, rel=1e-6)
+
+
+def test_absent_published_weights_name_both_ways_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(WeightsNotFoundError, match=r"models pull clip-vit-b16.*local folder"):
+        Clip.load("openai/clip-vit-base-patch16")
 
 
 def test_weights_are_frozen(folder):

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from lexiseg.errors import UsageError
+from lexiseg.errors import CheckpointError, UsageError
 from lexiseg.models.clip import Preprocessing, center_square, preprocess, resize_to_multiple
 
 
@@ -71,6 +71,12 @@ def test_normalize_takes_one_image_or_several():
     assert torch.equal(Preprocessing().normalize(images[1]), batch[1:2])
     value = (images[2][5, 7, 1] / 255 - preprocess.MEAN[1]) / preprocess.STD[1]
     assert batch[2, 1, 5, 7].item() == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize("mean", [0.5, [0.5], ["a", "b", "c"], None])
+def test_color_statistics_of_the_wrong_kind_are_refused(mean):
+    with pytest.raises(CheckpointError, match="three numbers"):
+        Preprocessing.from_huggingface({"image_mean": mean}, 32)
 
 
 def test_inputs_are_not_modified():

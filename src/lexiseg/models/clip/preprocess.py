@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from lexiseg.errors import UsageError
+from lexiseg.errors import CheckpointError, UsageError
 
 Image8 = NDArray[np.uint8]
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -90,9 +90,23 @@ class Preprocessing:
 
     @classmethod
     def from_huggingface(cls, config: Mapping[str, Any], size: int) -> Preprocessing:
-        """Read mean and std from a preprocessor_config.json; `size` is the network's."""
+        """Read mean and std from a preprocessor_config.json; `size` is the network's.
+
+        Raises:
+            CheckpointError: they are not three numbers each.
+        """
         mean, std = config.get("image_mean", MEAN), config.get("image_std", STD)
-        return cls(size, (mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
+        try:
+            (red, green, blue), (red_std, green_std, blue_std) = mean, std
+            return cls(
+                size,
+                (float(red), float(green), float(blue)),
+                (float(red_std), float(green_std), float(blue_std)),
+            )
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"image_mean and image_std must be three numbers each, not {mean} and {std}."
+            ) from error
 
     def to_huggingface(self) -> dict[str, Any]:
         """The content of preprocessor_config.json."""

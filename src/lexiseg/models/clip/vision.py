@@ -137,11 +137,13 @@ class VisionTower(nn.Module):
         if torch.is_grad_enabled() or self.training or table.is_inference():
             return self.position.resize(table, native, grid).to(table.dtype)
         key = (grid, self.position, table.data_ptr(), table._version, table.dtype, table.device)
-        if key not in self._fitted:
-            while len(self._fitted) >= CACHED_GRIDS:
-                del self._fitted[next(iter(self._fitted))]
-            self._fitted[key] = self.position.resize(table.detach(), native, grid).to(table.dtype)
-        return self._fitted[key]
+        fitted = self._fitted.get(key)
+        if fitted is None:
+            if len(self._fitted) >= CACHED_GRIDS:
+                self._fitted.clear()
+            fitted = self.position.resize(table.detach(), native, grid).to(table.dtype)
+            self._fitted[key] = fitted
+        return fitted
 
     def run(
         self,
