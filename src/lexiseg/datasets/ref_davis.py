@@ -34,7 +34,8 @@ class ObjectMaps(Sequence[LabelMap]):
         raw = read_labels(self.paths[index])
         if raw.dtype == bool or not ((raw > 0) & (raw < 255)).any():
             return (raw > 0).astype(np.uint16)  # one object, drawn white as in DAVIS 2016
-        return np.where(raw == 255, IGNORE, raw).astype(np.uint16)
+        wide = raw.astype(np.uint16)
+        return np.where(wide == 255, np.uint16(IGNORE), wide)
 
 
 @dataclass(frozen=True)
