@@ -70,7 +70,8 @@ def map_boxes(cam_u8: NDArray[np.uint8], threshold: float) -> NDArray[np.int64]:
         binary = cam_u8 > int(threshold * peak)
     height, width = cam_u8.shape
     boxes = component_boxes(binary)
-    return np.minimum(boxes, np.array([width, height, width - 1, height - 1]))
+    clipped: NDArray[np.int64] = np.minimum(boxes, [width, height, width - 1, height - 1])
+    return clipped
 
 
 def boxes_to_mask(boxes: NDArray[np.int64], size_hw: tuple[int, int]) -> NDArray[np.bool_]:

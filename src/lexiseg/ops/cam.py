@@ -21,39 +21,57 @@ EPS = 1e-15  # floor of the min-max normalization; small because saturated score
 CHUNK_ELEMENTS = 2**24  # of the largest intermediate, 64 MB in float32
 
 
-class _Linear(Protocol):
-    weight: Tensor
-    bias: Tensor
+class _Affine(Protocol):
+    """A linear layer or the affine part of a layer norm."""
+
+    @property
+    def weight(self) -> Tensor: ...
+    @property
+    def bias(self) -> Tensor: ...
 
 
-class _Norm(Protocol):
-    weight: Tensor
-    bias: Tensor
-    eps: float
+class _Norm(_Affine, Protocol):
+    @property
+    def eps(self) -> float: ...
 
 
 class _Attention(Protocol):
-    in_proj_weight: Tensor
-    out_proj: _Linear
+    @property
+    def in_proj_weight(self) -> Tensor: ...
+    @property
+    def out_proj(self) -> _Affine: ...
 
 
 class _Mlp(Protocol):
-    c_fc: _Linear
-    c_proj: _Linear
-    gelu: Callable[[Tensor], Tensor]
+    @property
+    def c_fc(self) -> _Affine: ...
+    @property
+    def c_proj(self) -> _Affine: ...
+    @property
+    def gelu(self) -> Callable[[Tensor], Tensor]: ...
 
 
 class ResidualBlock(Protocol):
     """A pre-norm transformer block: x + attention(ln_1(x)), then x + mlp(ln_2(x))."""
 
-    ln_1: _Norm
-    attn: _Attention
-    ln_2: _Norm
-    mlp: _Mlp
+    @property
+    def ln_1(self) -> _Norm:
+        """Norm before attention."""
+
+    @property
+    def attn(self) -> _Attention:
+        """Packed query, key, value projection and output projection."""
+
+    @property
+    def ln_2(self) -> _Norm:
+        """Norm before the feed-forward branch."""
+
+    @property
+    def mlp(self) -> _Mlp:
+        """Two linear layers with a non-linearity between."""
 
     def qkv(self, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Query, key and value (B, heads, tokens, head_dim) of normed tokens."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -104,7 +122,7 @@ class LastBlock:
 
     def _transform(self) -> None:
         """Feed-forward branch, final norm and projection; keeps what their gradients need."""
-        block, ln_post = self._tail.block, self._tail.ln_post
+        block = self._tail.block
         hidden = F.linear(
             _layer_norm(self._residual, block.ln_2), block.mlp.c_fc.weight, block.mlp.c_fc.bias
         )
@@ -113,9 +131,16 @@ class LastBlock:
         output = self._residual + F.linear(active, block.mlp.c_proj.weight, block.mlp.c_proj.bias)
         self.tokens = output.float()
         self._unit_2, self._sigma_2 = _standardize(self._residual[1:], block.ln_2.eps)
-        self._unit_post, self._sigma_post = _standardize(output[1:], ln_post.eps)
-        pooled = (self._unit_post * ln_post.weight.float() + ln_post.bias.float()).mean(dim=0)
-        self.embedding = pooled @ self._tail.proj.float()
+        self._unit_post, self._sigma_post = _standardize(output[1:], self._tail.ln_post.eps)
+        self.embedding = self.project(self.tokens[1:]).mean(dim=0)
+
+    def project(self, tokens: Tensor) -> Tensor:
+        """Final norm and projection of block outputs (..., D) to (..., E), in float32."""
+        norm = self._tail.ln_post
+        normed = F.layer_norm(
+            tokens, tokens.shape[-1:], norm.weight.float(), norm.bias.float(), norm.eps
+        )
+        return normed @ self._tail.proj.float()
 
     def channel_weights(self, cotangents: Tensor) -> Tensor:
         """Mean over patches of the gradient with respect to the activation.
@@ -139,7 +164,7 @@ class LastBlock:
     def _pull_back(self, cotangents: Tensor) -> Tensor:
         patches, width = self.activation.shape
         step = max(1, CHUNK_ELEMENTS // (4 * width * max(width, patches)))
-        parts = [self._backward(chunk) for chunk in cotangents.split(step)]
+        parts = [self._backward(chunk) for chunk in torch.split(cotangents, step)]
         return torch.cat(parts) if parts else cotangents.new_zeros(0, width)
 
     def _backward(self, cotangents: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Programs that measure: parity with reference packs, speed, memory."""
