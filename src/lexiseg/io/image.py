@@ -21,12 +21,18 @@ MAX_PIXELS = 178_000_000
 """Largest picture read unless the caller allows more; about 0.5 GB as RGB."""
 
 SUFFIXES = frozenset(
-    [".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".mpo", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"]
+    (
+        *(".jpg", ".jpeg", ".mpo", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"),
+        *(".jp2", ".pgm", ".ppm", ".pnm", ".tga"),
+    )
 )
 """File name endings that folders are searched for."""
 
 # Formats whose readers only decode; others run outside programs or hold no raster.
-_FORMATS = ["AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP"]
+_FORMATS = (
+    *("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF"),
+    *("JPEG2000", "PPM", "TGA", "ICO", "PCX"),
+)
 _EXIF_ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -99,7 +105,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         ImageError: as for `read_image`.
     """
-    _require_file(path)
+    require_file(path)
     with path.open("rb") as stream, _open(stream, shown(path), MAX_PIXELS) as image:
         width, height = image.size
         return (width, height) if _orientation(image) >= 5 else (height, width)
@@ -109,7 +115,7 @@ def _read_file(source: str | os.PathLike[str], max_pixels: int) -> ImageArray:
     text = os.fspath(source)
     refuse_web_address(text)
     path = Path(text)
-    _require_file(path)
+    require_file(path)
     try:
         with path.open("rb") as stream:
             return _decode(stream, shown(path), max_pixels)
@@ -126,7 +132,8 @@ def refuse_web_address(text: str) -> None:
         )
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
+    """Raise `ImageError` unless a path is a file with content."""
     try:
         if path.is_dir():
             raise ImageError(f"{shown(path)} is a folder; expected a picture file.")
@@ -163,11 +170,12 @@ def _open(stream: Any, what: str, max_pixels: int) -> Image.Image:
         raise ImageError(
             f"{what} is not a picture that can be read; expected PNG, JPEG, WebP, TIFF, GIF or BMP."
         ) from error
-    _check_size(image.size, what, max_pixels)
+    check_size(image.size, what, max_pixels)
     return image
 
 
-def _check_size(size_wh: tuple[int, int], what: str, max_pixels: int) -> None:
+def check_size(size_wh: tuple[int, int], what: str, max_pixels: int) -> None:
+    """Raise `ImageError` for a picture of no or too many pixels."""
     width, height = size_wh
     if width < 1 or height < 1:
         raise ImageError(f"{what} is {width}x{height} pixels; expected at least 1x1.")
@@ -179,11 +187,11 @@ def _check_size(size_wh: tuple[int, int], what: str, max_pixels: int) -> None:
 
 
 def _from_pillow(image: Image.Image, what: str, max_pixels: int) -> ImageArray:
-    _check_size(image.size, what, max_pixels)
+    check_size(image.size, what, max_pixels)
     turn = _TURNS.get(_orientation(image))
     try:
         upright = image.transpose(turn) if turn is not None else image
-        return _to_rgb(upright)
+        return to_rgb(upright)
     except ImageError:
         raise
     except Exception as error:  # truncated or damaged pixel data: any decoder, any error
@@ -198,7 +206,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _to_rgb(image: Image.Image) -> ImageArray:
+def to_rgb(image: Image.Image) -> ImageArray:
     """Any Pillow mode to RGB."""
     if image.mode.startswith(("I", "F")):
         return _stack_grey(_grey_samples(np.asarray(image), image.mode))
@@ -243,13 +251,13 @@ def _from_array(source: Any, max_pixels: int) -> ImageArray:
             f"An array of shape {array.shape} was given; expected (height, width) or "
             f"(height, width, 3 or 4){hint}."
         )
-    _check_size((array.shape[1], array.shape[0]), "The given array", max_pixels)
+    check_size((array.shape[1], array.shape[0]), "The given array", max_pixels)
     return _array_to_rgb(_to_uint8(array))
 
 
 def _to_uint8(array: NDArray[Any]) -> ImageArray:
     if array.dtype == np.uint8:
-        return array
+        return array.astype(np.uint8, copy=False)
     if array.dtype == bool:
         return array.astype(np.uint8) * np.uint8(255)
     low, high = array.min(), array.max()
@@ -274,4 +282,4 @@ def _array_to_rgb(array: ImageArray) -> ImageArray:
         return _stack_grey(array.reshape(array.shape[:2]))
     if array.shape[2] == 3:
         return np.ascontiguousarray(array)
-    return _to_rgb(Image.fromarray(np.ascontiguousarray(array), "RGBA"))
+    return to_rgb(Image.fromarray(np.ascontiguousarray(array), "RGBA"))

@@ -32,7 +32,7 @@ def list_images(inputs: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
     unique: dict[str, Path] = {}
     for entry in given:
         for path in _expand(os.fspath(entry)):
-            unique.setdefault(os.path.abspath(path), path)
+            unique.setdefault(os.path.normpath(Path.cwd() / path), path)
     return list(unique.values())
 
 
@@ -64,7 +64,8 @@ def _pictures_below(folder: Path) -> Iterator[Path]:
 
 
 def _matches(pattern: str) -> list[Path]:
-    paths = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]
+    # Path.glob takes no absolute patterns.
+    paths = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
     return [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
 
 

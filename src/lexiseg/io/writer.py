@@ -178,7 +178,7 @@ def open_output(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(
-            f"{path} cannot be written ({reason}); choose a folder with write access and free space."
+            f"{path} cannot be written ({reason}); choose a folder that allows it and has room."
         ) from error
     finally:
         _discard(part)

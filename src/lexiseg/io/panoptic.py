@@ -1,0 +1,127 @@
+"""COCO's panoptic format: one coloured PNG per picture and one JSON file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lexiseg.errors import UsageError
+from lexiseg.io.coco import Categories
+from lexiseg.io.image import read_image
+from lexiseg.io.palette import color_of
+from lexiseg.io.reading import MalformedFile, read_json, result_from_regions
+from lexiseg.io.writer import Destination, collection_writer, json_text, slug
+from lexiseg.types import Instance, Mask, Panoptic, Result
+
+Segments = list[dict[str, Any]]
+
+
+@collection_writer
+def write_panoptic(results: Iterable[Result], destination: Destination) -> list[Path]:
+    """``<name>.panoptic.json`` and a folder ``<name>.panoptic`` of PNGs.
+
+    A pixel belongs to segment red + 256 green + 65536 blue; 0 is no segment. Colours stay near
+    the colour of the name. Regions that others cover whole are not in a panoptic map.
+    """
+    path, folder = destination.path(".panoptic.json"), destination.path(".panoptic")
+    destination.check(path)
+    categories, images, annotations = Categories(), [], []
+    files = []
+    for image_id, result in enumerate(results, start=1):
+        categories.add(result)
+        stem = slug(result.path.stem if result.path else "image")
+        file = folder / f"{image_id:06d}-{stem}.png"
+        content, segments = panoptic_png(result.panoptic, categories.numbers)
+        files.append(destination.bytes(file, content))
+        images.append(
+            {
+                "id": image_id,
+                "file_name": result.path.as_posix() if result.path else f"image-{image_id}",
+                "height": result.size_hw[0],
+                "width": result.size_hw[1],
+            }
+        )
+        annotations.append(
+            {"image_id": image_id, "file_name": file.name, "segments_info": segments}
+        )
+    table = [{**entry, "color": list(color_of(entry["name"]))} for entry in categories.to_json()]
+    content_json = {"images": images, "annotations": annotations, "categories": table}
+    return [destination.text(path, json_text(content_json)), *files]
+
+
+def panoptic_png(panoptic: Panoptic, numbers: Mapping[str, int]) -> tuple[bytes, Segments]:
+    """The PNG bytes of a panoptic map and COCO's ``segments_info``."""
+    codes = np.zeros(int(panoptic.ids.max(initial=0)) + 1, dtype=np.int64)
+    taken = {0}
+    segments: Segments = []
+    for segment in panoptic.segments:
+        codes[segment.id] = code = _free_code(color_of(segment.label), taken)
+        segments.append(
+            {
+                "id": code,
+                "category_id": numbers[segment.label],
+                "area": segment.area,
+                "bbox": list(Mask.from_array(panoptic.ids == segment.id).bbox),
+                "iscrowd": 0,
+                "isthing": int(segment.is_thing),
+                "score": float(segment.score),
+            }
+        )
+    buffer = io.BytesIO()
+    Image.fromarray(_code_to_rgb(codes[panoptic.ids])).save(buffer, "PNG")
+    return buffer.getvalue(), segments
+
+
+def _free_code(colour: tuple[int, int, int], taken: set[int]) -> int:
+    code = colour[0] + 256 * colour[1] + 65536 * colour[2]
+    while code in taken:
+        code = (code + 1) % 2**24
+    taken.add(code)
+    return code
+
+
+def _code_to_rgb(codes: NDArray[np.int64]) -> NDArray[np.uint8]:
+    return np.stack([(codes >> shift) & 255 for shift in (0, 8, 16)], axis=-1).astype(np.uint8)
+
+
+def read_panoptic(path: Path) -> Iterator[Result]:
+    """Read a panoptic JSON whose PNGs lie in the folder of the same name without ``.json``.
+
+    Raises:
+        UsageError: the file is no panoptic file, or a PNG is absent or of another size.
+    """
+    data = read_json(path)
+    with MalformedFile(path, "a COCO panoptic file"):
+        names = {int(entry["id"]): str(entry["name"]) for entry in data["categories"]}
+        things = {int(e["id"]): bool(e.get("isthing", 1)) for e in data["categories"]}
+        images = {int(image["id"]): image for image in data["images"]}
+        for annotation in data["annotations"]:
+            image = images[int(annotation["image_id"])]
+            codes = _read_codes(path.with_suffix("") / Path(annotation["file_name"]).name)
+            if codes.shape != (image["height"], image["width"]):
+                raise UsageError(f"{annotation['file_name']} has another size than its picture.")
+            items = [
+                Instance(
+                    names[int(segment["category_id"])],
+                    float(segment.get("score", 1.0)),
+                    Mask.from_array(codes == int(segment["id"])),
+                    things[int(segment["category_id"])],
+                )
+                for segment in annotation["segments_info"]
+            ]
+            size_hw = (codes.shape[0], codes.shape[1])
+            picture = Path(image["file_name"])
+            yield result_from_regions(
+                size_hw, items, source="panoptic", path=picture, names=list(names.values())
+            )
+
+
+def _read_codes(path: Path) -> NDArray[np.int64]:
+    rgb = read_image(path).astype(np.int64)
+    return rgb[..., 0] + 256 * rgb[..., 1] + 65536 * rgb[..., 2]

@@ -1,0 +1,96 @@
+"""What the readers of result files share: safe parsing, and building a `Result` from regions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from lexiseg.errors import UsageError
+from lexiseg.io.image import MAX_PIXELS, shown
+from lexiseg.types import Instance, Instances, Presence, PresenceTrace, Recipe, Result
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        UsageError: it is absent or not JSON.
+    """
+    try:
+        return json.loads(path.read_bytes().decode("utf-8-sig", "surrogatepass"))
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"{shown(path)} cannot be read ({reason}); check the path.") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{shown(path)} is not a JSON file ({error}).") from error
+
+
+_MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError)
+
+
+def checked_size(height: Any, width: Any) -> tuple[int, int]:
+    """(height, width) of a picture as a file states it, within what this machine may hold.
+
+    Raises:
+        ValueError: below one pixel, or above `MAX_PIXELS`.
+    """
+    size_hw = (int(height), int(width))
+    if min(size_hw) < 1 or size_hw[0] * size_hw[1] > MAX_PIXELS:
+        raise ValueError(f"a picture of {size_hw[1]}x{size_hw[0]} pixels")
+    return size_hw
+
+
+class MalformedFile:
+    """Context that turns a missing key or a wrong type into one sentence about the file.
+
+    Args:
+        path: the file being read.
+        expected: what it should be, e.g. "a COCO detection file".
+    """
+
+    def __init__(self, path: Path, expected: str) -> None:
+        self._path, self._expected = path, expected
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, _MALFORMED):
+            raise UsageError(
+                f"{shown(self._path)} is not {self._expected} ({type(error).__name__}: {error})."
+            ) from error
+
+
+def result_from_regions(
+    size_hw: tuple[int, int],
+    items: Iterable[Instance],
+    *,
+    source: str,
+    path: Path | None = None,
+    names: Sequence[str] = (),
+) -> Result:
+    """A result for regions that a file holds without saying how the decision fell.
+
+    Args:
+        size_hw: (height, width) in pixels.
+        items: the regions.
+        source: name of the file format, kept as the recipe's method.
+        path: the picture.
+        names: what was asked, as far as the file knows; labels of regions are added.
+    """
+    regions = tuple(items)
+    best: dict[str, float] = {}
+    for item in regions:
+        best[item.label] = max(item.score, best.get(item.label, 0.0))
+    asked = tuple(dict.fromkeys([*names, *best]))
+    presence = PresenceTrace([_presence(name, best.get(name), source) for name in asked])
+    recipe = Recipe(method="file", preset=source)
+    return Result(size_hw, asked, Instances(regions, size_hw), presence, recipe, path)
+
+
+def _presence(name: str, score: float | None, source: str) -> Presence:
+    if score is None:
+        return Presence(name, 0.0, False, f"no region in the {source} file")
+    return Presence(name, score, True, f"read from a {source} file")

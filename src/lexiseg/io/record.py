@@ -1,0 +1,137 @@
+"""Result records, one JSON object per line: what ``--json`` prints and a run resumes from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lexiseg.errors import OutputError, UsageError
+from lexiseg.io.image import shown
+from lexiseg.io.writer import Destination, collection_writer, json_text
+from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
+
+
+@collection_writer
+def write_record(results: Iterable[Result], destination: Destination) -> list[Path]:
+    """``<name>.jsonl``: every result in full."""
+    path = destination.path(".jsonl")
+    with destination.open(path) as stream:
+        for result in results:
+            stream.write(_line(result))
+    return [path]
+
+
+def append_record(path: Path, result: Result) -> None:
+    """Add one result to a file of records, so that it survives a crash right afterwards.
+
+    What an earlier interruption left of a half-written last line is removed first.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as stream:
+            _mend_tail(stream)
+            stream.write(_line(result))
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(
+            f"{path} cannot be written ({reason}); choose a folder that allows it and has room."
+        ) from error
+
+
+def read_records(path: Path) -> Iterator[Result]:
+    """Read results one at a time; a half-written last line is left out.
+
+    Scores come back as written, with six decimals, and masks exactly; pictures stay on disk.
+
+    Raises:
+        UsageError: the file is absent, or a line before the last is no record.
+    """
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"{shown(path)} cannot be read ({reason}); check the path.") from error
+    with stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                result = result_from_record(_parse(line))
+            except ValueError as error:
+                if not line.endswith(b"\n"):
+                    return
+                raise UsageError(
+                    f"Line {number} of {shown(path)} is not a result record; expected JSON as "
+                    "written by --json."
+                ) from error
+            yield result
+
+
+def result_from_record(record: Mapping[str, Any]) -> Result:
+    """The inverse of `Result.to_json`, without the settings that a record does not hold.
+
+    Raises:
+        ValueError: a key is missing or of the wrong type.
+    """
+    try:
+        height, width = (int(side) for side in record["size"])
+        items = tuple(_instance(entry) for entry in record["instances"])
+        presence = [_presence(entry) for entry in record["presence"]]
+        names = dict.fromkeys([entry.name for entry in presence] + [item.label for item in items])
+        timing = {str(key): float(value) for key, value in record.get("timing_ms", {}).items()}
+        recipe = Recipe(str(record["method"]), str(record["preset"]), timing_ms=timing)
+        picture = Path(record["image"]) if record["image"] is not None else None
+    except (KeyError, TypeError, AttributeError, UsageError) as error:
+        raise ValueError(f"not a result record: {error}") from error
+    size_hw = (height, width)
+    found = Instances(items, size_hw)
+    return Result(size_hw, tuple(names), found, PresenceTrace(presence), recipe, picture)
+
+
+def _line(result: Result) -> bytes:
+    return json_text(result.to_json()).encode() + b"\n"
+
+
+def _parse(line: bytes) -> Mapping[str, Any]:
+    record = json.loads(line)
+    if not isinstance(record, dict):
+        raise ValueError("not an object")
+    return record
+
+
+def _instance(entry: Mapping[str, Any]) -> Instance:
+    return Instance(entry["label"], float(entry["score"]), Mask.from_coco(entry["segmentation"]))
+
+
+def _presence(entry: Mapping[str, Any]) -> Presence:
+    return Presence(
+        str(entry["name"]), float(entry["score"]), bool(entry["kept"]), str(entry["reason"])
+    )
+
+
+def _mend_tail(stream: Any) -> None:
+    """Make the file end with a complete line."""
+    end = stream.seek(0, os.SEEK_END)
+    start, tail = end, b""
+    while start > 0 and b"\n" not in tail:
+        step = min(65536, start)
+        start = stream.seek(start - step)
+        tail = stream.read(step) + tail
+    if not tail or tail.endswith(b"\n"):
+        return
+    last = tail.rpartition(b"\n")[2]
+    try:
+        result_from_record(_parse(last))
+    except ValueError:
+        stream.truncate(end - len(last))
+        stream.seek(0, os.SEEK_END)
+    else:
+        stream.write(b"\n")
