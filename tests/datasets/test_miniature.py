@@ -9,7 +9,7 @@ from lexiseg.registry import DATASETS
 
 
 def test_every_scene_is_asked_about_what_is_there_and_what_is_not() -> None:
-    dataset = DATASETS["miniworld"](count=12)
+    dataset = DATASETS["miniworld"](scenes=12)
     for sample in dataset:
         asked = {number + 1 for number in sample.asked}
         shown = set(np.unique(sample.truth).tolist()) - {0, IGNORE}
@@ -19,7 +19,7 @@ def test_every_scene_is_asked_about_what_is_there_and_what_is_not() -> None:
 
 
 def test_labels_are_those_of_the_scene_and_stuff_is_background() -> None:
-    dataset = DATASETS["miniworld"](count=3, seed=5)
+    dataset = DATASETS["miniworld"](scenes=3, seed=5)
     scene, sample = dataset.world[1], dataset[1]
     for item in scene.objects:
         labels = set(np.unique(sample.truth[item.mask]).tolist())
@@ -29,7 +29,7 @@ def test_labels_are_those_of_the_scene_and_stuff_is_background() -> None:
 
 
 def test_same_seed_same_samples_and_a_folder_is_refused(tmp_path) -> None:
-    one, other = DATASETS["miniworld"](count=2)[1], DATASETS["miniworld"](count=9)[1]
+    one, other = DATASETS["miniworld"](scenes=2)[1], DATASETS["miniworld"](scenes=9)[1]
     assert one.asked == other.asked
     assert np.array_equal(one.image, other.image)
     with pytest.raises(UsageError, match="--data"):

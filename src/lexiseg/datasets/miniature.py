@@ -23,12 +23,12 @@ class MiniworldScenes(Sequence[SemanticSample]):
 
     Args:
         world: where the scenes come from.
-        count: number of scenes.
+        scenes: number of scenes.
         asked: names asked per scene.
     """
 
     world: Miniworld
-    count: int = 200
+    scenes: int = 200
     asked: int = 20
     name: str = "miniworld"
     task: Task = "semantic"
@@ -49,10 +49,10 @@ class MiniworldScenes(Sequence[SemanticSample]):
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """Scene numbers."""
-        return tuple(f"{number:06d}" for number in range(self.count))
+        return tuple(f"{number:06d}" for number in range(self.scenes))
 
     def __len__(self) -> int:
-        return self.count
+        return self.scenes
 
     def __getitem__(self, index: int) -> SemanticSample:  # type: ignore[override]
         scene = self.world[index]
@@ -79,7 +79,7 @@ def open_miniworld(
     *,
     split: str = "test",
     wording: str = "plain",
-    count: int = 200,
+    scenes: int = 200,
     seed: int = 0,
 ) -> MiniworldScenes:
     """Scenes of Miniworld, drawn on the fly at 224 pixels.
@@ -88,7 +88,7 @@ def open_miniworld(
         data: must be None; nothing is read from disk.
         split: "train", "val" or "test".
         wording: "plain".
-        count: number of scenes.
+        scenes: number of scenes.
         seed: of the scenes.
 
     Raises:
@@ -96,4 +96,4 @@ def open_miniworld(
     """
     if data is not None:
         raise UsageError("Data set 'miniworld' is drawn, not read; leave --data away.")
-    return MiniworldScenes(Miniworld(split=split, size=224, seed=seed), count)
+    return MiniworldScenes(Miniworld(split=split, size=224, seed=seed), scenes)

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 import lexiseg
-from lexiseg.config import to_dict
 from lexiseg.datasets.sample import Dataset
 from lexiseg.types import Recipe
 
@@ -139,12 +140,7 @@ def _short(value: Any) -> str:
 
 
 def recipe_of(method: Any) -> Recipe:
-    """The recipe of a method that may not have run yet.
-
-    A method that offers ``recipe`` is asked; otherwise its ``config`` is all that is known.
-    """
-    recipe = getattr(method, "recipe", None)
-    if isinstance(recipe, Recipe):
-        return recipe
-    config = getattr(method, "config", None)
-    return Recipe(type(method).__name__, "", to_dict(config) if config else {})
+    """How a method will work; a recipe comes with an answer, so a small grey picture is asked."""
+    grey = np.full((64, 64, 3), 128, dtype=np.uint8)
+    recipe: Recipe = method.segment(method.encode(grey), ["thing"]).recipe
+    return recipe

@@ -16,7 +16,7 @@ from lexiseg.datasets.sample import Dataset, ReferringSample
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import Summary
 from lexiseg.metrics import bootstrap_interval, cumulative_overlap, mean_overlap, overlap
-from lexiseg.types import Result
+from lexiseg.types import Instances, Result
 
 _PROTOCOLS = ("object", "sentence")
 
@@ -28,37 +28,55 @@ def score_image(method: Any, sample: ReferringSample, dataset: Dataset[Referring
         ``object`` and ``sentence``: lists of [intersection, union] in pixels.
     """
     scene = method.encode(sample.image)
+    return score_scene(method, scene, sample)
+
+
+def score_scene(method: Any, scene: Any, sample: ReferringSample) -> Record:
+    """As `score_image`, for a scene that is encoded already."""
+    sentences = [clean_sentence(text) for target in sample.targets for text in target.sentences]
+    alone = answers(method, scene, sentences)
     record: Record = {"id": sample.id, "object": [], "sentence": []}
     for target in sample.targets:
         truth = target.mask.to_array()
-        sentences = [clean_sentence(sentence) for sentence in target.sentences]
-        single = [overlap(truth, referred(method.refer(scene, text))) for text in sentences]
+        own = [clean_sentence(text) for text in target.sentences]
+        singles = [overlap(truth, alone[text]) for text in own]
+        different = list(dict.fromkeys(own))
         together = (
-            single[0]
-            if len(sentences) == 1
-            else overlap(truth, referred(method.refer(scene, sentences)))
+            overlap(truth, united(method.refer(scene, different, protocol="ensemble")))
+            if len(different) > 1
+            else singles[0]
         )
-        record["sentence"] += [list(pair) for pair in single]
+        record["sentence"] += [list(pair) for pair in singles]
         record["object"].append(list(together))
     return record
 
 
-def referred(result: Result) -> NDArray[np.bool_]:
-    """The (H, W) mask a sentence was answered with; all false for none."""
+def answers(method: Any, scene: Any, sentences: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+    """The (H, W) mask of each sentence asked on its own; all false where nothing was found."""
+    result: Result = method.refer(scene, list(dict.fromkeys(sentences)))
+    return {text: _union(result, result.instances[text]) for text in sentences}
+
+
+def united(result: Result) -> NDArray[np.bool_]:
+    """All regions of an answer as one (H, W) mask."""
+    return _union(result, result.instances)
+
+
+def _union(result: Result, instances: Instances) -> NDArray[np.bool_]:
     mask = np.zeros(result.size_hw, dtype=bool)
-    for item in result.instances:
+    for item in instances:
         mask |= item.mask.to_array()
     return mask
 
 
 def clean_sentence(sentence: str) -> str:
-    """Lower case, without double quotes and slashes, as in CaR's evaluation.
+    """Lower case, without double quotes and slashes as in CaR's evaluation, single blanks.
 
     Example:
-        >>> clean_sentence('The "Red" car/truck')
+        >>> clean_sentence('The "Red"  car/truck')
         'the red cartruck'
     """
-    return sentence.lower().replace('"', "").replace("/", "").strip()
+    return " ".join(sentence.lower().replace('"', "").replace("/", "").replace("_", " ").split())
 
 
 def summarize(

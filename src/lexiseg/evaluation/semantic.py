@@ -32,8 +32,11 @@ def score_image(method: Any, sample: SemanticSample, dataset: Dataset[SemanticSa
         ``cells``: [true label, answered label, pixels] wherever there are pixels;
         ``presence``: the four counts of `lexiseg.metrics.PresenceCounts`.
     """
-    classes = _classes(dataset)
-    scene = method.encode(sample.image)
+    return score_scene(method, method.encode(sample.image), sample, _classes(dataset))
+
+
+def score_scene(method: Any, scene: Any, sample: SemanticSample, classes: ClassList) -> Record:
+    """As `score_image`, for a scene that is encoded already."""
     return score_result(method.segment(scene, classes.vocabulary(sample.asked)), sample, classes)
 
 
@@ -60,27 +63,33 @@ def summarize(
 ) -> Summary:
     """Numbers over all images, with bootstrap intervals over images."""
     classes = _classes(dataset)
-    presence = np.array([record["presence"] for record in records], dtype=np.float64)
-    total = PresenceCounts(*(int(count) for count in presence.sum(axis=0)))
-    scores = {
+    scores: dict[str, float] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    for name, counted in (("miou_with_background", True), ("miou_without_background", False)):
+        parts = parts_per_image(records, len(classes), count_background=counted)
+        statistic = partial(_mean_iou, parts=parts)
+        scores[name] = float(statistic(np.ones((1, len(records))))[0])
+        intervals[name] = bootstrap_interval(len(records), statistic, seed=seed)
+    chosen = "miou_with_background" if dataset.counts_background else "miou_without_background"
+    scores = {"miou": scores[chosen], **scores, **presence_scores(records)}
+    intervals["miou"] = intervals[chosen]
+    intervals["presence_mcc"] = _presence_interval(records, seed)
+    return Summary(scores, intervals, _class_rows(records, dataset))
+
+
+def presence_scores(records: Sequence[Record]) -> dict[str, float]:
+    """Correlation, precision and recall over all asked names of all images."""
+    total = sum((PresenceCounts(*record["presence"]) for record in records), PresenceCounts())
+    return {
         "presence_mcc": total.mcc,
         "presence_precision": total.precision,
         "presence_recall": total.recall,
     }
-    intervals = {
-        "presence_mcc": bootstrap_interval(
-            len(records), lambda weights: matthews(weights @ presence), seed=seed
-        )
-    }
-    for name, counted in (("miou_with_background", True), ("miou_without_background", False)):
-        parts = parts_per_image(records, len(classes), count_background=counted)
-        every = np.ones((1, len(records)))
-        scores[name] = float(_mean_iou(every, parts)[0])
-        if counted == dataset.counts_background:
-            scores["miou"] = scores[name]
-            statistic = partial(_mean_iou, parts=parts)
-            intervals["miou"] = bootstrap_interval(len(records), statistic, seed=seed)
-    return Summary(scores, intervals, _class_rows(records, dataset))
+
+
+def _presence_interval(records: Sequence[Record], seed: int) -> tuple[float, float]:
+    counts = np.array([record["presence"] for record in records], dtype=np.float64)
+    return bootstrap_interval(len(records), lambda w: matthews(w @ counts), seed=seed)
 
 
 Parts = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lexiseg.datasets.sample import IGNORE, Dataset, VideoSample
 from lexiseg.evaluation.records import Record
-from lexiseg.evaluation.referring import clean_sentence, referred
+from lexiseg.evaluation.referring import answers, clean_sentence
 from lexiseg.evaluation.summary import Summary
 from lexiseg.metrics import VideoScore, bootstrap_interval
 
@@ -28,12 +28,13 @@ def score_clip(method: Any, sample: VideoSample, dataset: Dataset[VideoSample]) 
         ``expressions``: per sentence the object, the annotator and `VideoScore.compute`.
     """
     scores = [VideoScore() for _ in sample.expressions]
+    sentences = [clean_sentence(expression.sentence) for expression in sample.expressions]
     for frame, truth in zip(sample.frames, sample.truth, strict=True):
         scene = method.encode(frame)
         void = truth == IGNORE
-        for expression, score in zip(sample.expressions, scores, strict=True):
-            answer = referred(method.refer(scene, clean_sentence(expression.sentence)))
-            score.update(truth == expression.object_id, answer, void)
+        found = answers(method, scene, sentences)
+        for expression, text, score in zip(sample.expressions, sentences, scores, strict=True):
+            score.update(truth == expression.object_id, found[text], void)
     rows = [
         {"object": expression.object_id, "annotator": expression.annotator, **score.compute()}
         for expression, score in zip(sample.expressions, scores, strict=True)
