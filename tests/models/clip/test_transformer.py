@@ -89,7 +89,17 @@ def test_quick_gelu_follows_its_formula():
     x = torch.linspace(-6, 6, 25)
     expected = x / (1 + torch.exp(-1.702 * x))
     torch.testing.assert_close(QuickGELU()(x), expected)
+    torch.testing.assert_close(QuickGELU().overwrite(x.clone()), expected)
+
+
+@pytest.mark.parametrize("activation", ["quick_gelu", "gelu"])
+def test_block_gives_the_same_with_and_without_gradients(activation):
+    torch.manual_seed(4)
+    block = Block(24, 3, 40, activation)
+    block.reset_parameters(1)
+    x = torch.randn(2, 7, 24)
     copy = x.clone()
     with torch.no_grad():
-        torch.testing.assert_close(QuickGELU()(x), expected)
+        frozen = block(x)
+    torch.testing.assert_close(frozen, block(x))
     assert torch.equal(x, copy)
