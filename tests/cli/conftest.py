@@ -13,7 +13,16 @@ from PIL import Image
 from lexiseg import cli
 from lexiseg.io.image import read_image
 from lexiseg.registry import METHODS
-from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result, Vocabulary
+from lexiseg.types import (
+    Instance,
+    Instances,
+    Mask,
+    Presence,
+    PresenceTrace,
+    Recipe,
+    Result,
+    Vocabulary,
+)
 
 COLORS = {"red": 0, "green": 1, "blue": 2}
 

@@ -7,7 +7,18 @@ import pytest
 
 import lexiseg
 
-VERBS = ["segment", "refer", "video", "evaluate", "convert", "models", "bench", "doctor", "demo", "miniworld"]
+VERBS = [
+    "segment",
+    "refer",
+    "video",
+    "evaluate",
+    "convert",
+    "models",
+    "bench",
+    "doctor",
+    "demo",
+    "miniworld",
+]
 
 
 def test_help_lists_every_verb(lexiseg_command) -> None:

@@ -40,7 +40,9 @@ def test_default_folder_holds_all_formats(lexiseg_command, pictures: Path, tmp_p
     assert any("overlay" in name for name in names)
 
 
-def test_another_question_goes_to_another_default_folder(lexiseg_command, pictures, tmp_path) -> None:
+def test_another_question_goes_to_another_default_folder(
+    lexiseg_command, pictures, tmp_path
+) -> None:
     lexiseg_command("segment", pictures, *ASK)
     lexiseg_command("segment", pictures, "--method", "color", "-t", "blue")
     assert (tmp_path / "lexiseg-out-2" / "results.jsonl").exists()
@@ -101,7 +103,9 @@ def test_folder_of_another_run_is_refused(lexiseg_command, pictures: Path) -> No
     assert code == 0
 
 
-def test_equal_names_in_different_folders_do_not_collide(lexiseg_command, pictures, tmp_path) -> None:
+def test_equal_names_in_different_folders_do_not_collide(
+    lexiseg_command, pictures, tmp_path
+) -> None:
     other = tmp_path / "pictures" / "more"
     other.mkdir()
     (other / "0.png").write_bytes((pictures / "0.png").read_bytes())
@@ -126,12 +130,18 @@ def test_names_from_file_and_aliases(lexiseg_command, pictures: Path, tmp_path: 
         (("segment", "{p}", "--method", "color"), "No names were given"),
         (("segment", "{p}", "--method", "color", "-t", " "), "empty or blank"),
         (("segment", "{p}", "--method", "colour", "-t", "a"), "did you mean 'color'"),
-        (("segment", "{p}", "--method", "color", "-t", "a", "-f", "ovrlay"), "did you mean 'overlay'"),
+        (
+            ("segment", "{p}", "--method", "color", "-t", "a", "-f", "ovrlay"),
+            "did you mean 'overlay'",
+        ),
         (("segment", "{p}", "--method", "color", "-t", "a", "--set", "eta"), "OPTION=VALUE"),
         (("segment", "{p}", "--method", "color", "-t", "a", "--alias", "x"), "WORDING=NAME"),
         (("segment", "{p}", "--method", "color", "--texts-file", "none.txt"), "none.txt"),
         (("segment", "no-such-folder/*.jpg", "--method", "color", "-t", "a"), "no-such-folder"),
-        (("segment", "{p}", "--method", "color", "-t", "a", "-o", "{p}/0.png"), "cannot be written"),
+        (
+            ("segment", "{p}", "--method", "color", "-t", "a", "-o", "{p}/0.png"),
+            "cannot be written",
+        ),
         (("segment", "{p}", "--nonsense"), "No such option"),
         (("segment",), "Missing argument"),
     ],

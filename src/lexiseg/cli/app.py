@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from lexiseg import __version__
-from lexiseg.cli import console, convert, demo, doctor, evaluate, models, segment, video, world
 from lexiseg.cli import bench as bench_verb
+from lexiseg.cli import console, convert, demo, doctor, evaluate, models, segment, video, world
 from lexiseg.errors import LexisegError
 
 app = typer.Typer(
@@ -44,7 +44,9 @@ def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Options before the verb."""

@@ -71,7 +71,9 @@ class RunFolder:
             write_text(path / RUN, json.dumps(job.to_json(), indent=1, ensure_ascii=False))
         except OSError as error:
             reason = error.strerror or error
-            raise OutputError(f"Folder {path} cannot be written ({reason}); choose another.") from error
+            raise OutputError(
+                f"Folder {path} cannot be written ({reason}); choose another."
+            ) from error
         return run
 
     def _continue(self) -> None:

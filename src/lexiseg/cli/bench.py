@@ -7,7 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from lexiseg.cli import console
-from lexiseg.cli.options import ConfigFile, Device, Dtype, MethodName, Preset, Settings, read_settings
+from lexiseg.cli.options import (
+    ConfigFile,
+    Device,
+    Dtype,
+    MethodName,
+    Preset,
+    Settings,
+    read_settings,
+)
 from lexiseg.cli.segment import Model
 
 

@@ -11,6 +11,8 @@ from lexiseg.cli import console
 from lexiseg.cli.options import Device, Dtype, Overwrite, Quiet
 
 if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
     from lexiseg.types import Result
 
 SIZE = 320  # pixels a side: large enough to look at, quick enough for two cores
@@ -18,7 +20,9 @@ ABSENT = 4  # names asked of each picture that are not in it
 
 
 def demo(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")] = Path("lexiseg-demo"),
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")] = Path(
+        "lexiseg-demo"
+    ),
     count: Annotated[int, typer.Option("--count", min=1, help="Pictures.")] = 6,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which pictures.")] = 7,
     device: Device = "auto",
@@ -32,7 +36,6 @@ def demo(
     """
     import lexiseg
     from lexiseg.io.contact_sheet import contact_sheet
-    from lexiseg.io.writer import save_picture
 
     console.state.quiet = quiet
     questions = _make_pictures(out / "pictures", count, seed, overwrite=overwrite)
@@ -43,7 +46,7 @@ def demo(
         result.save(out, formats=["overlay", "png", "coco"], overwrite=overwrite)
         results.append(result)
     sheet = contact_sheet([result.show() for result in results], columns=3)
-    save_picture(sheet, out / "demo.png", overwrite=overwrite)
+    _save(sheet, out / "demo.png", overwrite=overwrite)
     _report(results, out)
 
 
@@ -54,16 +57,22 @@ def _make_pictures(
     from PIL import Image
 
     from lexiseg.datasets.miniworld import Miniworld
-    from lexiseg.io.writer import save_picture
 
     world = Miniworld(split="test", size=SIZE, seed=seed, things=(2, 4))
     questions = {}
     for index in range(count):
         scene = world[index]
         path = folder / f"scene-{index + 1}.png"
-        save_picture(Image.fromarray(scene.image), path, overwrite=overwrite)
+        _save(Image.fromarray(scene.image), path, overwrite=overwrite)
         questions[path] = (*scene.names, *scene.absent(ABSENT))
     return questions
+
+
+def _save(picture: Picture, path: Path, *, overwrite: bool) -> None:
+    from lexiseg.io.writer import open_output
+
+    with open_output(path, overwrite=overwrite) as stream:
+        picture.save(stream, format="PNG")
 
 
 def _report(results: list[Result], out: Path) -> None:

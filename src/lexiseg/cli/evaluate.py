@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lexiseg.cli import console
 from lexiseg.cli.options import ConfigFile, Device, Dtype, Quiet, Settings, read_settings
+from lexiseg.cli.segment import Model
 from lexiseg.errors import UsageError
 
 
@@ -43,3 +44,36 @@ def evaluate(
     console.state.quiet = quiet
     if replicate == (dataset is not None):
         raise UsageError("Give either --dataset NAME or --replicate.")
+    settings = read_settings(set, config)
+    if dataset is None:
+        _replicate(method, out, scenes, device, dtype)
+        return
+    usual = "mini" if dataset == "miniworld" else dataset
+    model = Model(method, preset or usual, device, dtype, settings)
+    _evaluate(model, _open(dataset, data, split), out, limit)
+
+
+def _open(name: str, data: Path | None, split: str | None) -> Any:
+    """The data set in its folder; Miniworld needs none, others are looked for right here."""
+    from lexiseg.registry import DATASETS
+
+    open_dataset = DATASETS[name]
+    place = data if data or name == "miniworld" else Path()
+    return open_dataset(place, split=split) if split else open_dataset(place)
+
+
+def _evaluate(model: Model, dataset: Any, out: Path | None, limit: int | None) -> None:
+    from lexiseg.evaluation import evaluate as measure
+
+    outcome = measure(model.load(), dataset, out=out, limit=limit, quiet=console.state.quiet)
+    typer.echo(outcome.to_markdown())
+    if outcome.failures:
+        console.say(f"{len(outcome.failures)} images could not be judged")
+        raise typer.Exit(1)
+
+
+def _replicate(method: str, out: Path | None, scenes: int, device: str, dtype: str) -> None:
+    from lexiseg.evaluation.replication import replicate
+
+    report = replicate(method, scenes=scenes, out=out, device=device, dtype=dtype)
+    typer.echo(report)

@@ -20,7 +20,7 @@ app = typer.Typer(
 def weight_places() -> dict[str, str]:
     """Every known checkpoint with the place it lies in on this machine, or "not here"."""
     from lexiseg.models.bundled import bundled_weights
-    from lexiseg.models.weights import checkpoints
+    from lexiseg.models.hub import checkpoints
 
     places = {name: str(folder) for name, folder in bundled_weights().items()}
     places.update({name: str(_local(name) or "not here") for name in checkpoints()})
@@ -28,7 +28,7 @@ def weight_places() -> dict[str, str]:
 
 
 def _local(name: str) -> Path | None:
-    from lexiseg.models.weights import find_weights
+    from lexiseg.models.hub import find_weights
 
     try:
         return find_weights(name)
@@ -42,7 +42,7 @@ def list_models() -> None:
 
     Example: lexiseg models list
     """
-    from lexiseg.models.weights import checkpoints
+    from lexiseg.models.hub import checkpoints
 
     published = checkpoints()
     for name, place in weight_places().items():
@@ -59,8 +59,8 @@ def pull(
 
     Example: lexiseg models pull clip-vit-b16 clip-vit-l14
     """
-    from lexiseg.models.weights import checkpoints
-    from lexiseg.models.weights import pull as fetch
+    from lexiseg.models.hub import checkpoints
+    from lexiseg.models.hub import pull as fetch
 
     for name in names:
         known = checkpoints().get(name)
@@ -78,6 +78,6 @@ def path(name: Annotated[str, typer.Argument(help="A name of `lexiseg models lis
     Example: lexiseg models path clip-vit-b16
     """
     from lexiseg.models.bundled import bundled_weights
-    from lexiseg.models.weights import find_weights
+    from lexiseg.models.hub import find_weights
 
     typer.echo(str(bundled_weights().get(name) or find_weights(name)))

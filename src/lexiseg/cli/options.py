@@ -75,7 +75,9 @@ def _lines(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"Names file {path} cannot be read ({error}); expected UTF-8 text.") from error
+        raise UsageError(
+            f"Names file {path} cannot be read ({error}); expected UTF-8 text."
+        ) from error
     return [line.strip() for line in lines if line.strip()]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json as json_module
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -25,10 +27,13 @@ from lexiseg.cli.options import (
     read_vocabulary,
 )
 from lexiseg.cli.segment import Model
+from lexiseg.types import Result
 
 
 def video(
-    source: Annotated[Path, typer.Argument(help="A video, an animated picture, or a frame folder.")],
+    source: Annotated[
+        Path, typer.Argument(help="A video, an animated picture, or a frame folder.")
+    ],
     text: Texts = None,
     texts_file: TextsFile = None,
     alias: Aliases = None,
@@ -54,26 +59,37 @@ def video(
 
     Example: lexiseg video clip.mp4 -t dog --smooth 0.5 -o clip-overlay.gif
     """
-    import json as json_module
-
-    from lexiseg.io.overlay import draw_overlay
-    from lexiseg.io.video import VideoWriter, read_frames
+    from lexiseg.io.video import frame_rate, read_frames
 
     console.state.quiet = quiet
     vocabulary = read_vocabulary(text, texts_file, alias)
     model = Model(method, preset, device, dtype, read_settings(set, config))
-    target = out if out or json else source.with_name(f"{source.stem}.overlay.gif")
-    frames = read_frames(source, stride=stride)
-    writer = VideoWriter(target, overwrite=overwrite) if target else None
-    results = model.load().video(frames, vocabulary, smoothing=smooth)
-    try:
-        for count, result in enumerate(console.progress(results, None, "frame"), start=1):
-            if json:
-                print(json_module.dumps(result.to_json(), ensure_ascii=False), flush=True)
-            if writer:
-                writer.add(draw_overlay(result))
-            frames_done = count
-    finally:
-        if writer:
-            writer.close()
-    console.tell(f"{frames_done} frames" + (f" -> {target}" if target else ""))
+    target = out if out or json else Path(f"{source.stem}.overlay.gif")
+    rate = frame_rate(source) / stride
+    results = model.load().video(read_frames(source, stride=stride), vocabulary, smoothing=smooth)
+    answers = console.progress(results, None, "frame")
+    if json:
+        answers = _printed(answers)
+    count = (
+        _write(answers, target, rate, overwrite=overwrite) if target else sum(1 for _ in answers)
+    )
+    console.tell(f"{count} frames" + (f" -> {target}" if target else ""))
+
+
+def _printed(results: Iterator[Result]) -> Iterator[Result]:
+    """Pass results on, one JSON line each on stdout."""
+    for result in results:
+        print(json_module.dumps(result.to_json(), ensure_ascii=False), flush=True)
+        yield result
+
+
+def _write(results: Iterator[Result], target: Path, rate: float, *, overwrite: bool) -> int:
+    from lexiseg.io.overlay import draw_overlay
+    from lexiseg.io.video import VideoWriter
+
+    count = 0
+    with VideoWriter(target, fps=rate, overwrite=overwrite) as writer:
+        for result in results:
+            writer.add(draw_overlay(result))
+            count += 1
+    return count

@@ -10,13 +10,17 @@ import typer
 from lexiseg.cli import console
 from lexiseg.cli.options import Quiet
 
+CLIP_FRAMES = 24
+
 
 def miniworld(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder to write.")],
     count: Annotated[int, typer.Option("--count", min=1, help="Scenes (or clips).")] = 100,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another world.")] = 0,
     split: Annotated[str, typer.Option("--split", help="train, val or test.")] = "train",
-    size: Annotated[int, typer.Option("--size", min=32, help="Side of the images in pixels.")] = 224,
+    size: Annotated[
+        int, typer.Option("--size", min=32, help="Side of the images in pixels.")
+    ] = 224,
     video: Annotated[bool, typer.Option("--video", help="Short clips instead of scenes.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -24,9 +28,12 @@ def miniworld(
 
     Example: lexiseg miniworld --out toy --count 50 --seed 1 --split test
     """
-    from lexiseg.datasets.miniworld import write_miniworld
+    from lexiseg.datasets.miniworld import Miniworld, write_miniworld
 
     console.state.quiet = quiet
-    numbers = console.progress(range(count), count, "clip" if video else "scene")
-    write_miniworld(out, numbers, split=split, seed=seed, size=size, video=video)
-    console.tell(f"{count} {'clips' if video else 'scenes'} -> {out}")
+    world = Miniworld(split=split, size=size, seed=seed)
+    unit, frames = ("clip", CLIP_FRAMES) if video else ("scene", None)
+    write_miniworld(
+        out, count, world, frames=frames, progress=lambda n: console.progress(n, count, unit)
+    )
+    console.tell(f"{count} {unit}s -> {out}")
