@@ -23,7 +23,7 @@ from torch import Tensor
 
 from benchmarks.comparison import Comparison, Tolerance
 from lexiseg.methods.car.classifier import MaskClassifier
-from lexiseg.methods.car.config import ORIGAMI, RELEASED, CarConfig
+from lexiseg.methods.car.config import ORIGAMI, PROMPTS, RELEASED, CarConfig, VisualPrompt
 from lexiseg.methods.car.postprocess import background_score, label_map
 from lexiseg.methods.car.proposals import ProposalGenerator, enlarge
 from lexiseg.methods.car.recurrence import Question, Recurrence, Trace
@@ -294,9 +294,10 @@ class Pack:
             if name.startswith("prompt.") and name != "prompt.masks":
                 combination = name.removeprefix("prompt.")
                 chosen = "blur_gray_circle_contour" if combination == "all4" else combination
-                yield name, np.stack(self.drawn(chosen.split("_")))
+                names = [prompt for prompt in PROMPTS if prompt in chosen.split("_")]
+                yield name, np.stack(self.drawn(names))
 
-    def drawn(self, prompts: Sequence[str]) -> list[NDArray[np.uint8]]:
+    def drawn(self, prompts: Sequence[VisualPrompt]) -> list[NDArray[np.uint8]]:
         """The image prompted with each given mask."""
         around = surroundings(self.image, prompts)
         masks = self.input("prompt.masks").astype(bool)

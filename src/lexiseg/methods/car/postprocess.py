@@ -65,7 +65,9 @@ def binary_masks(scene: Scene, proposals: Tensor, config: CarConfig) -> NDArray[
     Returns:
         (K, H, W) bool at canvas size.
     """
-    masks = [np.zeros((0, *scene.canvas_hw), dtype=bool)]
+    if not len(proposals):
+        return np.zeros((0, *scene.canvas_hw), dtype=bool)
+    masks = []
     for chunk in torch.split(proposals, BINARY_CHUNK):
         soft = enlarge(chunk, scene.grid_hw, scene.canvas_hw)
         scores = torch.stack([background_score(soft, config), soft], dim=1).cpu().numpy()

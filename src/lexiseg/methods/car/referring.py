@@ -120,6 +120,7 @@ def merge_sentences(masks: BoolArray, scores: NDArray[np.float64]) -> BoolArray:
         return np.zeros(masks.shape[1:], dtype=bool)
     total = scores.sum()
     weights = scores / total if total > 0 else np.full(len(masks), 1 / len(masks))
-    agreed = np.asarray(np.tensordot(weights, masks, axes=1) >= 0.5)
-    united: BoolArray = masks.any(axis=0)
+    share: NDArray[np.float64] = np.tensordot(weights, masks, axes=1)
+    agreed: BoolArray = share >= 0.5
+    united: BoolArray = np.logical_or.reduce(masks)
     return united if agreed.mean() <= SMALL_SHARE else agreed
