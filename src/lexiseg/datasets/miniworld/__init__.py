@@ -1,6 +1,9 @@
 """Miniworld, a procedural visual world with exact truth for every task of the library."""
 
+from lexiseg.datasets.miniworld.clip import Clip
+from lexiseg.datasets.miniworld.export import write_miniworld
 from lexiseg.datasets.miniworld.scene import Scene, SceneObject
+from lexiseg.datasets.miniworld.taxonomy import Taxonomy
 from lexiseg.datasets.miniworld.world import Miniworld
 
-__all__ = ["Miniworld", "Scene", "SceneObject"]
+__all__ = ["Clip", "Miniworld", "Scene", "SceneObject", "Taxonomy", "write_miniworld"]

@@ -29,7 +29,8 @@ def cloud(rng: Rng, slope: float, stretch: float = 1.0, coarse: float = 0.0) -> 
     spectrum = np.fft.rfft2(rng.standard_normal((TILE, TILE))) / radius**slope
     spectrum[0, 0] = 0.0
     field: Field = np.fft.irfft2(spectrum, s=(TILE, TILE))
-    return np.clip(0.5 + field / (5.0 * field.std()), 0.0, 1.0)
+    level: Field = np.clip(0.5 + field / (5.0 * field.std()), 0.0, 1.0)
+    return level
 
 
 def cells(rng: Rng, count: int, jitter: float = 1.0) -> tuple[Field, Field, NDArray[np.int64]]:

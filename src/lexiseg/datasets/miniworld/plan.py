@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from lexiseg.datasets.miniworld.colors import Matrix, shift_matrix
-from lexiseg.datasets.miniworld.sprites import Sprite, choices, read_json
+from lexiseg.datasets.miniworld.sprites import Sprite, choices, novel_sprites, read_json
 from lexiseg.datasets.miniworld.stuff import all_stuff
 
 Rng = np.random.Generator
@@ -87,17 +88,21 @@ class Plan:
     split: str
 
 
-def draw_plan(rng: Rng, split: str, things: tuple[int, int]) -> Plan:
+def draw_plan(rng: Rng, split: str, things: tuple[int, int], novel: float = 0.0) -> Plan:
     """Draw the plan of one scene.
 
     Args:
         rng: all randomness comes from here.
         split: "train", "val" or "test".
         things: least and largest number of objects.
+        novel: share of objects whose noun taxonomy A does not have, 0..1.
     """
     ranges = TEST if split == "test" else TRAIN
     regions = _draw_regions(rng, split, ranges)
-    placements = _draw_placements(rng, split, ranges, int(rng.integers(things[0], things[1] + 1)))
+    count = int(rng.integers(things[0], things[1] + 1))
+    placements = _draw_placements(rng, ranges, count, choices(split))
+    if novel:
+        placements = tuple(_renew(rng, placement, novel) for placement in placements)
     slope = ranges.light * rng.uniform(-1, 1, 2)
     warmth, gain = rng.uniform(-0.04, 0.04), rng.uniform(0.88, 1.1)
     noise, at = rng.uniform(0.0, 7.0), rng.random(2)
@@ -164,8 +169,9 @@ def _draw_region(
     return Region(name, look, (float(left), float(top), side), rng.random() < 0.5, tint, border)
 
 
-def _draw_placements(rng: Rng, split: str, ranges: Ranges, count: int) -> tuple[Placement, ...]:
-    table = choices(split)
+def _draw_placements(
+    rng: Rng, ranges: Ranges, count: int, table: Mapping[str, tuple[Sprite, ...]]
+) -> tuple[Placement, ...]:
     names = list(table)
     drawn: list[Placement] = []
     name = ""
@@ -177,6 +183,14 @@ def _draw_placements(rng: Rng, split: str, ranges: Ranges, count: int) -> tuple[
         x, y = _draw_centre(rng, side, drawn)
         drawn.append(_dress(rng, sprite, ranges, (x, y, side)))
     return tuple(drawn)
+
+
+def _renew(rng: Rng, placement: Placement, share: float) -> Placement:
+    """Perhaps show an unseen noun in the place of a known one."""
+    if rng.random() >= share:
+        return placement
+    unseen = novel_sprites()
+    return replace(placement, sprite=unseen[int(rng.integers(len(unseen)))])
 
 
 def _draw_side(rng: Rng, ranges: Ranges, count: int) -> float:

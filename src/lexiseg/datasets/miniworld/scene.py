@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from lexiseg.datasets.miniworld.captions import Fact, describe
 from lexiseg.datasets.miniworld.colors import apply_matrix, color_word
 from lexiseg.datasets.miniworld.plan import Placement, Plan
+from lexiseg.datasets.miniworld.referring import refer
 from lexiseg.datasets.miniworld.render import PARTS_PER_OBJECT, Rendered
+from lexiseg.datasets.sample import Expression
 
 VISIBLE_AREA = 0.003  # a thing counts as visible above this share of the picture ...
 VISIBLE_FRACTION = 0.25  # ... and this share of its own area
@@ -99,6 +101,11 @@ class Scene:
         return tuple(others[k] for k in order[:n])
 
     @cached_property
+    def expressions(self) -> tuple[Expression, ...]:
+        """Sentences that mean exactly one object; `object_id` is its instance id."""
+        return refer(self.objects, self.image.shape[0])
+
+    @cached_property
     def part_owner(self) -> dict[int, int]:
         """Part number -> instance id, for the parts that are seen."""
         numbers = [int(k) for k in np.unique(self.parts) if k]
@@ -113,7 +120,8 @@ def assemble(
 ) -> Scene:
     """Combine a plan and its rendering into a scene."""
     number = {name: k + 1 for k, name in enumerate(vocabulary)}
-    thing = np.array([0, *(number[p.sprite.name] for p in plan.placements)], np.uint16)
+    things = (number.get(p.sprite.name, 0) for p in plan.placements)  # 0: a noun not in the list
+    thing = np.array([0, *things], np.uint16)
     stuff = np.array([number[r.name] for r in plan.regions], np.uint16)
     instances = drawn.instances.astype(np.uint16)
     semantic = np.where(instances > 0, thing[drawn.instances], stuff[drawn.regions])
@@ -130,6 +138,15 @@ def assemble(
     )
 
 
+def color_of(placement: Placement) -> str:
+    """Color word of an object, ``""`` if none is honest; people are not called by a color."""
+    sprite = placement.sprite
+    if sprite.group == "person":
+        return ""
+    word = color_word(apply_matrix(placement.tint, sprite.color), sprite.color_share)
+    return "" if word == sprite.name else word  # never "an orange orange"
+
+
 def _objects(
     placements: tuple[Placement, ...], drawn: Rendered, instances: NDArray[np.uint16]
 ) -> tuple[SceneObject, ...]:
@@ -140,14 +157,13 @@ def _objects(
         if area == 0:
             continue
         sprite = placement.sprite
-        tinted, share = apply_matrix(placement.tint, sprite.color), sprite.color_share
         objects.append(
             SceneObject(
                 name=sprite.name,
                 instance_id=k,
                 group=sprite.group,
                 cell=sprite.cell,
-                color="" if sprite.group == "person" else color_word(tinted, share),
+                color=color_of(placement),
                 area=area,
                 visible_fraction=min(1.0, fraction),
                 depth=len(placements) - k,

@@ -87,9 +87,9 @@ def thing_names() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1)
-def novel_names() -> tuple[str, ...]:
-    """Nouns whose pictographs no split of taxonomy A ever shows."""
-    return tuple(dict.fromkeys(s.name for s in all_sprites() if s.split == "novel"))
+def novel_sprites() -> tuple[Sprite, ...]:
+    """Pictographs of nouns that no split of taxonomy A ever shows."""
+    return tuple(s for s in all_sprites() if s.split == "novel")
 
 
 @lru_cache(maxsize=8)

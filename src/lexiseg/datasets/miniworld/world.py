@@ -8,14 +8,18 @@ from itertools import count
 
 import numpy as np
 
-from lexiseg.datasets.miniworld.plan import draw_plan
+from lexiseg.datasets.miniworld.clip import Clip
+from lexiseg.datasets.miniworld.motion import draw_motions
+from lexiseg.datasets.miniworld.plan import Plan, draw_plan
 from lexiseg.datasets.miniworld.render import MAX_OBJECTS, render
 from lexiseg.datasets.miniworld.scene import Scene, assemble
 from lexiseg.datasets.miniworld.sprites import thing_names
 from lexiseg.datasets.miniworld.stuff import all_stuff
+from lexiseg.datasets.miniworld.taxonomy import Taxonomy, load_taxonomy
 from lexiseg.errors import UsageError
 
 SPLITS = ("train", "val", "test")
+VIDEO_STREAM = 3
 STREAM = 20_240  # keeps these random numbers apart from those of other users of a seed
 
 
@@ -29,6 +33,8 @@ class Miniworld:
         size: side of the square pictures in pixels.
         seed: any non-negative number; another seed gives other scenes.
         things: least and largest number of objects per scene.
+        novel: share of objects whose nouns taxonomy A does not have (label 0), 0..1; see
+            `taxonomy`.
 
     Raises:
         UsageError: an argument is out of range.
@@ -43,6 +49,7 @@ class Miniworld:
     size: int = 224
     seed: int = 0
     things: tuple[int, int] = (1, 6)
+    novel: float = 0.0
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -51,6 +58,8 @@ class Miniworld:
             raise UsageError(f"Miniworld size is {self.size}; give 16 to 4096 pixels.")
         if self.seed < 0:
             raise UsageError(f"Miniworld seed is {self.seed}; give 0 or a positive number.")
+        if not 0.0 <= self.novel <= 1.0:
+            raise UsageError(f"Miniworld novel is {self.novel}; give a share from 0 to 1.")
         low, high = self.things
         if not 0 <= low <= high <= MAX_OBJECTS:
             raise UsageError(
@@ -75,11 +84,8 @@ class Miniworld:
 
     def __getitem__(self, i: int) -> Scene:
         """Scene number `i`, any i >= 0; the same in every process."""
-        if i < 0:
-            raise UsageError(f"Miniworld scene number is {i}; numbers start at 0.")
-        entropy = (STREAM, SPLITS.index(self.split), self.seed, int(i))
-        rng = np.random.default_rng(np.random.SeedSequence(entropy))
-        plan = draw_plan(rng, self.split, self.things)
+        entropy = self._entropy(i)
+        plan = self._plan(entropy)[0]
         return assemble(plan, render(plan, self.size), self.names, entropy)
 
     def __iter__(self) -> Iterator[Scene]:
@@ -89,3 +95,28 @@ class Miniworld:
     def caption(self, i: int, k: int = 0) -> str:
         """The k-th alternative caption of scene `i`."""
         return self[i].describe(k)
+
+    def video(self, i: int, frames: int = 24) -> Clip:
+        """Clip number `i`: objects that move, hide each other, sometimes enter or leave.
+
+        Raises:
+            UsageError: `i` is negative or `frames` is below 1.
+        """
+        if frames < 1:
+            raise UsageError(f"A Miniworld clip of {frames} frames was asked; give 1 or more.")
+        entropy = (*self._entropy(i), VIDEO_STREAM)
+        plan, rng = self._plan(entropy)
+        return Clip(plan, draw_motions(rng, plan), frames, self.size, self.names, entropy)
+
+    def taxonomy(self, name: str) -> Taxonomy:
+        """A label policy: "A", the names above, or "B", with finer, coarser and unseen names."""
+        return load_taxonomy(name)
+
+    def _entropy(self, i: int) -> tuple[int, ...]:
+        if i < 0:
+            raise UsageError(f"Miniworld scene number is {i}; numbers start at 0.")
+        return STREAM, SPLITS.index(self.split), self.seed, int(i)
+
+    def _plan(self, entropy: tuple[int, ...]) -> tuple[Plan, np.random.Generator]:
+        rng = np.random.default_rng(np.random.SeedSequence(entropy))
+        return draw_plan(rng, self.split, self.things, self.novel), rng
