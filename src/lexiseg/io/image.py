@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ SUFFIXES = frozenset(
 
 # Formats whose readers only decode; others run outside programs or hold no raster.
 _FORMATS = (
-    *("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF"),
+    *("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF"),
     *("JPEG2000", "PPM", "TGA", "ICO", "PCX"),
 )
 _EXIF_ORIENTATION = 0x0112
@@ -108,7 +109,9 @@ def image_size(path: Path) -> tuple[int, int]:
     require_file(path)
     with path.open("rb") as stream, _open(stream, shown(path), MAX_PIXELS) as image:
         width, height = image.size
-        return (width, height) if _orientation(image) >= 5 else (height, width)
+        # A TIFF already states its upright size.
+        swapped = image.format != "TIFF" and _orientation(image) >= 5
+        return (width, height) if swapped else (height, width)
 
 
 def _read_file(source: str | os.PathLike[str], max_pixels: int) -> ImageArray:
@@ -143,8 +146,9 @@ def require_file(path: Path) -> None:
             raise ImageError(f"{shown(path)} is no regular file; expected a picture file.")
         if path.stat().st_size == 0:
             raise ImageError(f"{shown(path)} is empty (0 bytes); expected a picture file.")
-    except (OSError, ValueError) as error:  # a name that is too long, or holds a zero byte
-        raise ImageError(f"{shown(path)} is no usable path ({error}).") from error
+    except (OSError, ValueError) as error:  # a name that is too long, a folder that is closed
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ImageError(f"{shown(path)} is no usable path ({reason}).") from error
 
 
 def shown(path: Path) -> str:
@@ -164,7 +168,7 @@ def _open(stream: Any, what: str, max_pixels: int) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(stream, formats=_FORMATS)
+            image = Image.open(stream, formats=_readable_formats())
     except Image.DecompressionBombError as error:
         raise ImageError(f"{what} has more than {MAX_PIXELS:,} pixels; scale it down.") from error
     except Exception as error:  # a hostile header can make a decoder raise anything
@@ -173,6 +177,13 @@ def _open(stream: Any, what: str, max_pixels: int) -> Image.Image:
         ) from error
     check_size(image.size, what, max_pixels)
     return image
+
+
+@cache
+def _readable_formats() -> tuple[str, ...]:
+    """Those this Pillow was built with."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def check_size(size_wh: tuple[int, int], what: str, max_pixels: int) -> None:
@@ -189,8 +200,9 @@ def check_size(size_wh: tuple[int, int], what: str, max_pixels: int) -> None:
 
 def _from_pillow(image: Image.Image, what: str, max_pixels: int) -> ImageArray:
     check_size(image.size, what, max_pixels)
-    turn = _TURNS.get(_orientation(image))
     try:
+        image.load()  # some readers turn the picture themselves, and then say so
+        turn = _TURNS.get(_orientation(image))
         upright = image.transpose(turn) if turn is not None else image
         return to_rgb(upright)
     except ImageError:
@@ -275,7 +287,8 @@ def _to_uint8(array: NDArray[Any]) -> ImageArray:
         raise ImageError(
             f"A {array.dtype} array with values {low} to {high} was given; expected 0 to 255."
         )
-    return array.astype(np.uint8)
+    small: ImageArray = array.astype(np.uint8)
+    return small
 
 
 def _array_to_rgb(array: ImageArray) -> ImageArray:

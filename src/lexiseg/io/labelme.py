@@ -152,7 +152,9 @@ def _shape_pixels(shape: Mapping[str, Any], size_hw: tuple[int, int]) -> NDArray
     raise UsageError(f"A labelme shape is a {kind!r}; expected mask, polygon or rectangle.")
 
 
-def _paste(encoded: str, corner: NDArray[np.float64], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+def _paste(
+    encoded: str, corner: NDArray[np.float64], size_hw: tuple[int, int]
+) -> NDArray[np.bool_]:
     with Image.open(io.BytesIO(base64.b64decode(encoded)), formats=["PNG"]) as image:
         if image.width * image.height > MAX_PIXELS:
             raise ValueError("a mask is too large")

@@ -130,7 +130,7 @@ def slug(text: str) -> str:
     safe = kept.encode()[:_SLUG_BYTES].decode(errors="ignore").strip(" .")
     if _RESERVED.fullmatch(safe):
         safe = f"_{safe}"
-    if safe == text:
+    if text and safe == text:
         return safe
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{safe.strip('- ') or 'unnamed'}-{digest}"

@@ -1,0 +1,67 @@
+"""Folders, patterns and list files."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from lexiseg.errors import ImageError
+from lexiseg.io.listing import list_images
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name in ("b.png", "a.JPG", "deep/er/c.webp", ".hidden.png"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (2, 2)).save(path)
+    (tmp_path / "notes.md").write_text("no picture")
+    return tmp_path
+
+
+def names(paths, root):
+    return [path.relative_to(root).as_posix() for path in paths]
+
+
+def test_a_folder_is_searched_in_order_with_its_subfolders(tree):
+    assert names(list_images(tree), tree) == ["a.JPG", "b.png", "deep/er/c.webp"]
+
+
+def test_patterns_and_duplicates(tree):
+    given = [str(tree / "b.png"), str(tree / "*.png"), tree, str(tree / "deep" / ".." / "b.png")]
+    assert names(list_images(given), tree) == ["b.png", "a.JPG", "deep/er/c.webp"]
+    assert names(list_images(str(tree / "**" / "*.webp")), tree) == ["deep/er/c.webp"]
+
+
+def test_a_list_file_has_comments_and_paths_relative_to_itself(tree, tmp_path):
+    listing = tree / "list.txt"
+    listing.write_text("\ufeff# pictures\n\nb.png\ndeep/er/c.webp\nb.png\nmissing.png\n", "utf-8")
+    assert [path.name for path in list_images(listing)] == ["b.png", "c.webp", "missing.png"]
+
+
+def test_a_missing_file_stays_listed_so_that_reading_reports_it(tree):
+    assert [path.name for path in list_images([tree / "gone.jpg"])] == ["gone.jpg"]
+
+
+def test_a_name_with_brackets_is_a_file_first(tree):
+    path = tree / "c[1].png"
+    Image.new("RGB", (2, 2)).save(path)
+    assert list_images(str(path)) == [path]
+
+
+@pytest.mark.parametrize("what", ["nothing", "folder", "pattern", "list", "url", "latin"])
+def test_nothing_found_is_one_sentence(what, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty.txt").write_text("# none\n")
+    (tmp_path / "latin.txt").write_bytes(b"k\xf6ln.jpg\n")
+    source = {
+        "nothing": [],
+        "folder": tmp_path / "empty",
+        "pattern": str(tmp_path / "*.jpg"),
+        "list": tmp_path / "empty.txt",
+        "url": "https://example.org/*.jpg",
+        "latin": tmp_path / "latin.txt",
+    }[what]
+    with pytest.raises(ImageError) as caught:
+        list_images(source)
+    assert "\n" not in str(caught.value)
