@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import string
 
 import numpy as np
@@ -45,7 +44,7 @@ def test_an_error_while_writing_leaves_the_old_file_and_no_other(tmp_path):
         stream.write(b"half of the new")
         _ = 1 / 0
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a.txt"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):

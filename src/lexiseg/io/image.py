@@ -273,22 +273,24 @@ def _to_uint8(array: NDArray[Any]) -> ImageArray:
         return array.astype(np.uint8, copy=False)
     if array.dtype == bool:
         return array.astype(np.uint8) * np.uint8(255)
-    low, high = array.min(), array.max()
-    if array.dtype.kind == "f":
-        if not (low >= 0 and high <= 1):
-            raise ImageError(
-                f"A float array with values {low:g} to {high:g} was given; expected 0 to 1, or "
-                "uint8 with 0 to 255."
-            )
-        return np.rint(array * 255).astype(np.uint8)
     if array.dtype == np.uint16:
-        return np.rint(array / np.float32(257)).astype(np.uint8)
-    if low < 0 or high > 255:
-        raise ImageError(
-            f"A {array.dtype} array with values {low} to {high} was given; expected 0 to 255."
-        )
+        array = np.rint(array / np.float32(257))
+    elif array.dtype.kind == "f":
+        _require_range(array, 1)
+        array = np.rint(array * 255)
+    else:
+        _require_range(array, 255)
     small: ImageArray = array.astype(np.uint8)
     return small
+
+
+def _require_range(array: NDArray[Any], white: int) -> None:
+    low, high = array.min(), array.max()
+    if not (low >= 0 and high <= white):
+        raise ImageError(
+            f"A {array.dtype} array with values {low:g} to {high:g} was given; expected 0 to "
+            f"{white} (floats: 0 to 1, whole numbers: 0 to 255)."
+        )
 
 
 def _array_to_rgb(array: ImageArray) -> ImageArray:

@@ -128,12 +128,11 @@ def slug(text: str) -> str:
     """
     kept = "".join(c if _is_plain(c) else "-" for c in unicodedata.normalize("NFC", text))
     safe = kept.encode()[:_SLUG_BYTES].decode(errors="ignore").strip(" .")
-    if _RESERVED.fullmatch(safe):
-        safe = f"_{safe}"
-    if text and safe == text:
+    if text and safe == text and not _RESERVED.fullmatch(safe):
         return safe
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{safe.strip('- ') or 'unnamed'}-{digest}"
+    name = f"{safe.strip('- .') or 'unnamed'}-{digest}"
+    return f"_{name}" if _RESERVED.fullmatch(name) else name
 
 
 def _is_plain(character: str) -> bool:

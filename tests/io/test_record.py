@@ -1,0 +1,82 @@
+"""Records: exact masks, crash-safe appending."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from lexiseg.errors import OutputError, UsageError
+from lexiseg.io.record import append_record, read_records, result_from_record, write_record
+from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
+
+
+def test_a_record_holds_everything_it_states(result, tmp_path):
+    (path,) = write_record([result, result], tmp_path, name="run")
+    first, second = read_records(path)
+    for again in (first, second):
+        assert again.to_json() == result.to_json()
+        assert again.names == result.names
+        assert again.path == result.path
+        assert again.image is None
+        assert [item.mask for item in again.instances] == [item.mask for item in result.instances]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=9)),
+    st.text(),
+    st.floats(0, 1, width=32),
+)
+def test_any_mask_label_and_score_survive(mask, label, score):
+    presence = PresenceTrace([Presence(label, score, True, "")])
+    found = Instances((Instance(label, score, Mask.from_array(mask)),), mask.shape)
+    result = Result(mask.shape, (label,), found, presence, Recipe("car", "mini"))
+    again = result_from_record(json.loads(json.dumps(result.to_json())))
+    (item,) = again.instances
+    assert np.array_equal(item.mask.to_array(), mask)
+    assert item.label == label
+    assert abs(item.score - score) <= 5e-7
+
+
+@pytest.mark.parametrize("cut", [1, 7, 200])
+def test_a_torn_last_line_is_dropped_by_the_reader_and_mended_by_the_next(cut, result, tmp_path):
+    path = tmp_path / "results.jsonl"
+    for _ in range(3):
+        append_record(path, result)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-cut])
+    torn = 2 if cut > 1 else 3  # without its line end only, the record is complete
+    assert len(list(read_records(path))) == torn
+    append_record(path, result)
+    assert len(list(read_records(path))) == torn + 1
+    assert path.read_bytes() == whole[: len(whole) // 3] * (torn + 1)
+
+
+def test_a_torn_line_longer_than_the_look_back(result, tmp_path):
+    path = tmp_path / "results.jsonl"
+    append_record(path, result)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"image": "' + b"x" * 200_000)
+    append_record(path, result)
+    assert path.read_bytes() == whole * 2
+
+
+@pytest.mark.parametrize("line", [b"garbage", b"[]", b"{}", b'{"size": [2, 2], "instances": 3}'])
+def test_a_broken_line_before_the_last_is_named(line, result, tmp_path):
+    path = tmp_path / "results.jsonl"
+    append_record(path, result)
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    with pytest.raises(UsageError, match="Line 2"):
+        list(read_records(path))
+
+
+def test_absent_and_unwritable_files_are_one_sentence(result, tmp_path):
+    with pytest.raises(UsageError, match="absent"):
+        list(read_records(tmp_path / "absent.jsonl"))
+    with pytest.raises(OutputError):
+        append_record(tmp_path, result)
