@@ -1,35 +1,140 @@
-"""Miniworld as an evaluation set: every scene is asked about things that are and are not there."""
+"""Miniworld as an evaluation set: every scene is asked about things that are and are not there.
+
+Stuff is background, as in PASCAL VOC. Things too small or too hidden to be named are ignored.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from lexiseg.datasets.annotation import read_instances, read_json
 from lexiseg.datasets.class_list import ClassList
-from lexiseg.datasets.miniworld import Miniworld, Scene
-from lexiseg.datasets.sample import IGNORE, LabelMap, SemanticSample, Task
-from lexiseg.errors import UsageError
+from lexiseg.datasets.label_map import read_labels
+from lexiseg.datasets.layout import Layout, read_ids
+from lexiseg.datasets.miniworld import Miniworld
+from lexiseg.datasets.miniworld.scene import VISIBLE_AREA, VISIBLE_FRACTION
+from lexiseg.datasets.sample import IGNORE, LabelMap, Picture, SemanticSample, Task
+
+ASKED = 20  # names per scene
+SIDE = 224  # pixels, of scenes that are drawn
+
+
+@dataclass(frozen=True)
+class SceneTruth:
+    """What both sources say about a scene: picture, label map, and who is and is not there."""
+
+    image: Picture
+    semantic: NDArray[np.integer]
+    present: Collection[str]
+    absent: Sequence[str]
+
+
+@dataclass(frozen=True)
+class DrawnScenes:
+    """Scenes drawn when indexed."""
+
+    world: Miniworld
+    count: int
+
+    @property
+    def split(self) -> str:
+        """Split, seed and picture size."""
+        return f"{self.world.split} (seed {self.world.seed}, {self.world.size} px)"
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Scene numbers."""
+        return tuple(f"{number:06d}" for number in range(self.count))
+
+    @property
+    def things(self) -> tuple[str, ...]:
+        """Nouns of countable things."""
+        return self.world.thing_names
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Label k of a scene is ``names[k - 1]``."""
+        return self.world.names
+
+    def __getitem__(self, index: int) -> SceneTruth:
+        scene = self.world[index]
+        present = {item.name for item in scene.objects if item.visible}
+        return SceneTruth(scene.image, scene.semantic, present, scene.absent(len(self.names)))
+
+
+@dataclass(frozen=True)
+class WrittenScenes:
+    """Scenes that ``lexiseg miniworld`` wrote to a folder."""
+
+    root: Path
+    split: str
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """File stems."""
+        return read_ids(self.root / "ImageSets" / "Segmentation" / f"{self.split}.txt")
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Label k of a scene is ``names[k - 1]``."""
+        return tuple((self.root / "classes.txt").read_text(encoding="utf-8").splitlines())
+
+    @cached_property
+    def things(self) -> tuple[str, ...]:
+        """Nouns of countable things."""
+        return tuple(row["name"] for row in self._tables["categories"])
+
+    @cached_property
+    def _tables(self) -> dict[str, Any]:
+        return read_instances(self.root / "annotations" / f"instances_{self.split}.json")
+
+    @cached_property
+    def _absent(self) -> Mapping[str, Sequence[str]]:
+        absent: Mapping[str, Sequence[str]] = read_json(
+            self.root / "annotations" / f"absent_{self.split}.json"
+        )
+        return absent
+
+    @cached_property
+    def _objects(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        grouped: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        stems = {row["id"]: Path(row["file_name"]).stem for row in self._tables["images"]}
+        for row in self._tables["annotations"]:
+            grouped[stems[row["image_id"]]].append(row)
+        return grouped
+
+    def __getitem__(self, index: int) -> SceneTruth:
+        stem = self.ids[index]
+        semantic = read_labels(self.root / "SegmentationClass" / f"{stem}.png")
+        least = VISIBLE_AREA * semantic.size
+        present = {
+            self.names[row["category_id"] - 1]
+            for row in self._objects[stem]
+            if row["area"] >= least and row["visible_fraction"] >= VISIBLE_FRACTION
+        }
+        image = self.root / "JPEGImages" / f"{stem}.jpg"
+        return SceneTruth(image, semantic, present, self._absent[stem])
 
 
 @dataclass(frozen=True)
 class MiniworldScenes(Sequence[SemanticSample]):
-    """Scenes drawn when indexed, each asked about its visible things and absent ones.
-
-    Stuff is background, as in Pascal VOC. Things too small or too hidden to be named are ignored.
+    """Scenes with a question each: what is visible, filled up with absent things.
 
     Args:
-        world: where the scenes come from.
-        scenes: number of scenes.
+        source: drawn or written scenes.
         asked: names asked per scene.
     """
 
-    world: Miniworld
-    scenes: int = 200
-    asked: int = 20
+    source: DrawnScenes | WrittenScenes
+    asked: int = ASKED
     name: str = "miniworld"
     task: Task = "semantic"
     counts_background: bool = True
@@ -37,63 +142,63 @@ class MiniworldScenes(Sequence[SemanticSample]):
 
     @property
     def split(self) -> str:
-        """Split, seed and picture size of the world."""
-        return f"{self.world.split} (seed {self.world.seed}, {self.world.size} px)"
+        """Which scenes."""
+        return self.source.split
 
     @cached_property
     def classes(self) -> ClassList:
         """The things of Miniworld."""
-        names = self.world.thing_names
-        return ClassList("miniworld things", names, names)
+        return ClassList("miniworld things", self.source.things, self.source.things)
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
-        """Scene numbers."""
-        return tuple(f"{number:06d}" for number in range(self.scenes))
+        """One per scene."""
+        return self.source.ids
 
     def __len__(self) -> int:
-        return self.scenes
+        return len(self.ids)
 
     def __getitem__(self, index: int) -> SemanticSample:  # type: ignore[override]
-        scene = self.world[index]
-        present = {item.name for item in scene.objects if item.visible}
-        things = set(self.classes.names)
-        absent = [name for name in scene.absent(len(self.world.names)) if name in things]
-        asked = sorted(present) + absent[: max(0, self.asked - len(present))]
-        numbers = sorted(self.classes.number[name] - 1 for name in asked)
-        return SemanticSample(
-            self.ids[index], scene.image, self._truth(scene, present), tuple(numbers)
-        )
+        scene = self.source[index]
+        number = self.classes.number
+        present = sorted(name for name in scene.present if name in number)
+        absent = [name for name in scene.absent if name in number]
+        asked = [*present, *absent[: max(0, self.asked - len(present))]]
+        numbers = sorted(number[name] - 1 for name in asked)
+        truth = self._truth(scene.semantic, present)
+        return SemanticSample(self.ids[index], scene.image, truth, tuple(numbers))
 
-    def _truth(self, scene: Scene, present: set[str]) -> LabelMap:
+    def _truth(self, semantic: NDArray[np.integer], present: Collection[str]) -> LabelMap:
         """Label map of the things; stuff is 0 and what cannot be named is ignored."""
-        table = np.zeros(len(self.world.names) + 1, dtype=np.uint16)
-        for number, name in enumerate(self.world.names, start=1):
+        table = np.zeros(len(self.source.names) + 1, dtype=np.uint16)
+        for label, name in enumerate(self.source.names, start=1):
             if name in self.classes.number:
-                table[number] = self.classes.number[name] if name in present else IGNORE
-        return table[scene.semantic]
+                table[label] = self.classes.number[name] if name in present else IGNORE
+        truth: LabelMap = table[semantic]
+        return truth
 
 
 def open_miniworld(
-    data: Path | None = None,
-    *,
-    split: str = "test",
-    wording: str = "plain",
-    scenes: int = 200,
-    seed: int = 0,
+    data: Path | None = None, *, split: str = "test", scenes: int = 200, seed: int = 0
 ) -> MiniworldScenes:
-    """Scenes of Miniworld, drawn on the fly at 224 pixels.
+    """Scenes of Miniworld.
 
     Args:
-        data: must be None; nothing is read from disk.
+        data: a folder that ``lexiseg miniworld`` wrote; None draws the scenes, at 224 pixels.
         split: "train", "val" or "test".
-        wording: "plain".
-        scenes: number of scenes.
-        seed: of the scenes.
+        scenes: number of scenes to draw.
+        seed: of the scenes to draw.
 
     Raises:
-        UsageError: a folder was given, or there is no such split.
+        DatasetError: the folder holds no such split.
+        UsageError: there is no such split.
     """
-    if data is not None:
-        raise UsageError("Data set 'miniworld' is drawn, not read; leave --data away.")
-    return MiniworldScenes(Miniworld(split=split, size=224, seed=seed), scenes)
+    if data is None:
+        return MiniworldScenes(DrawnScenes(Miniworld(split=split, size=SIDE, seed=seed), scenes))
+    layout = Layout(
+        "miniworld",
+        "the command `lexiseg miniworld --out DIR` (https://github.com/lexiseg/lexiseg)",
+        f"classes.txt, JPEGImages, SegmentationClass and annotations/instances_{split}.json",
+    )
+    path = layout.find(Path(data), f"annotations/instances_{split}.json")
+    return MiniworldScenes(WrittenScenes(path.parents[1], split))

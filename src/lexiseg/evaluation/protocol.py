@@ -75,15 +75,21 @@ class Protocol:
 
 
 def protocol_of(
-    dataset: Dataset[Any], recipe: Recipe, *, asks_per_image: bool, seed: int
+    dataset: Dataset[Any],
+    recipe: Recipe,
+    *,
+    asks_per_image: bool,
+    seed: int,
+    images: int = 0,
 ) -> Protocol:
-    """Stamp a run before it starts; `images` is filled in when it ends.
+    """Stamp a run before it starts.
 
     Args:
         dataset: what is asked.
         recipe: who answers.
         asks_per_image: the asked names differ from image to image.
         seed: of the bootstrap.
+        images: how many the numbers will rest on, where that is known before the run ends.
     """
     classes = dataset.classes
     return Protocol(
@@ -96,7 +102,7 @@ def protocol_of(
         prompts=classes.prompts if classes else (),
         background="counted as a class" if dataset.counts_background else "left out",
         asked="names chosen per image" if asks_per_image else "all classes in every image",
-        images=0,
+        images=images,
         method=recipe.method,
         preset=recipe.preset,
         settings=recipe.settings,

@@ -57,6 +57,7 @@ def evaluate(
         DatasetError: not a single image could be judged.
         OutputError: the folder cannot be written or holds records of another protocol.
     """
+    method = _told_what_is_stuff(method, dataset)
     count = len(dataset) if limit is None else min(limit, len(dataset))
     protocol = protocol_of(
         dataset,
@@ -78,6 +79,14 @@ def evaluate(
     if out:
         evaluation.save(Path(out))
     return evaluation
+
+
+def _told_what_is_stuff(method: Any, dataset: Dataset[Any]) -> Any:
+    """The method with the data set's split into things and stuff, if it can take one."""
+    stuff = dataset.classes.stuff if dataset.classes else frozenset()
+    if stuff and hasattr(method, "configured"):
+        return method.configured(stuff=tuple(sorted(stuff)))
+    return method
 
 
 def _run(

@@ -67,7 +67,7 @@ def summarize(
     intervals: dict[str, tuple[float, float]] = {}
     for name, counted in (("miou_with_background", True), ("miou_without_background", False)):
         parts = parts_per_image(records, len(classes), count_background=counted)
-        statistic = partial(_mean_iou, parts=parts)
+        statistic = partial(mean_iou_of, parts=parts)
         scores[name] = float(statistic(np.ones((1, len(records))))[0])
         intervals[name] = bootstrap_interval(len(records), statistic, seed=seed)
     chosen = "miou_with_background" if dataset.counts_background else "miou_without_background"
@@ -108,8 +108,8 @@ def parts_per_image(records: Sequence[Record], classes: int, *, count_background
     return stacked[0], stacked[1], stacked[2]
 
 
-def _mean_iou(weights: NDArray[Any], parts: Parts) -> NDArray[np.float64]:
-    """(D,) mean IoU over the classes shown, for D weightings of the images."""
+def mean_iou_of(weights: NDArray[Any], parts: Parts) -> NDArray[np.float64]:
+    """(D,) mean IoU over the classes shown, for (D, images) weightings of the images."""
     intersection, union, true = parts
     weights = weights.astype(np.float64)
     ratio = (weights @ intersection) / np.maximum(weights @ union, 1)

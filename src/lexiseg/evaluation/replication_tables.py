@@ -1,0 +1,150 @@
+"""The rows of CaR's ablation tables as changes to one base setting.
+
+Numbers are those of Sun et al., CLIP as RNN, CVPR 2024; where a table has several data sets, the
+Pascal VOC column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+FULL = 67.6  # the paper's full system on Pascal VOC
+_PROPOSAL, _CLASSIFIER = "mini-clip-proposal", "mini-clip-classifier"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting.
+
+    Args:
+        label: what the table calls it.
+        paper: the paper's number in percent, None for a row of our own.
+        options: what differs from the base setting.
+    """
+
+    label: str
+    paper: float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the paper."""
+
+    number: int
+    title: str
+    rows: tuple[Row, ...]
+
+
+def ablation_tables(config: Any) -> tuple[Table, ...]:
+    """Tables 2 to 6; every table begins with the base setting.
+
+    Args:
+        config: the base setting, with ``eta``, ``theta``, ``lam``.
+    """
+    bodies = (
+        (2, "the recurrence and the mask proposals", _recurrence_rows()),
+        (3, "which CLIP proposes and which one judges", _tower_rows()),
+        (4, "visual prompts", _prompt_rows()),
+        (5, "thresholds, one step around the base setting", _threshold_rows(config)),
+        (6, "background words", _background_rows()),
+    )
+    base = Row("base setting", FULL)
+    return tuple(Table(number, title, (base, *rows)) for number, title, rows in bodies)
+
+
+def _recurrence_rows() -> tuple[Row, ...]:
+    return (
+        Row("no recurrence: nothing is judged or removed", 15.2, {"max_steps": 0}),
+        Row("plain Grad-CAM, no affinity", 41.1, {"affinity": False}),
+        Row("judged once, not repeated (ours)", None, {"max_steps": 1}),
+        Row("no CRF (ours)", None, {"use_crf": False}),
+        Row("everything may be rejected (ours)", None, {"reject_all": True}),
+    )
+
+
+def _tower_rows() -> tuple[Row, ...]:
+    """The paper's B/16 is our small tower, its L/14 our larger one."""
+    towers = {"small": _PROPOSAL, "large": _CLASSIFIER}
+    paper = {("small", "small"): 54.1, ("large", "small"): 50.6, ("large", "large"): 57.6}
+    return tuple(
+        Row(
+            f"{proposal} proposes, {classifier} judges",
+            paper[proposal, classifier],
+            {
+                "proposal_weights": towers[proposal],
+                "classifier_weights": towers[classifier],
+            },
+        )
+        for proposal, classifier in product(towers, towers)
+        if (proposal, classifier) in paper
+    )
+
+
+def _prompt_rows() -> tuple[Row, ...]:
+    paper = {
+        "circle": 66.9,
+        "contour": 66.0,
+        "blur": 66.4,
+        "gray": 66.1,
+        "black": 61.8,
+        "circle+blur": 67.6,
+        "circle+gray": 67.1,
+        "contour+blur": 66.5,
+        "blur+gray": 66.3,
+        "circle+blur+gray": 66.8,
+    }
+    return tuple(
+        Row(name, number, {"prompts": tuple(name.split("+"))}) for name, number in paper.items()
+    )
+
+
+def _threshold_rows(config: Any) -> tuple[Row, ...]:
+    paper = {
+        ("eta", -1): 67.0,
+        ("eta", +1): 67.0,
+        ("theta", -1): 67.4,
+        ("theta", +1): 67.5,
+        ("lam", -1): 67.3,
+        ("lam", +1): 67.0,
+    }
+    rows = []
+    for (name, sign), number in paper.items():
+        value = round(min(1.0, max(0.0, getattr(config, name) + 0.1 * sign)), 3)
+        word = {"lam": "lambda"}.get(name, name)
+        rows.append(Row(f"{word} = {value:g}", number, {name: value}))
+    return tuple(rows)
+
+
+def _background_rows() -> tuple[Row, ...]:
+    terrestrial, aquatic, built = "terrestrial", "aquatic-atmospheric", "man-made"
+    paper = (
+        ("none", 64.3, ("None",)),
+        ("T", 65.6, (terrestrial,)),
+        ("A", 64.9, (aquatic,)),
+        ("M", 66.4, (built,)),
+        ("T + A", 65.8, (terrestrial, aquatic)),
+        ("A + M", 66.4, (aquatic, built)),
+        ("T + M", 65.8, (terrestrial, built)),
+        ("T + A + M", 67.6, (terrestrial, aquatic, built)),
+    )
+    return tuple(Row(label, number, {"background": words}) for label, number, words in paper)
+
+
+@dataclass(frozen=True)
+class ReferringRow:
+    """One kind of sentence: the paper's data set it resembles and its number in percent."""
+
+    label: str
+    paper: float | None
+    kind: str
+
+
+REFERRING = (
+    ReferringRow("all sentences (as RefCOCO val)", 33.57, "all"),
+    ReferringRow("without words of place (as RefCOCO+ val)", 34.22, "without place"),
+    ReferringRow("only with words of place (ours)", None, "with place"),
+)
