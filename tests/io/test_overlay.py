@@ -40,7 +40,9 @@ def test_the_upper_of_two_regions_is_seen():
     small[5:10, 5:10] = True
     result = one_region(large, "sky", thing=False)
     dog = Instance("dog", 0.1, Mask.from_array(small))
-    both = replace(result, names=("sky", "dog"), instances=Instances((dog, *result.instances), size))
+    both = replace(
+        result, names=("sky", "dog"), instances=Instances((dog, *result.instances), size)
+    )
     pixels = np.asarray(draw_overlay(both, replace(BARE, opacity=1.0)))
     assert pixels[7, 7].tolist() == list(color_of("dog"))
     assert pixels[0, 0].tolist() == list(color_of("sky"))

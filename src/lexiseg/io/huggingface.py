@@ -39,7 +39,7 @@ def from_huggingface(
     """
     try:
         items = [_instance(entry) for entry in answer]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError("Each entry needs a 'label', a 'mask' and perhaps a 'score'.") from error
     if not items and size_hw is None:
         raise UsageError("An empty list does not tell the picture's size; give it.")

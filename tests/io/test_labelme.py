@@ -1,0 +1,95 @@
+"""labelme files: masks exact, polygons exact at tolerance 0, the program's own rules."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lexiseg.errors import UsageError
+from lexiseg.io.labelme import read_labelme, write_labelme, write_labelme_polygons
+
+
+def test_masks_come_back_exactly(result, regions_of, tmp_path):
+    (path,) = write_labelme([result], tmp_path / "out", name="a")
+    again = read_labelme(path)
+    assert regions_of(again) == regions_of(result)
+    assert again.names == result.names
+    assert again.presence["zebra"].kept is False
+    assert again.path.samefile(result.path)
+    assert [item.is_thing for item in again.instances] == [
+        item.is_thing for item in result.instances
+    ]
+
+
+def test_polygons_come_back_exactly_at_tolerance_zero(result, regions_of, tmp_path):
+    (path,) = write_labelme_polygons([result], tmp_path, name="a", tolerance=0.0)
+    assert regions_of(read_labelme(path)) == regions_of(result)
+
+
+def test_the_file_follows_the_programs_own_rules(result, tmp_path):
+    """What labelme's reader checks, and how it pastes a mask: both corners are inside."""
+    (path,) = write_labelme([result], tmp_path, name="a")
+    data = json.loads(path.read_text("utf-8"))
+    assert (path.parent / data["imagePath"]).exists()
+    assert data["imageData"] is None
+    assert all(isinstance(value, bool) for value in data["flags"].values())
+    for shape, item in zip(data["shapes"], result.instances, strict=True):
+        assert isinstance(shape["group_id"], int)
+        (x1, y1), (x2, y2) = shape["points"]
+        pasted = np.zeros(result.size_hw, bool)
+        crop = np.asarray(Image.open(io.BytesIO(base64.b64decode(shape["mask"]))))
+        assert crop.ndim == 2
+        pasted[y1 : y2 + 1, x1 : x2 + 1] = crop
+        assert np.array_equal(pasted, item.mask.to_array())
+
+
+def test_a_picture_without_a_file_is_embedded(result, tmp_path):
+    (path,) = write_labelme([replace(result, path=None)], tmp_path, name="a")
+    data = json.loads(path.read_text("utf-8"))
+    embedded = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["imageData"]))))
+    assert np.array_equal(embedded, result.image)
+    assert read_labelme(path).path is None
+
+
+def labelme_file(path, shapes):
+    frame = {"imagePath": "a.png", "imageData": None, "imageHeight": 10, "imageWidth": 12}
+    path.write_text(json.dumps({"version": "5.5.0", "flags": {}, "shapes": shapes, **frame}))
+    return path
+
+
+def test_hand_drawn_shapes(tmp_path):
+    shapes = [
+        {"label": "a", "points": [[1, 1], [5, 1], [5, 4], [1, 4]], "shape_type": "polygon"},
+        {"label": "b", "points": [[8, 9], [2, 6]], "shape_type": "rectangle", "group_id": None},
+        {"label": "b", "points": [[0, 0], [1, 0], [1, 1], [0, 1]], "group_id": 4},
+        {"label": "b", "points": [[3, 0], [4, 0], [4, 1], [3, 1]], "group_id": 4},
+    ]
+    result = read_labelme(labelme_file(tmp_path / "a.json", shapes))
+    assert [(item.label, item.mask.area) for item in result.instances] == [
+        ("a", 12),
+        ("b", 18),
+        ("b", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"label": "a", "points": [[1, 1]], "shape_type": "circle"},
+        {"label": "a", "points": "none", "shape_type": "polygon"},
+        {"label": "a", "points": [[0, 0], [1, 1]], "shape_type": "mask", "mask": "####"},
+        {"label": "a", "points": [[0, 0], [1, 1]], "shape_type": "mask", "mask": "AAAA"},
+        {"label": "a", "points": [[50, 0], [60, 1]], "shape_type": "mask", "mask": "AAAA"},
+        {"points": [[0, 0], [1, 1]]},
+    ],
+)
+def test_damaged_shapes_are_one_sentence(shape, tmp_path):
+    with pytest.raises(UsageError) as caught:
+        read_labelme(labelme_file(tmp_path / "a.json", [shape]))
+    assert "\n" not in str(caught.value)
