@@ -79,7 +79,7 @@ def _merge(regions: NDArray[np.int64], color: NDArray[np.float64]) -> NDArray[np
 
 def _host(regions: NDArray[np.int64], color: NDArray[np.float64], piece: int) -> int:
     mask = regions == piece
-    ring = ndimage.binary_dilation(mask, iterations=2) & ~mask
+    ring = ndimage.binary_dilation(mask) & ~mask
     hosts = np.unique(regions[ring & (regions > 0)])
     if len(hosts) == 0:  # an island: the nearest region takes it
         others = (regions > 0) & ~mask
