@@ -92,7 +92,7 @@ def test_results_need_their_tables(result, empty_result, regions_of, tmp_path):
     again, nothing = read_coco_results(path)
     assert regions_of(again) == regions_of(result)
     assert len(nothing.instances) == 0
-    assert list(read_coco_results(path, pictures=table))[0].names == result.names
+    assert next(read_coco_results(path, pictures=table)).names == result.names
     table.unlink()
     with pytest.raises(UsageError, match="a.coco-results.pictures.json"):
         list(read_coco_results(path))

@@ -155,3 +155,22 @@ def test_without_av_the_extra_is_named(tmp_path, monkeypatch):
         with pytest.raises(MissingExtraError, match=r"lexiseg\[video\]"):
             action()
     assert not (tmp_path / "new.mp4").exists()
+
+
+def test_a_clip_filmed_upright_is_turned(tmp_path):
+    av = pytest.importorskip("av")
+    frame = frames_of(1)[0]
+    frame[:, 24:] = 220  # the left half is dark; turned clockwise, it is on top
+    path = tmp_path / "clip.mp4"
+    with VideoWriter(path) as writer:
+        for _ in range(3):
+            writer.add(frame)
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 44
+    quarter = np.array([0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30], ">i4")
+    content[matrix : matrix + 36] = quarter.tobytes()
+    path.write_bytes(content)
+    assert av.open(str(path)).streams.video[0].width == 48
+    turned = next(read_frames(path))
+    assert turned.shape == (48, 32, 3)
+    assert turned[:20].mean() < 60 < 180 < turned[28:].mean()
