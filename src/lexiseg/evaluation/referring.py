@@ -53,6 +53,8 @@ def score_scene(method: Any, scene: Any, sample: ReferringSample) -> Record:
 
 def answers(method: Any, scene: Any, sentences: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
     """The (H, W) mask of each sentence asked on its own; all false where nothing was found."""
+    if not sentences:
+        return {}
     result: Result = method.refer(scene, list(dict.fromkeys(sentences)))
     return {text: _union(result, result.instances[text]) for text in sentences}
 

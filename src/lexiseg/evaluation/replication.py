@@ -58,7 +58,7 @@ def replicate(
     """
     folder = Path(out) if out else Path("replication")
     load = partial(lexiseg.load, method, preset="mini", device=device, dtype=dtype)
-    bench = _Bench(load, folder / _RECORDS, scenes)
+    bench = Bench(load, folder / _RECORDS, scenes)
     progress = partial(
         tqdm, unit="scene", desc="replication", disable=quiet or not sys.stderr.isatty()
     )
@@ -82,7 +82,7 @@ class _Setting:
     file: RecordFile
 
 
-class _Bench:
+class Bench:
     """Methods by setting, sharing weights, and scenes shared between settings."""
 
     def __init__(self, load: Callable[..., Any], folder: Path, scenes: int) -> None:

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lexiseg.errors import OutputError
+from lexiseg.evaluation.records import RecordFile
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 400))
+def test_any_cut_loses_at_most_the_line_it_falls_in(
+    tmp_path_factory: pytest.TempPathFactory, cut: int
+) -> None:
+    path = tmp_path_factory.mktemp("records") / "records.jsonl"
+    with RecordFile(path, {"of": "x"}) as file:
+        for k in range(8):
+            file.append({"id": f"image-{k}", "value": "é" * k})
+    content = path.read_bytes()
+    path.write_bytes(content[:cut])
+    whole = content[:cut].count(b"\n")
+    with RecordFile(path, {"of": "x"}) as file:
+        assert len(file.records) == max(0, whole - 1)
+        file.append({"id": "new"})
+    with RecordFile(path, {"of": "x"}) as file:
+        assert "new" in file.records
+
+
+def test_other_terms_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    RecordFile(path, {"theta": 0.5, "eta": 1}).__exit__(None, None, None)
+    with pytest.raises(OutputError, match="another theta"):
+        RecordFile(path, {"theta": 0.6, "eta": 1})

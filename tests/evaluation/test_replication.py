@@ -1,0 +1,117 @@
+"""The plumbing of the replication; what the small suite reaches is measured by its command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lexiseg.config import override, to_dict
+from lexiseg.evaluation import replication
+from lexiseg.evaluation.replication import replicate
+from lexiseg.registry import METHODS
+from lexiseg.types import (
+    Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result, Vocabulary,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GuessConfig:
+    eta: float = 0.4
+    theta: float = 0.6
+    lam: float = 0.4
+    prompts: tuple[str, ...] = ("circle", "blur")
+    background: tuple[str, ...] = ("terrestrial", "aquatic-atmospheric", "man-made")
+    max_steps: int | None = None
+    affinity: bool = True
+    use_crf: bool = True
+    reject_all: bool = False
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Keeps the first names it is asked for; without recurrence, all of them."""
+
+    config: GuessConfig
+    weights: tuple[tuple[str, Any], ...] = ()
+
+    encoded = 0
+    answered = 0
+
+    @classmethod
+    def load(cls, preset: str, device: str, dtype: str, **options: Any) -> Guess:
+        assert preset == "mini"
+        return cls(GuessConfig(), tuple(options.items()))
+
+    def configured(self, **options: Any) -> Guess:
+        return replace(self, config=override(self.config, options))
+
+    def encode(self, image: np.ndarray) -> np.ndarray:
+        type(self).encoded += 1
+        return image
+
+    def segment(self, scene: np.ndarray, names: Any) -> Result:
+        type(self).answered += 1
+        asked = Vocabulary.parse(names).names
+        return self._result(scene, asked, asked if self.config.max_steps == 0 else asked[:3])
+
+    def refer(self, scene: np.ndarray, sentences: Any, protocol: str = "per-sentence") -> Result:
+        asked = Vocabulary.parse(sentences).names
+        return self._result(scene, asked, asked[:1] if protocol == "ensemble" else asked)
+
+    def _result(self, scene: np.ndarray, asked: tuple[str, ...], kept: tuple[str, ...]) -> Result:
+        size = (scene.shape[0], scene.shape[1])
+        mask = np.zeros(size, bool)
+        mask[size[0] // 3 :, size[1] // 3 :] = True
+        items = tuple(Instance(name, 0.5, Mask.from_array(mask)) for name in kept)
+        verdicts = [Presence(name, 0.5, name in kept, "") for name in asked]
+        recipe = Recipe("guess", "mini", to_dict(self.config), dict(self.weights))
+        return Result(size, asked, Instances(items, size), PresenceTrace(verdicts), recipe)
+
+
+@pytest.fixture(scope="module")
+def guess() -> str:
+    if "guess" not in METHODS:
+        METHODS.register("guess")(Guess)
+    return "guess"
+
+
+def test_page_has_every_table_and_a_second_call_asks_nothing(guess: str, tmp_path: Path) -> None:
+    page = replicate(guess, scenes=3, out=tmp_path, quiet=True)
+    assert (tmp_path / "replication.md").read_text(encoding="utf-8") == page
+    for number in range(2, 8):
+        assert f"## Table {number}:" in page
+    assert "| no recurrence: nothing is judged or removed | 15.2 |" in page
+    assert f"`lexiseg evaluate guess --replicate --scenes 3 -o {tmp_path}`" in page
+    before = Guess.answered
+    assert replicate(guess, scenes=3, out=tmp_path, quiet=True) == page
+    recipes = 45  # every setting is asked once about a grey picture for its terms
+    assert Guess.answered - before <= recipes
+
+
+def test_more_scenes_only_add(guess: str, tmp_path: Path) -> None:
+    replicate(guess, scenes=1, out=tmp_path, quiet=True)
+    files = {path: path.stat().st_size for path in tmp_path.rglob("*.jsonl")}
+    replicate(guess, scenes=2, out=tmp_path, quiet=True)
+    assert set(files) == set(tmp_path.rglob("*.jsonl"))
+    assert all(path.stat().st_size > size for path, size in files.items())
+
+
+def test_equal_settings_share_their_records(guess: str, tmp_path: Path) -> None:
+    page = replicate(guess, scenes=1, out=tmp_path, quiet=True)
+    rows = [line for line in page.splitlines() if line.startswith(("| base", "| circle+blur |"))]
+    assert len({line.split("|")[3] for line in rows}) == 1
+    settings = [path for path in tmp_path.rglob("*.jsonl") if "table-7" not in path.name]
+    # 5 base rows, circle+blur and T+A+M are the same setting.
+    assert len(settings) == 5 + 5 + 3 + 10 + 6 + 8 - 6
+
+
+def test_scenes_are_held_out() -> None:
+    bench = replication.Bench(
+        lambda **options: Guess.load("mini", "cpu", "auto", **options), Path("unused"), 1
+    )
+    assert bench.protocol.split.startswith("test")
+    assert bench.protocol.asked == "names chosen per image"
