@@ -1,6 +1,6 @@
 """The data that rooms hand to each other."""
 
-from lexiseg.types.protocols import Method, PromptableSegmenter
+from lexiseg.types.protocols import MaskProposer, Method, PromptableSegmenter
 from lexiseg.types.result import (
     Instance,
     Instances,
@@ -13,12 +13,17 @@ from lexiseg.types.result import (
     SemanticMap,
 )
 from lexiseg.types.rle import Mask
+from lexiseg.types.segmenter import Candidates, Frame, ImageEmbedding
 from lexiseg.types.vocabulary import Vocabulary, split_comma_list
 
 __all__ = [
+    "Candidates",
+    "Frame",
+    "ImageEmbedding",
     "Instance",
     "Instances",
     "Mask",
+    "MaskProposer",
     "Method",
     "Panoptic",
     "Presence",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lexiseg.types.result import Result
 from lexiseg.types.rle import Mask
+from lexiseg.types.segmenter import Candidates, ImageEmbedding
 from lexiseg.types.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @runtime_checkable
@@ -29,9 +33,57 @@ class Method(Protocol):
 
 
 @runtime_checkable
-class PromptableSegmenter(Protocol):
-    """A class-agnostic mask model such as SAM."""
+class MaskProposer(Protocol):
+    """Anything that cuts an image into class-agnostic masks without being told where."""
 
     def propose_masks(self, image: NDArray[np.uint8]) -> list[Mask]:
         """Every mask the model finds in an (H, W, 3) uint8 RGB image, at image size."""
+        ...
+
+
+@runtime_checkable
+class PromptableSegmenter(Protocol):
+    """A class-agnostic mask model that answers points, boxes and masks, such as SAM."""
+
+    def encode(self, image: NDArray[np.uint8]) -> ImageEmbedding:
+        """Compute once per (H, W, 3) uint8 RGB image what no prompt changes."""
+        ...
+
+    def predict(
+        self,
+        embedding: ImageEmbedding,
+        *,
+        points: Any = None,
+        labels: Any = None,
+        boxes: Any = None,
+        masks: Any = None,
+        multimask: bool = True,
+    ) -> Candidates:
+        """Masks of P prompts; each given argument holds one entry per prompt.
+
+        Args:
+            embedding: what `encode` returned.
+            points: (P, k, 2) float, x and y in image pixels.
+            labels: (P, k) int, 1 inside the object and 0 outside; None for all inside.
+            boxes: (P, 4) float, left, top, right, bottom in image pixels.
+            masks: (P, h, w) float, logits of an earlier answer.
+            multimask: three candidates for each prompt rather than one.
+        """
+        ...
+
+    def predict_chunks(
+        self,
+        embedding: ImageEmbedding,
+        *,
+        points: Any = None,
+        labels: Any = None,
+        boxes: Any = None,
+        masks: Any = None,
+        multimask: bool = True,
+    ) -> Iterator[Candidates]:
+        """The same as `predict` in consecutive pieces of bounded size, for many prompts."""
+        ...
+
+    def full_size(self, logits: Tensor, embedding: ImageEmbedding) -> Tensor:
+        """Bring logits (..., h, w) to the size of the image by the family's own rule."""
         ...

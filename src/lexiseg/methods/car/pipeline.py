@@ -24,7 +24,7 @@ from lexiseg.methods.car.semantic import find_names
 from lexiseg.methods.car.stopwatch import Stopwatch
 from lexiseg.methods.car.video import TemporalSmoother
 from lexiseg.models.clip import Clip
-from lexiseg.types import PromptableSegmenter, Recipe, Result, Vocabulary
+from lexiseg.types import MaskProposer, Recipe, Result, Vocabulary
 
 Names = str | Iterable[str] | Mapping[str, str] | Vocabulary
 Finder = Callable[[Scene, Stopwatch], Findings]
@@ -58,7 +58,7 @@ class CaR:
         self.classifier = classifier
         self.config = config
         self.preset = preset
-        self.segmenter: PromptableSegmenter | None = None
+        self.segmenter: MaskProposer | None = None
 
     @classmethod
     def load(

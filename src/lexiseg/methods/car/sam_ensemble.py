@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lexiseg.methods.car.config import SegmentEnsemble
 from lexiseg.methods.car.report import Findings
 from lexiseg.methods.car.scene import Scene
-from lexiseg.types import Mask, PromptableSegmenter
+from lexiseg.types import Mask, MaskProposer
 
 SEGMENT_CHUNK = 64  # segments decoded at a time
 
@@ -22,7 +22,7 @@ BoolArray = NDArray[np.bool_]
 
 
 def sharpen(
-    findings: Findings, scene: Scene, segmenter: PromptableSegmenter, config: SegmentEnsemble
+    findings: Findings, scene: Scene, segmenter: MaskProposer, config: SegmentEnsemble
 ) -> None:
     """Replace the regions found so far by segments of the image."""
     positions = sorted(findings.regions)
