@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -188,23 +189,22 @@ class LastBlock:
     def _through_mlp(self, at_output: tuple[Tensor, Tensor]) -> Tensor:
         """Gradient at the residual stream between attention and feed-forward, (n, K, D).
 
-        diag(slope) of a patch commutes with the constant part of the gradient, so all scores
-        share one left factor, slope / sigma, and one product serves for the part along `unit`.
+        The slope of a patch scales whatever passes it, so all scores share one left factor,
+        slope / sigma, and one product serves for their parts along `unit`.
         """
         common, along = at_output
-        mlp, ln_2 = self._tail.block.mlp, self._tail.block.ln_2
-        inward = self._product(common, mlp.c_proj.weight)  # (K, 4D)
-        gate = self._slope / self._sigma_post
-        first = mlp.c_fc.weight.float() * ln_2.weight.float()  # (4D, D)
-        per_score = (inward.T[:, :, None] * first[:, None, :]).flatten(1)  # (4D, K * D)
-        shared = self._product(self._product(self._unit_post, mlp.c_proj.weight) * gate, first)
-        at_norm = self._product(gate, per_score).view(len(gate), *common.shape)
-        at_norm -= along[:, :, None] * shared[:, None, :]
+        inward = self._product(common, self._tail.block.mlp.c_proj.weight)  # (K, 4D)
+        per_score = (inward.T[:, :, None] * self._first[:, None, :]).flatten(1)  # (4D, K * D)
+        at_norm = (self._gate @ per_score).float().view(len(self._gate), *common.shape)
+        at_norm -= along[:, :, None] * self._shared[:, None, :]
         unit_2 = self._unit_2[:, None, :]
-        at_norm -= at_norm.mean(-1, keepdim=True) + unit_2 * (at_norm * unit_2).mean(-1, True)
-        at_norm /= self._sigma_2[:, None]
-        skipped = common - self._unit_post[:, None, :] * along[:, :, None]
-        return at_norm.addcdiv_(skipped, self._sigma_post[:, None])
+        along_2 = torch.einsum("ikd,id->ik", at_norm, self._unit_2) / unit_2.shape[-1]
+        at_norm -= at_norm.mean(-1, keepdim=True)
+        at_norm.addcmul_(unit_2, along_2[:, :, None], value=-1).div_(self._sigma_2[:, None])
+        at_norm.addcmul_(
+            self._unit_post[:, None, :] / self._sigma_post[:, None], along[:, :, None], value=-1
+        )
+        return at_norm.add_(common / self._sigma_post[:, None])
 
     def _through_attention(self, at_residual: Tensor) -> Tensor:
         """Sum over patches of the gradient at ln_1's output, (K, D).
@@ -217,29 +217,51 @@ class LastBlock:
         heads, _, size = self._query.shape
         out_proj = self._tail.block.attn.out_proj.weight
         at_heads = self._product(at_residual.flatten(0, 1), out_proj)
-        at_heads = at_heads.view(patches, scores, heads, size).permute(2, 0, 1, 3)  # (H, n, K, d)
-        query, key, value, mixed = (
-            part.float() for part in (self._query[:, 1:], self._key, self._value, self._mixed)
-        )
+        at_heads = at_heads.view(patches, scores, heads, size).permute(2, 0, 1, 3).contiguous()
         weights = self._weights[:, 1:]  # rows of the patches; CLS has no gradient
-        row_dot = torch.einsum("hikd,hid->hik", at_heads, mixed)
-        spread = self._product(weights.mT, at_heads.flatten(2))
-        spread = spread.view(heads, patches + 1, scores, size)
-        column = torch.einsum("hjkd,hjd->hjk", spread, value)
-        mean_key = self._product(weights, self._key)
-        to_query = torch.einsum("hjk,hjd->hkd", column, key)
-        to_query -= torch.einsum("hik,hid->hkd", row_dot, mean_key)
+        spread = (weights.mT @ at_heads.flatten(2)).view(heads, patches + 1, scores, size)
+        row_dot = _dot(at_heads, self._mixed)  # (H, n, K)
+        column = _dot(spread, self._value)  # (H, 1 + n, K)
+        to_query = column.mT @ self._key.float() - row_dot.mT @ self._mean_key
         at_cls = weights[:, :, :1].float()
-        cls_column = at_cls * (torch.einsum("hikd,hd->hik", at_heads, value[:, 0]) - row_dot)
-        to_key = -torch.einsum("hik,hid->hkd", cls_column, query)
-        to_value = torch.einsum("hikd,hi->hkd", at_heads, 1 - at_cls[..., 0])
+        cls_column = at_cls * (_dot(at_heads, self._value[:, :1]) - row_dot)
+        to_key = -cls_column.mT @ self._query[:, 1:].float()
+        to_value = self._product((1 - at_cls).mT, at_heads.flatten(2)).float()
+        to_value = to_value.view(heads, scores, size)
         sums = torch.stack([to_query * self._scale, to_key * self._scale, to_value])
         packed = sums.permute(2, 0, 1, 3).reshape(scores, 3 * width)
         return packed @ self._tail.block.attn.in_proj_weight.float()
 
+    @cached_property
+    def _first(self) -> Tensor:
+        """First feed-forward layer with the gain of its norm, (4D, D)."""
+        block = self._tail.block
+        return block.mlp.c_fc.weight * block.ln_2.weight
+
+    @cached_property
+    def _gate(self) -> Tensor:
+        """Slope of the non-linearity over the deviation at the final norm, (n, 4D)."""
+        return (self._slope / self._sigma_post).to(self._dtype)
+
+    @cached_property
+    def _shared(self) -> Tensor:
+        """What a gradient along `unit` at the final norm becomes at ln_2, (n, D)."""
+        inward = self._product(self._unit_post, self._tail.block.mlp.c_proj.weight)
+        return self._product(inward * self._gate, self._first).float()
+
+    @cached_property
+    def _mean_key(self) -> Tensor:
+        """Keys averaged by the attention of each patch, (H, n, d)."""
+        return (self._weights[:, 1:] @ self._key).float()
+
     def _product(self, left: Tensor, right: Tensor) -> Tensor:
-        """A large matrix product in the tower's precision, float32 outside."""
-        return (left.to(self._dtype) @ right.to(self._dtype)).float()
+        """A large matrix product in the tower's precision."""
+        return left.to(self._dtype) @ right
+
+
+def _dot(many: Tensor, one: Tensor) -> Tensor:
+    """Inner products over the last axis of (H, n, K, d) and (H, n or 1, d), (H, n, K) float32."""
+    return (many * one[:, :, None]).sum(-1, dtype=torch.float32)
 
 
 def _layer_norm(x: Tensor, norm: _Norm) -> Tensor:
