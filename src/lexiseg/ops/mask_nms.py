@@ -1,0 +1,101 @@
+"""Greedy non-maximum suppression of masks on cells, many at a time (TIDES, step D)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from lexiseg.ops.foreground import split_rows
+
+Overlap: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+BLOCK = 256  # candidates whose overlap with all later ones is computed together
+
+
+def mask_iou(masks: Tensor, others: Tensor) -> Tensor:
+    """Intersection over union of (N, cells) bool with (M, cells) bool, (N, M) float32.
+
+    Example:
+        >>> import torch
+        >>> mask_iou(torch.tensor([[True, True]]), torch.tensor([[True, False], [False, False]]))
+        tensor([[0.5000, 0.0000]])
+    """
+    iou = torch.empty(len(masks), len(others), device=masks.device)
+    first, second = masks.sum(dim=1), others.sum(dim=1)
+    for columns, other in split_rows(others, torch.float32):
+        for rows, part in split_rows(masks, torch.float32):
+            shared = part @ other.T
+            union = first[rows, None] + second[columns] - shared
+            iou[rows, columns] = shared / union.clamp_min(1)
+    return iou
+
+
+def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
+    """Intersection over union of boxes xyxy, (N, 4) with (M, 4), giving (N, M)."""
+    top_left = torch.maximum(boxes[:, None, :2], others[:, :2])
+    bottom_right = torch.minimum(boxes[:, None, 2:], others[:, 2:])
+    shared = (bottom_right - top_left).clamp_min(0).prod(dim=-1)
+    first, second = (b[:, 2:].sub(b[:, :2]).prod(dim=-1) for b in (boxes, others))
+    return shared / (first[:, None] + second - shared).clamp_min(torch.finfo(torch.float32).tiny)
+
+
+def cell_boxes(masks: Tensor) -> Tensor:
+    """Tight boxes (N, 4) float32 xyxy, right and bottom exclusive, of (N, rows, columns) bool.
+
+    An empty mask has the box (0, 0, 0, 0).
+    """
+    spans = []
+    for axis in (1, 2):  # projections on columns, then on rows
+        hit = masks.any(dim=axis).float()
+        first, last = hit.argmax(dim=1), hit.shape[1] - hit.flip(1).argmax(dim=1)
+        spans.append((first, torch.where(hit.any(dim=1), last, first)))
+    (left, right), (top, bottom) = spans
+    return torch.stack([left, top, right, bottom], dim=1).float()
+
+
+def rank(*keys: Tensor) -> Tensor:
+    """Positions from the largest to the smallest first key; later keys, then the index, break ties.
+
+    Example:
+        >>> import torch
+        >>> rank(torch.tensor([0.5, 0.9, 0.5]), torch.tensor([1.0, 0.0, 2.0]))
+        tensor([1, 2, 0])
+    """
+    order = torch.arange(len(keys[0]), device=keys[0].device)
+    for key in reversed(keys):
+        order = order[key[order].argsort(descending=True, stable=True)]
+    return order
+
+
+def suppress(order: Tensor, overlap: Overlap, threshold: float = 0.7) -> Tensor:
+    """Keep every candidate that overlaps no better kept one by more than a threshold.
+
+    Args:
+        order: (N,) int64 candidate ids, best first.
+        overlap: two id tensors (n,), (m,) -> (n, m) overlaps, e.g.
+            ``lambda a, b: mask_iou(masks[a], masks[b])``.
+        threshold: an overlap above it suppresses.
+
+    Returns:
+        Kept ids, best first.
+
+    Example:
+        >>> import torch
+        >>> boxes = torch.tensor([[0.0, 0, 4, 4], [0, 0, 4, 4.1], [5, 5, 6, 6]])
+        >>> suppress(torch.arange(3), lambda a, b: box_iou(boxes[a], boxes[b]))
+        tensor([0, 2])
+    """
+    kept = []
+    while len(order):
+        block = order[:BLOCK]
+        crossing = (overlap(block, order) > threshold).cpu()
+        alive = torch.ones(len(order), dtype=torch.bool)
+        for row in range(len(block)):
+            if alive[row]:
+                alive[row + 1 :] &= ~crossing[row, row + 1 :]
+        alive = alive.to(order.device)
+        kept.append(block[alive[: len(block)]])
+        order = order[BLOCK:][alive[BLOCK:]]
+    return torch.cat(kept) if kept else order
