@@ -20,7 +20,7 @@ from lexiseg.types import (
     Recipe,
     Result,
     Vocabulary,
-)  # fmt: skip
+)
 
 NAMES = ("dog", "cat", "tree")
 

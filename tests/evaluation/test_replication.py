@@ -14,8 +14,15 @@ from lexiseg.evaluation import replication
 from lexiseg.evaluation.replication import replicate
 from lexiseg.registry import METHODS
 from lexiseg.types import (
-    Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result, Vocabulary,
-)  # fmt: skip
+    Instance,
+    Instances,
+    Mask,
+    Presence,
+    PresenceTrace,
+    Recipe,
+    Result,
+    Vocabulary,
+)
 
 
 @dataclass(frozen=True)

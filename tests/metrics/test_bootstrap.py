@@ -39,3 +39,17 @@ def test_every_drawing_has_as_many_images_as_there_are() -> None:
 def test_nothing_to_draw_from_is_undefined() -> None:
     assert np.isnan(bootstrap_interval(0, lambda w: w)).all()
     assert np.isnan(bootstrap_interval(3, lambda w: np.full(len(w), np.nan))).all()
+
+
+def test_bias_of_the_drawings_is_taken_back() -> None:
+    """A statistic that grows with the share of images left out, as mIoU over rare classes does."""
+    values = np.random.default_rng(3).normal(size=100)
+
+    def biased(weights: np.ndarray) -> np.ndarray:
+        return weights @ values / 100 + 0.27 * (weights == 0).mean(axis=1)
+
+    observed = biased(np.ones((1, 100)))[0]
+    low, high = bootstrap_interval(100, biased, draws=4000)
+    unbiased = bootstrap_interval(100, lambda w: w @ values / 100, draws=4000)
+    assert (low, high) == pytest.approx(unbiased, abs=0.05)
+    assert low < observed < high

@@ -174,8 +174,8 @@ def _line(finding: Finding, base: Finding) -> str:
         _with_interval(scores["miou"], intervals["miou"]),
         f"{scores['presence_mcc']:.2f} ({low:.2f} to {high:.2f})",
     ]
-    if finding is base:
-        cells += ["", ""]
+    if finding.records == base.records:
+        cells += ["" if finding is base else "identical answers", ""]
     else:
         value, low, high = finding.difference(base)
         cells += [f"{100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"]
