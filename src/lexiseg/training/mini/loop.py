@@ -22,9 +22,12 @@ from lexiseg.training.mini.objective import WEIGHTS, Labels, Objective
 from lexiseg.training.mini.optimizer import Optimizer
 from lexiseg.training.mini.pool import Pool
 from lexiseg.training.mini.prompts import find_regions, spotlight
+from lexiseg.training.mini.team import Team
+from lexiseg.training.mini.text_start import separate_names
 from lexiseg.training.mini.texts import NameTable
 from lexiseg.training.mini.towers import read
 
+ALONE = Team()
 LARGEST_SCALE = math.log(100)
 
 
@@ -36,9 +39,10 @@ class ClipTraining:
     vision: VisionConfig
     text: TextConfig
     seed: int = 0
-    batch: int = 64
+    batch: int = 64  # per process
     rate: float = 3e-3  # at its highest
     warmup: int = 100  # steps
+    text_start: int = 80  # steps on texts alone before the first picture
     early_size: int = 128  # pixels per side of the first, cheap part
     early_share: float = 0.6  # of the whole plan
     prompted: float = 0.5  # share of pictures with a visual prompt, once proposals can be asked
@@ -78,6 +82,7 @@ class Trainer:
         tokenizer: of the pair.
         proposals: a trained proposal pair; with it some pictures are visually prompted.
         device: where to train.
+        team: processes that train together; each draws its own pictures.
     """
 
     def __init__(
@@ -87,9 +92,10 @@ class Trainer:
         tokenizer: BpeTokenizer,
         proposals: ClipNetwork | None = None,
         device: torch.device | str = "cpu",
+        team: Team = ALONE,
     ) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.pool, self.tokenizer = config, pool, tokenizer
+        self.config, self.pool, self.tokenizer, self.team = config, pool, tokenizer, team
         self.device = torch.device(device)
         self.network = ClipNetwork(config.vision, config.text).to(self.device).train()
         self.objective = Objective(WEIGHTS[config.tower]).to(self.device)
@@ -97,8 +103,14 @@ class Trainer:
         self.table = NameTable(tokenizer, pool.names)
         self.proposals = proposals
         self.dtype = choose_dtype("auto", self.device)
+        self.parameters = list(both.parameters())
         self.optimizer = Optimizer(both, dtype=self.dtype)
         self.step, self.seconds = 0, 0.0
+        self.current_size = self.size(0.0)
+
+    def start(self) -> None:
+        """Begin a new training: separate the names in the text tower."""
+        separate_names(self.network.text, self.table, self.config.text_start, self.config.seed)
 
     def rate(self, progress: float) -> float:
         """Learning rate: linear warm-up, then half a cosine down to a hundredth."""
@@ -112,8 +124,10 @@ class Trainer:
 
     def advance(self, progress: float) -> dict[str, float]:
         """Make one step and return the losses; all chance follows from seed and step number."""
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.step)
-        batch = self._batch(self.size(progress), generator)
+        number = self.step * self.team.size + self.team.rank
+        generator = torch.Generator().manual_seed(self.config.seed * 10_000_019 + number)
+        self.current_size = self.size(progress)
+        batch = self._batch(self.current_size, generator)
         with self.autocast():
             seen = read(self.network.visual, batch.pixels)
             names = self.network.text(batch.names).float()
@@ -121,6 +135,7 @@ class Trainer:
         scale = self.network.logit_scale.exp()
         parts = self.objective(seen, names, captions, batch.labels, scale)
         torch.stack(list(parts.values())).sum().backward()
+        self.team.average(parameter.grad for parameter in self.parameters)
         self.optimizer.step(self.rate(progress))
         with torch.no_grad():
             self.network.logit_scale.clamp_(0, LARGEST_SCALE)
@@ -220,16 +235,18 @@ def train(trainer: Trainer, plan: Plan, folder: Path, watch: Any = None) -> None
     """
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic() - trainer.seconds
-    bar = tqdm(total=1000, desc=f"training {trainer.config.tower}", unit="permille")
-    while (done := plan.progress(trainer.step, trainer.seconds)) < 1:
+    label, team = f"training {trainer.config.tower}", trainer.team
+    bar = tqdm(total=1000, desc=label, unit="permille", disable=not team.leads)
+    while (done := team.agree(plan.progress(trainer.step, trainer.seconds))) < 1:
         losses = trainer.advance(done)
         trainer.seconds = time.monotonic() - began
         bar.n = round(1000 * done)
         bar.set_postfix(step=trainer.step, loss=round(sum(losses.values()), 3))
-        if trainer.step % trainer.config.checkpoint_every == 0:
+        if team.leads and trainer.step % trainer.config.checkpoint_every == 0:
             trainer.save(folder / "checkpoint.pt")
             _log(folder, trainer, losses, watch)
-    trainer.save(folder / "checkpoint.pt")
+    if team.leads:
+        trainer.save(folder / "checkpoint.pt")
     bar.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from lexiseg.models.clip import BpeTokenizer, Clip, ClipNetwork, Preprocessing, 
 from lexiseg.models.device import choose_device
 from lexiseg.training.mini.loop import ClipTraining, Plan, Trainer, train
 from lexiseg.training.mini.pool import Pool, PoolConfig, open_pool
+from lexiseg.training.mini.team import Team
 from lexiseg.training.mini.texts import TEMPLATES
 from lexiseg.training.mini.towers import text_config, vision_config
 from lexiseg.training.mini.vocabulary import learn_merges, vocabulary_size, write_vocabulary
@@ -27,30 +28,34 @@ class Recipe:
 
     folder: Path
     plan: Plan
-    pool: PoolConfig = PoolConfig()
+    pool: PoolConfig = field(default_factory=PoolConfig)
     seed: int = 0
     resume: bool = False
     device: str = "auto"
 
     def run(self, towers: tuple[str, ...]) -> None:
         """Train the towers in order; the classifier's prompts need the proposal tower."""
-        pool = open_pool(self.folder / "pool", self.pool)
-        tokenizer = open_tokenizer(self.folder / "tokenizer", pool)
+        team = Team.join()
+        with team.leader_first():
+            pool = open_pool(self.folder / "pool", self.pool)
+            tokenizer = open_tokenizer(self.folder / "tokenizer", pool)
         watch = Watch(seed=self.seed)
         for tower in towers:
             place = self.folder / tower
-            trainer = self._trainer(tower, pool, tokenizer)
+            trainer = self._trainer(tower, pool, tokenizer, team)
             train(trainer, self.plan, place, watch)
-            export(trainer, place / "weights")
+            with team.leader_first():
+                if team.leads:
+                    export(trainer, place / "weights")
 
-    def _trainer(self, tower: str, pool: Pool, tokenizer: BpeTokenizer) -> Trainer:
+    def _trainer(self, tower: str, pool: Pool, tokenizer: BpeTokenizer, team: Team) -> Trainer:
         size = vocabulary_size(tokenizer.folder)
         config = ClipTraining(tower, vision_config(tower), text_config(tower, size), self.seed)
         device = choose_device(self.device)
         proposals = None
         if tower == "classifier":
             proposals = load_network(self.folder / "proposal" / "weights", device)
-        trainer = Trainer(config, pool, tokenizer, proposals, device)
+        trainer = Trainer(config, pool, tokenizer, proposals, device, team)
         checkpoint = self.folder / tower / "checkpoint.pt"
         if self.resume and checkpoint.is_file():
             trainer.resume(checkpoint)
@@ -58,6 +63,8 @@ class Recipe:
             raise UsageError(
                 f"{checkpoint} exists; continue it with --resume or choose another --out."
             )
+        else:
+            trainer.start()
         return trainer
 
 

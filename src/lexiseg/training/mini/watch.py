@@ -35,9 +35,9 @@ class Watch:
 
     @torch.no_grad()
     def __call__(self, trainer: Trainer) -> dict[str, float]:
-        """Accuracy of CLS against bare names at the native size."""
+        """Accuracy of CLS against bare names, at the size that training is at."""
         images, truth = self.scenes
-        size = trainer.config.vision.image_size
+        size = trainer.current_size
         prepare = Preprocessing(size)
         words = trainer.table.ids[0, : trainer.pool.thing_count].to(trainer.device)
         with trainer.autocast():
