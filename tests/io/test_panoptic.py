@@ -11,7 +11,7 @@ from PIL import Image
 
 from lexiseg.errors import ImageError
 from lexiseg.io.panoptic import read_panoptic, write_panoptic
-from lexiseg.types import Instances
+from lexiseg.types import Instances, Mask
 
 
 def test_the_map_comes_back(result, empty_result, tmp_path):
@@ -27,7 +27,8 @@ def test_the_map_comes_back(result, empty_result, tmp_path):
     info = json.loads(path.read_text("utf-8"))["annotations"][0]["segments_info"]
     assert {entry["id"] for entry in info} == set(np.unique(codes)) - {0}
     for entry in info:
-        assert (codes == entry["id"]).sum() == entry["area"]
+        mask = Mask.from_array(codes == entry["id"])
+        assert (mask.area, list(mask.bbox)) == (entry["area"], entry["bbox"])
 
 
 def test_many_regions_of_one_name_have_numbers_of_their_own(result, tmp_path):

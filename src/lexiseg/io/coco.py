@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lexiseg.errors import UsageError
 from lexiseg.io.image import shown
 from lexiseg.io.reading import MalformedFile, checked_size, read_json, result_from_regions
 from lexiseg.io.writer import Destination, Writer, collection_writer, json_text
-from lexiseg.ops.polygons import join_rings, mask_to_polygons, rings_to_mask
+from lexiseg.ops.coco_polygons import polygons_to_mask
+from lexiseg.ops.polygons import join_rings, mask_to_polygons
 from lexiseg.types import Instance, Mask, Result
 
 POLYGON_TOLERANCE = 1.0
@@ -239,17 +238,14 @@ def _instance(entry: Mapping[str, Any], tables: _Tables, size_hw: tuple[int, int
 
 
 def mask_from_segmentation(segmentation: Any, size_hw: tuple[int, int]) -> Mask:
-    """A mask from any of COCO's three forms; several polygons are united.
+    """A mask from any of COCO's three forms; polygons are filled as the COCO tools do.
 
     Raises:
-        UsageError: the run lengths do not fit the size.
+        UsageError: the run lengths do not fit the size, or a polygon lacks corners.
     """
     if isinstance(segmentation, Mapping):
         mask = Mask.from_coco(segmentation)
         if mask.size_hw != size_hw:
             raise UsageError(f"A mask of size {mask.size_hw} stands for a picture of {size_hw}.")
         return mask
-    filled = np.zeros(size_hw, dtype=bool)
-    for polygon in segmentation:
-        filled |= rings_to_mask([np.asarray(polygon, dtype=np.float64).reshape(-1, 2)], size_hw)
-    return Mask.from_array(filled)
+    return Mask.from_array(polygons_to_mask(segmentation, size_hw))

@@ -164,7 +164,6 @@ def _decode(stream: Any, what: str, max_pixels: int) -> ImageArray:
 
 def _open(stream: Any, what: str, max_pixels: int) -> Image.Image:
     """Read the header only."""
-    Image.init()  # Pillow registers the rarer formats late and fails on names it has not met
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -10,7 +10,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy.ndimage import distance_transform_edt, maximum_filter, minimum_filter
+from scipy.ndimage import (
+    distance_transform_edt,
+    find_objects,
+    maximum_filter,
+    minimum_filter,
+)
 
 from lexiseg.io.image import image_of
 from lexiseg.io.lettering import Lettering
@@ -19,6 +24,7 @@ from lexiseg.io.writer import Destination, image_writer
 from lexiseg.types import Instance, Result
 
 _JPEG_SIDE = 65_500  # a JPEG cannot be longer
+_MOST_LABELS = 200  # more cannot be read
 
 
 @dataclass(frozen=True)
@@ -158,13 +164,15 @@ def _name_regions(
     """Place the labels of confident regions first, each where its region is widest."""
     draw = ImageDraw.Draw(picture)
     taken: list[tuple[int, int, int, int]] = []
-    order = sorted(range(len(regions)), key=lambda index: -regions[index].score)
-    for index in order:
+    windows = find_objects(ids, max_label=len(regions))
+    seen = [index for index, window in enumerate(windows) if window is not None]
+    for index in sorted(seen, key=lambda index: -regions[index].score)[:_MOST_LABELS]:
         item = regions[index]
         label = letters.fit(item.label, picture.width, f" {item.score:.2f}" if scores else "")
-        spots = _label_spots(ids == index + 1, label.size_wh)
-        if spots:
-            taken.append(letters.place(draw, label, _as_colour(colours[index + 1]), spots, taken))
+        rows, columns = windows[index]
+        crop = ids[rows, columns] == index + 1
+        spots = _label_spots(crop, (rows.start, columns.start), label.size_wh)
+        taken.append(letters.place(draw, label, _as_colour(colours[index + 1]), spots, taken))
 
 
 def _as_colour(entry: NDArray[np.uint8]) -> Colour:
@@ -172,16 +180,14 @@ def _as_colour(entry: NDArray[np.uint8]) -> Colour:
     return red, green, blue
 
 
-def _label_spots(region: NDArray[np.bool_], size_wh: tuple[int, int]) -> list[tuple[int, int]]:
+def _label_spots(
+    crop: NDArray[np.bool_], corner: tuple[int, int], size_wh: tuple[int, int]
+) -> list[tuple[int, int]]:
     """Centres (x, y) for a label, best first: the widest places of the visible region.
 
     A region smaller than its label is named above or below instead.
     """
-    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
-    if not len(rows):
-        return []
-    top, left = int(rows[0]), int(columns[0])
-    crop = region[top : rows[-1] + 1, left : columns[-1] + 1]
+    top, left = corner
     step = max(1, max(crop.shape) // 160)
     depth = distance_transform_edt(np.pad(crop[::step, ::step], 1))[1:-1, 1:-1]
     spots = []

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import find_objects
 
 from lexiseg.errors import UsageError
 from lexiseg.io.coco import Categories
@@ -60,6 +61,7 @@ def panoptic_png(panoptic: Panoptic, numbers: Mapping[str, int]) -> tuple[bytes,
     codes = np.zeros(int(panoptic.ids.max(initial=0)) + 1, dtype=np.int64)
     taken = {0}
     segments: Segments = []
+    windows = find_objects(panoptic.ids.astype(np.int32))
     for segment in panoptic.segments:
         codes[segment.id] = code = _free_code(color_of(segment.label), taken)
         segments.append(
@@ -67,7 +69,7 @@ def panoptic_png(panoptic: Panoptic, numbers: Mapping[str, int]) -> tuple[bytes,
                 "id": code,
                 "category_id": numbers[segment.label],
                 "area": segment.area,
-                "bbox": list(Mask.from_array(panoptic.ids == segment.id).bbox),
+                "bbox": _bbox(windows[segment.id - 1]),
                 "iscrowd": 0,
                 "isthing": int(segment.is_thing),
                 "score": float(segment.score),
@@ -76,6 +78,11 @@ def panoptic_png(panoptic: Panoptic, numbers: Mapping[str, int]) -> tuple[bytes,
     buffer = io.BytesIO()
     Image.fromarray(_code_to_rgb(codes[panoptic.ids])).save(buffer, "PNG")
     return buffer.getvalue(), segments
+
+
+def _bbox(window: tuple[slice, slice]) -> list[int]:
+    rows, columns = window
+    return [columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start]
 
 
 def _free_code(colour: tuple[int, int, int], taken: set[int]) -> int:
