@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import GifImagePlugin, Image
+from PIL import Image
 
-from lexiseg.errors import ImageError, MissingExtraError, OutputError
+from lexiseg.errors import ImageError, OutputError
+from lexiseg.io.encoder import encoder_for, import_av
 from lexiseg.io.image import (
     MAX_PIXELS,
     SUFFIXES,
@@ -144,7 +143,7 @@ def _decoded(container: Any, stream: Any, path: Path) -> Iterator[Any]:
 
 
 def _open_video(path: Path) -> Any:
-    av = _import_av(f"The video {path.name}")
+    av = import_av(f"The video {path.name}")
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -153,20 +152,6 @@ def _open_video(path: Path) -> Any:
         container.close()
         raise ImageError(f"{shown(path)} holds no pictures; expected a video.")
     return container
-
-
-def _import_av(what: str) -> Any:
-    try:
-        import av
-    except ImportError as error:
-        raise MissingExtraError(what, "video") from error
-    return av
-
-
-class _Encoder(Protocol):
-    def add(self, frame: Image.Image) -> None: ...
-
-    def finish(self) -> None: ...
 
 
 class VideoWriter:
@@ -188,7 +173,7 @@ class VideoWriter:
         self, path: str | Path, *, fps: float = DEFAULT_FPS, overwrite: bool = False
     ) -> None:
         self.path = Path(path)
-        make = _encoder_for(self.path)
+        make = encoder_for(self.path)
         self._stack = ExitStack()
         stream = self._stack.enter_context(open_output(self.path, overwrite=overwrite))
         self._encoder = make(stream, fps)
@@ -226,111 +211,3 @@ class VideoWriter:
         trace: TracebackType | None,
     ) -> None:
         self._end(error)
-
-
-def _encoder_for(path: Path) -> Callable[[BinaryIO, float], _Encoder]:
-    suffix = path.suffix.lower()
-    if suffix == ".gif":
-        return _GifEncoder
-    if suffix == ".webp":
-        return _WebpEncoder
-    if suffix in _CONTAINERS:
-        _import_av(f"Writing {suffix} files")
-        return lambda stream, fps: _VideoEncoder(stream, fps, suffix)
-    raise OutputError(
-        f"A clip cannot be written as {path.name[:80]!r}; use a name that ends in .gif, .webp, "
-        ".mp4, .mov, .mkv or .webm."
-    )
-
-
-class _GifEncoder:
-    """Frames with a palette each; Pillow alone would hold all of them until the end."""
-
-    def __init__(self, stream: BinaryIO, fps: float) -> None:
-        self._stream, self._duration_ms = stream, max(20, round(1000 / fps))
-        self._started = False
-
-    def add(self, frame: Image.Image) -> None:
-        if not self._started:
-            self._started = True
-            screen = b"".join(side.to_bytes(2, "little") for side in frame.size) + b"\0\0\0"
-            loop_for_ever = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
-            self._stream.write(b"GIF89a" + screen + loop_for_ever)
-        indexed = frame.quantize(256)
-        options = {"duration": self._duration_ms, "include_color_table": True}
-        for block in GifImagePlugin.getdata(indexed, (0, 0), **options):
-            self._stream.write(block)
-
-    def finish(self) -> None:
-        self._stream.write(b";")
-
-
-class _WebpEncoder:
-    """Frames as the chunks of an extended WebP file (RFC 9649, section 2.7)."""
-
-    def __init__(self, stream: BinaryIO, fps: float) -> None:
-        self._stream, self._duration_ms = stream, max(1, round(1000 / fps))
-        self._started = False
-
-    def add(self, frame: Image.Image) -> None:
-        size = b"".join((side - 1).to_bytes(3, "little") for side in frame.size)
-        if not self._started:
-            self._started = True
-            self._stream.write(b"RIFF\0\0\0\0WEBP")  # the length follows in finish()
-            self._chunk(b"VP8X", b"\x02\0\0\0" + size)
-            self._chunk(b"ANIM", b"\xff\xff\xff\xff\0\0")
-        still = io.BytesIO()
-        frame.save(still, "WEBP", quality=85, icc_profile=b"", exif=b"", xmp=b"")
-        head = bytes(6) + size + self._duration_ms.to_bytes(3, "little") + b"\x02"
-        self._chunk(b"ANMF", head + still.getvalue()[12:])
-
-    def _chunk(self, name: bytes, content: bytes) -> None:
-        padding = b"\0" * (len(content) % 2)
-        self._stream.write(name + len(content).to_bytes(4, "little") + content + padding)
-
-    def finish(self) -> None:
-        length = self._stream.tell() - 8
-        self._stream.seek(4)
-        self._stream.write(length.to_bytes(4, "little"))
-
-
-_CONTAINERS = {
-    ".mp4": ("mp4", ("libx264", "mpeg4")),
-    ".mov": ("mov", ("libx264", "mpeg4")),
-    ".mkv": ("matroska", ("libx264", "mpeg4")),
-    ".webm": ("webm", ("libvpx-vp9", "libvpx")),
-}
-
-
-class _VideoEncoder:
-    """Frames through FFmpeg."""
-
-    def __init__(self, stream: BinaryIO, fps: float, suffix: str) -> None:
-        import av
-
-        self._av = av
-        kind, codecs = _CONTAINERS[suffix]
-        self._container: Any = av.open(stream, mode="w", format=kind)
-        known = [codec for codec in codecs if codec in av.codecs_available]
-        if not known:
-            raise OutputError(
-                f"This FFmpeg has no encoder for {suffix} files; write .gif or .webp."
-            )
-        self._codec, self._rate = known[0], Fraction(fps).limit_denominator(1001)
-        self._video: Any = None
-
-    def add(self, frame: Image.Image) -> None:
-        if self._video is None:
-            self._video = self._container.add_stream(self._codec, rate=self._rate)
-            # These codecs take even sides only; at most one row and column is cut.
-            self._video.width, self._video.height = (max(2, side // 2 * 2) for side in frame.size)
-            self._video.pix_fmt = "yuv420p"
-        size = (self._video.width, self._video.height)
-        if frame.size != size:
-            frame = frame.crop((0, 0, *size))
-        picture = self._av.VideoFrame.from_ndarray(np.asarray(frame), format="rgb24")
-        self._container.mux(self._video.encode(picture))
-
-    def finish(self) -> None:
-        self._container.mux(self._video.encode())
-        self._container.close()
