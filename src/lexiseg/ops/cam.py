@@ -252,7 +252,8 @@ class LastBlock:
     @cached_property
     def _mean_key(self) -> Tensor:
         """Keys averaged by the attention of each patch, (H, n, d)."""
-        return (self._weights[:, 1:] @ self._key).float()
+        mean: Tensor = self._weights[:, 1:] @ self._key
+        return mean.float()
 
     def _product(self, left: Tensor, right: Tensor) -> Tensor:
         """A large matrix product in the tower's precision."""
@@ -261,7 +262,8 @@ class LastBlock:
 
 def _dot(many: Tensor, one: Tensor) -> Tensor:
     """Inner products over the last axis of (H, n, K, d) and (H, n or 1, d), (H, n, K) float32."""
-    return (many * one[:, :, None]).sum(-1, dtype=torch.float32)
+    products: Tensor = many * one[:, :, None]
+    return products.sum(-1, dtype=torch.float32)
 
 
 def _layer_norm(x: Tensor, norm: _Norm) -> Tensor:
