@@ -71,9 +71,7 @@ class PlainCar:
         theta = self.config.theta
         return score >= theta if self.config.procedure.keep_equal else score > theta
 
-    def propose(
-        self, image: ImageArray, texts: Sequence[str], background: Sequence[str]
-    ) -> Tensor:
+    def propose(self, image: ImageArray, texts: Sequence[str], background: Sequence[str]) -> Tensor:
         """Proposals (N, H, W), one query after the other."""
         with self.watch("trunk"):
             tokens, attentions, grid = self.trunk(image)

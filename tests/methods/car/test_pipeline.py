@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from benchmarks.car_plain import PlainCar
 from numpy.typing import NDArray
 
+from benchmarks.car_plain import PlainCar
 from lexiseg.errors import UnknownNameError, UsageError, WeightsNotFoundError
 from lexiseg.methods.car import CaR, CarConfig
 from lexiseg.methods.car.config import PAPER, RELEASED
@@ -203,7 +203,9 @@ def test_unknown_settings_are_refused_in_words(car: CaR) -> None:
         car.configured(templates=["a photo"])
 
 
-def test_absent_weights_name_both_ways_out(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_absent_weights_name_both_ways_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(WeightsNotFoundError, match=r"lexiseg models pull .*local folder"):
         CaR.load(preset="paper")
