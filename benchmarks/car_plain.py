@@ -115,7 +115,7 @@ class PlainCar:
             ids = clip.tokenizer([text]).long()
             x = tower.token_embedding(ids) + tower.positional_embedding
             x = tower.transformer.run(x, attention=causal)
-            features = tower.ln_final(x[0, tower.end_positions(ids)]) @ tower.text_projection
+            features: Tensor = tower.ln_final(x[0, tower.end_positions(ids)]) @ tower.text_projection
             return F.normalize(features.float(), dim=-1)
 
     def grad_cam(self, tokens: Tensor, texts: Tensor, index: int) -> tuple[Tensor, Tensor]:
@@ -133,7 +133,7 @@ class PlainCar:
             x = x + block.mlp(block.ln_2(x))
             embedding = tower.project(x[:, 1:]).float().mean(1)
             logits = self.proposal.logit_scale * F.normalize(embedding, dim=-1) @ texts.T
-            logits.softmax(-1)[0, index].backward()
+            torch.autograd.backward(logits.softmax(-1)[0, index])
         assert normed.grad is not None
         channel = normed.grad[0, 1:].float().mean(0)
         cam = F.relu((channel * normed.detach()[0, 1:].float()).sum(-1))

@@ -266,7 +266,8 @@ class Pack:
         yield "aff.D", sinkhorn(record.mean[0, 1:, 1:])
         yield "aff.T", self.scene.affinity @ self.scene.affinity
         levels = (maps * 255).to(torch.uint8).numpy().reshape(-1, *grid)
-        boxes = [map_boxes(level, self.config.lam) for level in levels]
+        boxes = [np.array(sorted(map_boxes(level, self.config.lam).tolist())) for level in levels]
+        boxes = [found.reshape(-1, 4) for found in boxes]
         longest = max(map(len, boxes))
         padding = [((0, longest - len(found)), (0, 0)) for found in boxes]
         yield (
