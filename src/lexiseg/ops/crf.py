@@ -1,32 +1,35 @@
 """Fully connected CRF with Gaussian edges, solved by mean field (Kraehenbuehl and Koltun, 2011).
 
 Each pixel is tied to every other one by two Gaussian kernels: one over the position alone
-(smoothness) and one over position and color (appearance). With the Potts model, an iteration is
-``Q = softmax(-U + sum_m w_m K_m Q)`` with symmetrically normalized kernels
-``K = D^-1/2 k D^-1/2`` (``D`` the row sums of ``k``), which the permutohedral lattice applies in
-linear time. The pixel's own contribution is part of the sum.
+(smoothness) and one over position and color (appearance). The permutohedral lattice applies them
+in time linear in the number of pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.errors import MissingExtraError, UsageError
-from lexiseg.ops.permutohedral import PermutohedralLattice
+from lexiseg.errors import UsageError
+from lexiseg.ops.mean_field import (
+    BilateralKernel,
+    Kernel,
+    MeanField,
+    NumpyMeanField,
+    PydensecrfMeanField,
+    SpatialKernel,
+    TorchMeanField,
+)
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
 
 # Mean color of the DeepLab preprocessing in thousandths, blue first.
 _MEAN_BGR_MILLI = np.array([104_008, 116_669, 122_675])
-_CHANNEL_CHUNK = 32
-_CACHEABLE_PIXELS = 2**20
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class CrfConfig:
         bilateral_weight: weight of the appearance kernel; 0 drops it.
         image: what the appearance kernel sees: "rgb", the picture, or "bgr_wrapped", the
             mean-shifted picture with integer wrap-around of CaR's released code.
-        backend: "numpy" (CPU), "torch" (any device), "pydensecrf" (optional C++ package), or
-            "auto".
+        backend: "numpy" (CPU), "torch" (any device), "pydensecrf" (CPU, optional C++ package), or
+            "auto", which is "numpy" on the CPU and "torch" elsewhere; all give the same result.
     """
 
     iterations: int = 10
@@ -62,7 +65,7 @@ class CrfConfig:
                 f"The CRF got standard deviations {sigmas} and {self.iterations} iterations; give "
                 "standard deviations above 0 and at least 0 iterations."
             )
-        for field, known in (("image", _IMAGES), ("backend", ("auto", *_FIELDS))):
+        for field, known in (("image", _IMAGES), ("backend", ("auto", *_SOLVERS))):
             if getattr(self, field) not in known:
                 raise UsageError(
                     f"Unknown CRF {field} {getattr(self, field)!r}; choose one of {sorted(known)}."
@@ -101,18 +104,6 @@ def unary_from_scores(scores: FloatArray, floor: float = 1e-5) -> FloatArray:
     return -np.log(np.clip(scores, floor, 1.0)).astype(np.float32)
 
 
-class _Field(Protocol):
-    """One way to run mean field on one image."""
-
-    def __init__(self, image: ByteArray, config: CrfConfig) -> None: ...
-
-    def infer(self, energies: FloatArray) -> FloatArray:
-        """Return the marginals (K, N) for energies (K, N)."""
-
-    def infer_binary(self, energies: FloatArray) -> FloatArray:
-        """Return the marginals (S, 2, N) of independent binary fields."""
-
-
 class DenseCrf:
     """A dense CRF on one image, with everything that depends on the image alone prepared.
 
@@ -123,12 +114,15 @@ class DenseCrf:
         (2, 4, 6)
     """
 
-    def __init__(self, image_u8: ByteArray, config: CrfConfig | None = None) -> None:
+    def __init__(
+        self, image_u8: ByteArray, config: CrfConfig | None = None, device: str = "cpu"
+    ) -> None:
         """Prepare the kernels.
 
         Args:
             image_u8: (H, W, 3) uint8 RGB.
             config: parameters, CaR's by default.
+            device: where the "torch" backend computes; the others stay on the CPU.
 
         Raises:
             UsageError: if the image has another shape or type.
@@ -143,8 +137,11 @@ class DenseCrf:
         if image_u8.size == 0:
             raise UsageError(f"The CRF got an empty image of shape {image_u8.shape}.")
         self.size_hw = image_u8.shape[:2]
-        backend = _best_backend() if config.backend == "auto" else config.backend
-        self._field = _FIELDS[backend](_IMAGES[config.image](image_u8), config)
+        backend = config.backend
+        if backend == "auto":
+            backend = "numpy" if device == "cpu" else "torch"
+        kernels = _kernels(_IMAGES[config.image](image_u8), config)
+        self._solver = _SOLVERS[backend](kernels, config.iterations, device)
 
     def infer(self, unary: FloatArray) -> FloatArray:
         """Run mean field over K labels.
@@ -160,7 +157,7 @@ class DenseCrf:
         """
         self._check(unary, "(K, H, W)", 3)
         flat = unary.reshape(len(unary), -1)
-        return self._field.infer(np.ascontiguousarray(flat, np.float32)).reshape(unary.shape)
+        return self._solver.infer(np.ascontiguousarray(flat, np.float32)).reshape(unary.shape)
 
     def infer_binary(self, unaries: FloatArray) -> FloatArray:
         """Run mean field on S independent two-label problems that share this image.
@@ -181,7 +178,7 @@ class DenseCrf:
             )
         flat = unaries.reshape(len(unaries), 2, -1)
         flat = np.ascontiguousarray(flat, np.float32)
-        return self._field.infer_binary(flat).reshape(unaries.shape)
+        return self._solver.infer_binary(flat).reshape(unaries.shape)
 
     def _check(self, energies: FloatArray, layout: str, ndim: int) -> None:
         if energies.ndim != ndim or energies.shape[-2:] != self.size_hw or 0 in energies.shape:
@@ -193,131 +190,26 @@ class DenseCrf:
             raise UsageError("The CRF got energies that are infinite or NaN; clip them first.")
 
 
-class _NumpyField:
-    """Mean field on the CPU."""
-
-    def __init__(self, image: ByteArray, config: CrfConfig) -> None:
-        self.iterations = config.iterations
-        self.kernels = []
-        if config.spatial_weight:
-            build = _cached_spatial if image[..., 0].size <= _CACHEABLE_PIXELS else _spatial
-            self.kernels.append(build(image.shape[:2], config.spatial_sigma, config.spatial_weight))
-        if config.bilateral_weight:
-            features = np.concatenate(
-                [
-                    _positions(image.shape[:2], config.bilateral_sigma),
-                    image.reshape(-1, 3).T.astype(np.float32) / np.float32(config.color_sigma),
-                ]
-            )
-            self.kernels.append(_normalized(features, config.bilateral_weight))
-
-    def infer(self, energies: FloatArray) -> FloatArray:
-        marginals = _softmax(-energies)
-        for _ in range(self.iterations):
-            marginals = _softmax(self._message(marginals) - energies)
-        return marginals
-
-    def infer_binary(self, energies: FloatArray) -> FloatArray:
-        # Two labels sum to one, so the message to the second label follows from the first's:
-        # logit(Q_1) = U_0 - U_1 + K Q_1 - K (1 - Q_1).
-        ones = np.ones((1, energies.shape[-1]), np.float32)
-        margin = energies[:, 0] - energies[:, 1] - self._message(ones)
-        marginals = _sigmoid(energies[:, 0] - energies[:, 1])
-        for _ in range(self.iterations):
-            marginals = _sigmoid(2 * self._message(marginals) + margin)
-        return np.stack([1 - marginals, marginals], axis=1)
-
-    def _message(self, marginals: FloatArray) -> FloatArray:
-        """Filter (K, N) marginals, in chunks of channels that bound the memory."""
-        message = np.zeros_like(marginals)
-        for start in range(0, len(marginals), _CHANNEL_CHUNK):
-            chunk = slice(start, start + _CHANNEL_CHUNK)
-            values = np.ascontiguousarray(marginals[chunk].T)
-            for kernel in self.kernels:
-                message[chunk] += kernel.filter(values).T
-        return message
-
-
-class _PydensecrfField:
-    """Mean field by the pydensecrf package."""
-
-    def __init__(self, image: ByteArray, config: CrfConfig) -> None:
-        try:
-            from pydensecrf.densecrf import DenseCRF2D
-        except ImportError as error:
-            raise MissingExtraError("The pydensecrf CRF backend", "crf") from error
-        self.model = DenseCRF2D
-        self.image = np.ascontiguousarray(image)
-        self.config = config
-
-    def infer(self, energies: FloatArray) -> FloatArray:
-        return self._run(self._prepare(len(energies)), energies)
-
-    def infer_binary(self, energies: FloatArray) -> FloatArray:
-        field = self._prepare(2)
-        return np.stack([self._run(field, pair) for pair in energies])
-
-    def _prepare(self, labels: int) -> Any:
-        config = self.config
-        field = self.model(self.image.shape[1], self.image.shape[0], labels)
-        if config.spatial_weight:
-            field.addPairwiseGaussian(sxy=config.spatial_sigma, compat=config.spatial_weight)
-        if config.bilateral_weight:
-            field.addPairwiseBilateral(
-                sxy=config.bilateral_sigma,
-                srgb=config.color_sigma,
-                rgbim=self.image,
-                compat=config.bilateral_weight,
-            )
-        return field
-
-    def _run(self, field: Any, energies: FloatArray) -> FloatArray:
-        field.setUnaryEnergy(np.ascontiguousarray(energies))
-        return np.array(field.inference(self.config.iterations), np.float32)
-
-
 _IMAGES: dict[str, Callable[[ByteArray], ByteArray]] = {
     "rgb": np.asarray,
     "bgr_wrapped": wrapped_bgr,
 }
-_FIELDS: dict[str, type[_Field]] = {"numpy": _NumpyField, "pydensecrf": _PydensecrfField}
+_SOLVERS: dict[str, type[MeanField]] = {
+    "numpy": NumpyMeanField,
+    "torch": TorchMeanField,
+    "pydensecrf": PydensecrfMeanField,
+}
 
 
-def _best_backend() -> str:
-    return "numpy"
-
-
-def _positions(size_hw: tuple[int, int], sigma: float) -> FloatArray:
-    """Return the (2, N) x and y coordinates in standard deviations."""
-    rows, columns = np.indices(size_hw, np.float32).reshape(2, -1)
-    return np.stack([columns, rows]) / np.float32(sigma)
-
-
-def _spatial(size_hw: tuple[int, int], sigma: float, weight: float) -> PermutohedralLattice:
-    return _normalized(_positions(size_hw, sigma), weight)
-
-
-_cached_spatial = lru_cache(maxsize=4)(_spatial)
-
-
-def _normalized(features: FloatArray, weight: float) -> PermutohedralLattice:
-    """Build a kernel with symmetric normalization."""
-    lattice = PermutohedralLattice(features)
-    ones = np.ones((features.shape[1], 1), np.float32)
-    row_sums = lattice.filter(ones)[:, 0]
-    lattice.scale(1 / np.sqrt(row_sums + np.float32(1e-20)), weight)
-    return lattice
-
-
-def _softmax(logits: FloatArray) -> FloatArray:
-    """Softmax over axis 0; overwrites its argument."""
-    logits -= logits.max(axis=0)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=0)
-    return logits
-
-
-def _sigmoid(logits: FloatArray) -> FloatArray:
-    with np.errstate(over="ignore"):  # exp overflows to infinity, which gives the right limit 0
-        probability: FloatArray = np.float32(1) / (np.float32(1) + np.exp(-logits))
-    return probability
+def _kernels(image: ByteArray, config: CrfConfig) -> list[Kernel]:
+    height, width = image.shape[:2]
+    kernels: list[Kernel] = []
+    if config.spatial_weight:
+        kernels.append(SpatialKernel((height, width), config.spatial_sigma, config.spatial_weight))
+    if config.bilateral_weight:
+        kernels.append(
+            BilateralKernel(
+                image, config.bilateral_sigma, config.color_sigma, config.bilateral_weight
+            )
+        )
+    return kernels

@@ -5,7 +5,7 @@ around each point, *blurred* along the ``d + 1`` lattice directions, and *sliced
 are given in units of the Gaussian's standard deviation.
 
 Lattice vertices are numbered by sorting one packed integer per (point, vertex) pair, so that the
-whole construction consists of a sort and binary searches, and neighbours lie close in memory.
+whole construction consists of a sort and binary searches, and neighbors lie close in memory.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from lexiseg.errors import UsageError
+from lexiseg.ops.lattice_packing import Packing
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
-
-_INT64_BITS = 63
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Simplices:
         vertex_keys: (d + 1, N) int64, the packed lattice coordinates of the simplex's vertices;
             row ``r`` holds the vertex of remainder class ``r``.
         weights: (d + 1, N) float32 barycentric weights, in the same order.
-        packing: how keys were packed, needed to find neighbours.
+        packing: how keys were packed, needed to find neighbors.
     """
 
     vertex_keys: IntArray
@@ -40,34 +38,13 @@ class Simplices:
     packing: Packing
 
 
-@dataclass(frozen=True)
-class Packing:
-    """Mixed-radix layout of lattice coordinates ``1..d`` and the remainder class in one integer.
+def axis_scales(dim: int) -> list[np.float32]:
+    """Return the scale of each feature axis (Adams et al., 2010, equation 2).
 
-    Coordinate 0 is implied, since the coordinates of a lattice point sum to zero. The remainder
-    class is the most significant digit, so that shifting a class by a constant keeps its order.
-
-    Attributes:
-        strides: value of one step of each coordinate ``0..d`` (0 for the implied coordinate).
-        class_stride: value of one remainder class, i.e. the size of the coordinate space.
-        origin: smallest coordinate represented, per coordinate.
+    The blur of the lattice has a standard deviation of ``sqrt(2/3) (d + 1)`` lattice units.
     """
-
-    strides: tuple[int, ...]
-    class_stride: int
-    origin: tuple[int, ...]
-
-    @property
-    def bits(self) -> int:
-        """Number of bits that every key fits in."""
-        return (self.class_stride * len(self.strides)).bit_length()
-
-    def step(self, direction: int, remainder: int) -> int:
-        """Return what to add to a key of this remainder class to move along a direction."""
-        if remainder < len(self.strides) - 1:
-            return self.class_stride - self.strides[direction]
-        wrap = sum(self.strides) - self.strides[direction]
-        return wrap - remainder * self.class_stride
+    deviation = float(np.float32(np.sqrt(2 / 3) * (dim + 1)))
+    return [np.float32(deviation / np.sqrt(i * (i + 1))) for i in range(1, dim + 1)]
 
 
 def elevate(features: FloatArray) -> FloatArray:
@@ -82,10 +59,7 @@ def elevate(features: FloatArray) -> FloatArray:
     dim, count = features.shape
     elevated = np.empty((dim + 1, count), np.float32)
     total = np.zeros(count, np.float32)
-    # The blur of the lattice has a standard deviation of sqrt(2/3) (d + 1) lattice units.
-    deviation = float(np.float32(np.sqrt(2 / 3) * (dim + 1)))
-    for axis in range(dim, 0, -1):
-        scale = np.float32(1 / np.sqrt(axis * (axis + 1)) * deviation)
+    for axis, scale in reversed(list(enumerate(axis_scales(dim), start=1))):
         scaled = features[axis - 1] * scale
         elevated[axis] = total - np.float32(axis) * scaled
         total += scaled
@@ -112,7 +86,7 @@ def locate(features: FloatArray) -> Simplices:
     rank += wrap * np.int8(size)
     offset -= wrap * np.float32(size)
     cell_int = cell.astype(np.int32) + wrap
-    packing = _pack_layout(cell_int)
+    packing = Packing.covering(cell_int.min(axis=1).tolist(), cell_int.max(axis=1).tolist())
     by_rank = _inverse_permutation(rank)
     return Simplices(
         _vertex_keys(cell_int, by_rank, packing), _barycentric(offset, by_rank), packing
@@ -137,23 +111,6 @@ def _inverse_permutation(rank: NDArray[np.int8]) -> NDArray[np.int8]:
     rows = np.broadcast_to(np.arange(len(rank), dtype=np.int8)[:, None], rank.shape)
     np.put_along_axis(inverse, rank.astype(np.intp), rows, axis=0)
     return inverse
-
-
-def _pack_layout(cell: NDArray[np.int32]) -> Packing:
-    # A vertex lies up to one step below its cell, a neighbour one step beyond on either side.
-    low = cell.min(axis=1) - 2
-    extent = [int(n) for n in cell.max(axis=1) + 2 - low]
-    strides, stride = [0] * len(cell), 1
-    for axis in range(1, len(cell)):
-        strides[axis] = stride
-        stride *= extent[axis]
-    packing = Packing(tuple(strides), stride, tuple(int(n) for n in low))
-    if packing.bits > _INT64_BITS:
-        raise UsageError(
-            f"The features span {packing.bits} bits of lattice coordinates but at most "
-            f"{_INT64_BITS} can be numbered; use larger standard deviations."
-        )
-    return packing
 
 
 def _vertex_keys(cell: NDArray[np.int32], by_rank: NDArray[np.int8], packing: Packing) -> IntArray:
@@ -191,23 +148,28 @@ class PermutohedralLattice:
         """
         simplices = locate(np.asarray(features, np.float32))
         size, count = simplices.vertex_keys.shape
-        order, first = _sort_keys(simplices.vertex_keys, simplices.packing)
+        order, first = _sort_keys(simplices.vertex_keys.ravel(), simplices.packing)
         starts = np.flatnonzero(first)
         vertices = np.empty(size * count, np.int32)
         vertices[order] = np.cumsum(first, dtype=np.int32) - 1
-        gain = np.float32(1 / (1 + 2.0 ** (1 - size)))
+        # Points are kept in the order of their first vertex: then points that share vertices
+        # are close in memory, which about halves the time of splatting and slicing.
+        self._arrange = order[:count]
+        self._restore = np.empty_like(self._arrange)
+        self._restore[self._arrange] = np.arange(count)
         self._splat = sparse.csr_array(
             (
                 simplices.weights.ravel()[order],
-                (order % count).astype(np.int32),
+                self._restore[order % count].astype(np.int32),
                 np.append(starts, size * count).astype(np.int32),
             ),
             shape=(len(starts), count),
         )
+        gain = np.float32(1 / (1 + 2.0 ** (1 - size)))
         self._slice = sparse.csr_array(
             (
-                simplices.weights.T.ravel() * gain,
-                vertices.reshape(size, count).T.ravel(),
+                simplices.weights[:, self._arrange].T.ravel() * gain,
+                vertices.reshape(size, count)[:, self._arrange].T.ravel(),
                 np.arange(0, size * count + 1, size, dtype=np.int32),
             ),
             shape=(count, len(starts)),
@@ -219,16 +181,16 @@ class PermutohedralLattice:
         """Filter every channel with the Gaussian.
 
         Args:
-            values: (N, C) float32.
+            values: (C, N) float32.
 
         Returns:
-            (N, C) float32, each value the Gaussian-weighted sum over all points (self included).
+            (C, N) float32, each value the Gaussian-weighted sum over all points (self included).
         """
-        blurred = self._splat @ values
+        rows = self._splat @ values.T.take(self._arrange, axis=0)
         for blur in self._blurs:
-            blurred = blur @ blurred
-        filtered: FloatArray = self._slice @ blurred
-        return filtered
+            rows = blur @ rows
+        filtered: FloatArray = self._slice @ rows
+        return filtered.take(self._restore, axis=0).T
 
     def scale(self, factor: FloatArray, weight: float = 1.0) -> None:
         """Turn the filter ``K`` into ``weight * diag(factor) K diag(factor)``, in place.
@@ -237,20 +199,17 @@ class PermutohedralLattice:
             factor: (N,) float32, applied to the points before and after filtering.
             weight: applied to the result.
         """
+        factor = factor[self._arrange]
         self._splat.data *= factor[self._splat.indices]
         self._slice.data *= np.repeat(factor * np.float32(weight), np.diff(self._slice.indptr))
 
 
-def _sort_keys(keys: IntArray, packing: Packing) -> tuple[IntArray, NDArray[np.bool_]]:
+def _sort_keys(flat: IntArray, packing: Packing) -> tuple[IntArray, NDArray[np.bool_]]:
     """Sort all keys; return the order and where a key differs from the one before."""
-    flat = keys.ravel()
-    index_bits = int(flat.size).bit_length()
-    if packing.bits + index_bits <= _INT64_BITS:
-        # One in-place sort of (key, index) pairs is several times faster than an argsort.
-        joined = (flat << index_bits) | np.arange(flat.size)
+    if packing.can_join(flat.size):
+        joined = packing.join(flat)
         joined.sort()
-        order = joined & ((1 << index_bits) - 1)
-        ordered = joined >> index_bits
+        ordered, order = packing.split(joined)
     else:
         order = np.argsort(flat, kind="stable")
         ordered = flat[order]
@@ -261,14 +220,27 @@ def _sort_keys(keys: IntArray, packing: Packing) -> tuple[IntArray, NDArray[np.b
 
 
 def _blur_matrix(keys: IntArray, packing: Packing, direction: int) -> sparse.csr_array:
-    """Return the matrix of the (1/2, 1, 1/2) blur; absent neighbours count as zero."""
+    """Return the matrix of the (1/2, 1, 1/2) blur; absent neighbors count as zero."""
     count = len(keys)
     remainder = keys // packing.class_stride
     steps = np.array([packing.step(direction, r) for r in range(len(packing.strides))])
     wanted = keys + steps[remainder]
     found = np.minimum(np.searchsorted(keys, wanted), count - 1)
     source = np.flatnonzero(keys[found] == wanted)
-    target = found[source]
-    half = np.full(len(source), 0.5, np.float32)
-    ahead = sparse.coo_array((half, (source, target)), shape=(count, count))
-    return sparse.csr_array(sparse.eye_array(count, dtype=np.float32) + ahead + ahead.T)
+    behind = np.full(count, -1, np.int32)
+    behind[found[source]] = source
+    follower = np.flatnonzero(behind >= 0)
+    # Each row lists the vertex behind, the vertex itself and the one ahead, as far as present.
+    length = np.ones(count, np.int32)
+    length[source] += 1
+    length[follower] += 1
+    indptr = np.zeros(count + 1, np.int32)
+    np.cumsum(length, out=indptr[1:])
+    itself = indptr[:-1] + (behind >= 0)
+    indices = np.empty(indptr[-1], np.int32)
+    indices[itself] = np.arange(count)
+    indices[indptr[follower]] = behind[follower]
+    indices[itself[source] + 1] = found[source]
+    weights = np.full(indptr[-1], 0.5, np.float32)
+    weights[itself] = 1
+    return sparse.csr_array((weights, indices, indptr), shape=(count, count))
