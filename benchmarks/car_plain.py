@@ -101,7 +101,8 @@ class PlainCar:
             scores = query @ key.mT * query.shape[-1] ** -0.5
             weights = scores.softmax(-1, dtype=torch.float32)
             attentions.append(weights.mean(1)[0])
-            return weights.to(value.dtype) @ value
+            mixed: Tensor = weights.to(value.dtype) @ value
+            return mixed
 
         with torch.no_grad():
             tokens = tower.embed(self.proposal.preprocessing.normalize(pixels))
@@ -115,7 +116,9 @@ class PlainCar:
             ids = clip.tokenizer([text]).long()
             x = tower.token_embedding(ids) + tower.positional_embedding
             x = tower.transformer.run(x, attention=causal)
-            features: Tensor = tower.ln_final(x[0, tower.end_positions(ids)]) @ tower.text_projection
+            features: Tensor = (
+                tower.ln_final(x[0, tower.end_positions(ids)]) @ tower.text_projection
+            )
             return F.normalize(features.float(), dim=-1)
 
     def grad_cam(self, tokens: Tensor, texts: Tensor, index: int) -> tuple[Tensor, Tensor]:
