@@ -38,6 +38,7 @@ def test_references_of_an_image_come_together(
 def test_google_split_of_refcocog_is_a_choice(layouts: Any, tmp_path: Path) -> None:
     layouts.refer(tmp_path, [layouts.reference(0, 1, "x")], "refs(google).p")
     assert DATASETS["refcocog"](tmp_path, split_by="google").split == "val (google)"
+    assert DATASETS["refcocog"](tmp_path, split="google:val").split == "val (google)"
 
 
 def test_gres_unites_objects_and_knows_nothing(layouts: Any, tmp_path: Path) -> None:

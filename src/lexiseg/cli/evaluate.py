@@ -75,5 +75,7 @@ def _evaluate(model: Model, dataset: Any, out: Path | None, limit: int | None) -
 def _replicate(method: str, out: Path | None, scenes: int, device: str, dtype: str) -> None:
     from lexiseg.evaluation.replication import replicate
 
-    report = replicate(method, scenes=scenes, out=out, device=device, dtype=dtype)
+    report = replicate(
+        method, scenes=scenes, out=out, device=device, dtype=dtype, quiet=console.state.quiet
+    )
     typer.echo(report)

@@ -20,7 +20,9 @@ from lexiseg.datasets.sample import ReferringSample, Target, Task
 from lexiseg.errors import DatasetError
 from lexiseg.types import Mask
 
-_IMAGES = ("images/mscoco/images/train2014", "images/train2014", "train2014", "images", "val2017")
+_IMAGES = (
+    "images/mscoco/images/train2014", "images/train2014", "train2014", "coco/train2014", "images",
+)  # fmt: skip
 _SPLIT_BY = {"refcoco": "unc", "refcoco+": "unc", "refcocog": "umd"}
 
 
@@ -81,7 +83,7 @@ def _open(
         name: registry name.
         data: the folder that holds ``refcoco`` (or ``refcoco+``, ``refcocog``, ``grefcoco``), or
             that folder itself, with ``refs(unc).p`` and ``instances.json``.
-        split: "val", "testA", "testB" or "test".
+        split: "val", "testA", "testB" or "test"; "google:val" also says who made the split.
         split_by: "unc" for RefCOCO and RefCOCO+, "umd" or "google" for RefCOCOg.
         images: folder of the COCO train2014 photographs, if it is elsewhere.
 
@@ -89,7 +91,8 @@ def _open(
         DatasetError: files are missing, or the split has no sentence.
     """
     data = Path(data)
-    owner = split_by or _SPLIT_BY.get(name, "unc")
+    maker, _, split = split.rpartition(":")
+    owner = split_by or maker or _SPLIT_BY.get(name, "unc")
     file = f"grefs({owner}).json" if name == "gres" else f"refs({owner}).p"
     layout = Layout(
         name,
