@@ -1,6 +1,6 @@
 """Draw docs/images/miniworld.png: test scenes above their semantic, instance and part truth.
 
-    python scripts/picture_miniworld.py [OUT]
+python scripts/picture_miniworld.py [OUT]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lexiseg.io.contact_sheet import contact_sheet
 from lexiseg.io.palette import color_of, voc_palette
 
 NUMBERS = (9, 0, 6, 11, 13, 21)  # scenes of the test split
-SIDE = 160
+SIDE = 144
 
 
 def rows(scene: Scene) -> list[np.ndarray]:
@@ -33,7 +33,7 @@ def main(out: Path) -> None:
     pictures = [Image.fromarray(column[row]) for row in range(4) for column in columns]
     sheet = contact_sheet(pictures, columns=len(NUMBERS), gap=4)
     out.parent.mkdir(parents=True, exist_ok=True)
-    sheet.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, optimize=True)
+    sheet.save(out, optimize=True)
 
 
 if __name__ == "__main__":
