@@ -1,6 +1,7 @@
 """The data that rooms hand to each other."""
 
-from lexiseg.types.protocols import MaskProposer, Method, PromptableSegmenter
+from lexiseg.types.dense import DenseFeatures
+from lexiseg.types.protocols import DenseScorer, MaskProposer, Method, PromptableSegmenter
 from lexiseg.types.result import (
     Instance,
     Instances,
@@ -18,6 +19,8 @@ from lexiseg.types.vocabulary import Vocabulary, split_comma_list
 
 __all__ = [
     "Candidates",
+    "DenseFeatures",
+    "DenseScorer",
     "Frame",
     "ImageEmbedding",
     "Instance",

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lexiseg.types.dense import DenseFeatures
 from lexiseg.types.result import Result
 from lexiseg.types.rle import Mask
 from lexiseg.types.segmenter import Candidates, ImageEmbedding
 from lexiseg.types.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -86,4 +88,40 @@ class PromptableSegmenter(Protocol):
 
     def full_size(self, logits: Tensor, embedding: ImageEmbedding) -> Tensor:
         """Bring logits (..., h, w) to the size of the image by the family's own rule."""
+        ...
+
+
+@runtime_checkable
+class DenseScorer(Protocol):
+    """Turns texts into score maps; the slow half knows no text."""
+
+    @property
+    def input_size(self) -> int:
+        """Native side of the square input in pixels."""
+        ...
+
+    @property
+    def patch_size(self) -> int:
+        """Side of a patch in pixels."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where pixels and texts are expected."""
+        ...
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """Pixels as the network wants them, of images (B, 3, H, W) float in [0, 1]."""
+        ...
+
+    def encode(self, pixels: Tensor) -> DenseFeatures:
+        """Features of normalized pixels (B, 3, H, W); H and W need not be equal."""
+        ...
+
+    def score(self, features: DenseFeatures, texts: Tensor) -> Tensor:
+        """Scores (B, rows, columns, C) of unit text features (C, E)."""
+        ...
+
+    def embed_texts(self, names: Sequence[str]) -> Tensor:
+        """Unit text features (C, E), one per name, through the method's own templates."""
         ...

@@ -102,9 +102,11 @@ class Block(nn.Module):
 
     def attend(self, normed: Tensor, attention: AttentionFn | None = None) -> Tensor:
         """Run the attention branch on ln_1's output (B, tokens, D), without its residual."""
-        mixed = (attention or plain)(*self.qkv(normed))
-        merged = mixed.transpose(1, 2).reshape(normed.shape)
-        return cast(Tensor, self.attn.out_proj(merged))
+        return self.merge_heads((attention or plain)(*self.qkv(normed)))
+
+    def merge_heads(self, mixed: Tensor) -> Tensor:
+        """Join what the heads mixed, (B, heads, tokens, head_dim), into (B, tokens, D)."""
+        return cast(Tensor, self.attn.out_proj(mixed.transpose(1, 2).flatten(2)))
 
     def forward(self, x: Tensor, attention: AttentionFn | None = None) -> Tensor:
         """Pass tokens (B, tokens, D) through both residual branches."""

@@ -47,12 +47,17 @@ class VisionConfig:
 class PositionTable:
     """How the position table is fitted to another grid than the native one.
 
-    `round_fp16` rounds the fitted table to half precision even at native size, which the released
-    code of CLIP as RNN does in both its towers; plain CLIP does not.
+    Attributes:
+        interpolation: "bilinear" or "bicubic".
+        round_fp16: round the fitted table to half precision even at native size, which the
+            released code of CLIP as RNN does in both its towers; plain CLIP does not.
+        grid_offset: sample with the scale (grid + offset) / native rather than grid / native; DINO
+            and after it SCLIP add 0.1.
     """
 
-    interpolation: str = "bilinear"  # or "bicubic"
+    interpolation: str = "bilinear"
     round_fp16: bool = False
+    grid_offset: float = 0.0
 
     def resize(self, table: Tensor, native: int, grid: tuple[int, int]) -> Tensor:
         """Fit a table of (1 + native * native, D) to (1 + rows * columns, D), float32.
@@ -63,11 +68,18 @@ class PositionTable:
         cls_row, patch_rows = table[:1].float(), table[1:].float()
         if grid != (native, native):
             square = patch_rows.T.reshape(1, -1, native, native)
-            fitted = F.interpolate(square, size=grid, mode=self.interpolation, align_corners=False)
-            patch_rows = fitted.flatten(2)[0].T
+            patch_rows = self._sample(square, native, grid).flatten(2)[0].T
         if self.round_fp16:
             cls_row, patch_rows = cls_row.half().float(), patch_rows.half().float()
         return torch.cat([cls_row, patch_rows])
+
+    def _sample(self, square: Tensor, native: int, grid: tuple[int, int]) -> Tensor:
+        if not self.grid_offset:
+            return F.interpolate(square, size=grid, mode=self.interpolation, align_corners=False)
+        scale = [(side + self.grid_offset) / native for side in grid]
+        return F.interpolate(
+            square, scale_factor=scale, mode=self.interpolation, align_corners=False
+        )
 
 
 PLAIN_POSITIONS = PositionTable()
@@ -109,11 +121,12 @@ class VisionTower(nn.Module):
         """The residual blocks, first to last."""
         return self.transformer.resblocks
 
-    def embed(self, pixels: Tensor) -> Tensor:
+    def embed(self, pixels: Tensor, position: PositionTable | None = None) -> Tensor:
         """Turn normalised pixels into the input tokens of the first block.
 
         Args:
             pixels: (B, 3, H, W) float; what exceeds a multiple of the patch size is not seen.
+            position: how to fit the position table; None takes the tower's own way.
 
         Returns:
             (B, 1 + rows * columns, D): CLS first, then the patches row by row.
@@ -127,21 +140,22 @@ class VisionTower(nn.Module):
             )
         patches = self.conv1(pixels.to(self.conv1.weight.dtype)).flatten(2).transpose(1, 2)
         cls = self.class_embedding.expand(len(patches), 1, -1)
-        position = self.position_for((height // patch, width // patch))
-        return cast(Tensor, self.ln_pre(torch.cat([cls, patches], dim=1) + position))
+        table = self.position_for((height // patch, width // patch), position)
+        return cast(Tensor, self.ln_pre(torch.cat([cls, patches], dim=1) + table))
 
-    def position_for(self, grid: tuple[int, int]) -> Tensor:
+    def position_for(self, grid: tuple[int, int], position: PositionTable | None = None) -> Tensor:
         """Position table (1 + rows * columns, D) for a grid of patches, in the tower's dtype."""
+        fit = position or self.position
         table = self.positional_embedding
         native = self.config.grid
         if torch.is_grad_enabled() or self.training or table.is_inference():
-            return self.position.resize(table, native, grid).to(table.dtype)
-        key = (grid, self.position, table.data_ptr(), table._version, table.dtype, table.device)
+            return fit.resize(table, native, grid).to(table.dtype)
+        key = (grid, fit, table.data_ptr(), table._version, table.dtype, table.device)
         fitted = self._fitted.get(key)
         if fitted is None:
             if len(self._fitted) >= CACHED_GRIDS:
                 self._fitted.clear()
-            fitted = self.position.resize(table.detach(), native, grid).to(table.dtype)
+            fitted = fit.resize(table.detach(), native, grid).to(table.dtype)
             self._fitted[key] = fitted
         return fitted
 
