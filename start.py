@@ -108,7 +108,7 @@ def test() -> None:
 def main() -> None:
     """Run the verb given on the command line."""
     verbs = {"demo": demo, "test": test}
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - runs before anything is installed
         sys.exit("lexiseg needs Python 3.11 or newer.")
     if len(sys.argv) != 2 or sys.argv[1] not in verbs:
         sys.exit("Usage: python3 start.py demo | test")

@@ -41,7 +41,8 @@ def test_help_needs_no_heavy_library() -> None:
         "import sys; from lexiseg.cli import main\n"
         "try: main(['segment', '--help'])\n"
         "except SystemExit: pass\n"
-        "print(sorted({'torch', 'transformers', 'scipy', 'PIL'} & set(sys.modules)), file=sys.stderr)"
+        "heavy = {'torch', 'transformers', 'scipy', 'PIL'} & set(sys.modules)\n"
+        "print(sorted(heavy), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"

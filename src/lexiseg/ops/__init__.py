@@ -1,0 +1,1 @@
+"""Pure maths on tensors and arrays: no files, no weights, no state."""
