@@ -1,0 +1,1 @@
+"""EfficientViT-SAM (Zhang et al. 2024): SAM's decoder behind convolutions and linear attention."""
