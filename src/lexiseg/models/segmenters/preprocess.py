@@ -1,0 +1,114 @@
+"""From 8-bit pictures to the square frame a segmenter was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from lexiseg.errors import CheckpointError, UsageError
+from lexiseg.types import Frame
+
+Image8 = NDArray[np.uint8]
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a family brings an image into its frame.
+
+    Pillow resizes for every family. (SAM 2's own program resizes with torchvision, which differs
+    by rounding to whole gray levels.)
+
+    Args:
+        size: side in pixels of the square that the encoder sees.
+        keep_aspect: resize the longer side and pad at the right and bottom with zeros after
+            normalization (SAM), or stretch to the square (SAM 2).
+        mean: of each color channel on the scale 0..1.
+        std: of each color channel.
+        resample: Pillow's filter.
+        prompt_size: side of the frame that prompts and masks refer to; None for `size`.
+            (EfficientViT-SAM's small networks see 512 pixels but are prompted in 1024.)
+    """
+
+    size: int = 1024
+    keep_aspect: bool = True
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+    resample: Image.Resampling = Image.Resampling.BILINEAR
+    prompt_size: int | None = None
+
+    @classmethod
+    def from_huggingface(cls, settings: Mapping[str, Any], default: Preprocessing) -> Preprocessing:
+        """Read a preprocessor_config.json; what it leaves out is taken from `default`.
+
+        Raises:
+            CheckpointError: it asks for another size than the network's, or makes no sense.
+        """
+        stated = settings.get("size") or {"longest_edge": default.size}
+        try:
+            keep_aspect = "longest_edge" in stated
+            sides = {stated["longest_edge"]} if keep_aspect else set(stated.values())
+            if sides != {default.size}:
+                raise CheckpointError(
+                    f"preprocessor_config.json asks for size {stated} but the network is built "
+                    f"for {default.size} pixels; use the file that belongs to the weights."
+                )
+            mean = tuple(float(value) for value in settings.get("image_mean") or default.mean)
+            std = tuple(float(value) for value in settings.get("image_std") or default.std)
+            resample = Image.Resampling(settings.get("resample") or default.resample)
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
+            raise CheckpointError(f"preprocessor_config.json is malformed ({error}).") from error
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise CheckpointError(
+                f"image_mean and image_std must be three numbers each, std positive, not {mean} "
+                f"and {std}."
+            )
+        return cls(default.size, keep_aspect, mean, std, resample, default.prompt_size)
+
+    def frame(self, image_hw: tuple[int, int]) -> Frame:
+        """The geometry of prompts and masks for an image of a size."""
+        side = self.prompt_size or self.size
+        return Frame(image_hw, self._content(image_hw, side), (side, side))
+
+    def _content(self, image_hw: tuple[int, int], side: int) -> tuple[int, int]:
+        if not self.keep_aspect:
+            return (side, side)
+        scale = side / max(image_hw)
+        height, width = (max(int(length * scale + 0.5), 1) for length in image_hw)
+        return (height, width)
+
+    def __call__(self, image: Image8) -> Tensor:
+        """Resize, normalize and pad.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+
+        Returns:
+            (1, 3, size, size) float32 on the CPU.
+
+        Raises:
+            UsageError: not such an image.
+        """
+        _check_image(image)
+        height, width = self._content((image.shape[0], image.shape[1]), self.size)
+        resized = np.array(Image.fromarray(image).resize((width, height), self.resample))
+        pixels = torch.from_numpy(resized).permute(2, 0, 1).float().div_(255)
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
+        padding = (0, self.size - width, 0, self.size - height)
+        return torch.nn.functional.pad(pixels.sub_(mean).div_(std), padding)[None]
+
+
+def _check_image(image: Image8) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise UsageError(
+            f"An image must be a non-empty (H, W, 3) uint8 RGB array, not {image.dtype} of shape "
+            f"{image.shape}."
+        )
