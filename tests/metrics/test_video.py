@@ -29,9 +29,7 @@ def slow_f(truth: np.ndarray, answer: np.ndarray, bound: float) -> float:
     true, found = slow_boundary(truth), slow_boundary(answer)
 
     def share(points: set[tuple[int, int]], others: set[tuple[int, int]]) -> float:
-        near = [
-            any((y - v) ** 2 + (x - u) ** 2 <= reach**2 for v, u in others) for y, x in points
-        ]
+        near = [any((y - v) ** 2 + (x - u) ** 2 <= reach**2 for v, u in others) for y, x in points]
         return sum(near) / len(near)
 
     if not found and true:
