@@ -13,6 +13,19 @@ from lexiseg.models.clip.preprocess import MEAN, STD
 LUMA = (0.299, 0.587, 0.114)
 
 
+def mirror(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Mirror half of the pictures and shrink all; as `sample` otherwise."""
+    pixels = images.permute(0, 3, 1, 2).float().div_(255)
+    small = F.interpolate(pixels, (size, size), mode="area")
+    turned = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+    return torch.where(turned.to(images.device), small.flip(3), small)
+
+
+def distort(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """All changes of shape and color; arguments and result as of `sample`."""
+    return recolor(sample(images, size, generator), generator)
+
+
 def sample(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
     """Mirror, zoom, turn and shift a little, and resample to `size`.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ from tqdm import tqdm
 
 from lexiseg.models.clip import BpeTokenizer, ClipNetwork, TextConfig, VisionConfig
 from lexiseg.models.device import choose_dtype
-from lexiseg.training.mini.augment import normalize, recolor, sample
+from lexiseg.training.mini.augment import distort, mirror, normalize
 from lexiseg.training.mini.objective import WEIGHTS, Labels, Objective
 from lexiseg.training.mini.optimizer import Optimizer
 from lexiseg.training.mini.pool import Pool
 from lexiseg.training.mini.prompts import find_regions, spotlight
+from lexiseg.training.mini.speech import teach
 from lexiseg.training.mini.team import Team
-from lexiseg.training.mini.text_start import separate_names
 from lexiseg.training.mini.texts import NameTable
 from lexiseg.training.mini.towers import read
 
@@ -33,7 +33,11 @@ LARGEST_SCALE = math.log(100)
 
 @dataclass(frozen=True)
 class ClipTraining:
-    """Settings of one tower's training."""
+    """Settings of one tower's training.
+
+    The plan has three parts. First words: pictures of one thing, unchanged but for mirroring, asked
+    for things only. Then all pictures, still small. Then native size.
+    """
 
     tower: str  # "proposal" or "classifier"
     vision: VisionConfig
@@ -41,11 +45,12 @@ class ClipTraining:
     seed: int = 0
     batch: int = 64  # per process
     rate: float = 3e-3  # at its highest
-    warmup: int = 100  # steps
-    text_start: int = 80  # steps on texts alone before the first picture
-    early_size: int = 128  # pixels per side of the first, cheap part
-    early_share: float = 0.6  # of the whole plan
-    prompted: float = 0.5  # share of pictures with a visual prompt, once proposals can be asked
+    warmup: int = 30  # steps
+    first_share: float = 0.25  # of the plan, end of the first words
+    early_share: float = 0.6  # of the plan, end of the small pictures
+    early_size: int = 128  # pixels per side until then
+    teaching: int = 200  # steps on texts alone that fit the text tower to the word vectors
+    prompted: float = 0.5  # share of pictures with a visual prompt, if proposals can be asked
     checkpoint_every: int = 200  # steps
 
 
@@ -69,8 +74,8 @@ class Batch:
 
     pixels: Tensor
     labels: Labels
-    captions: Tensor
-    names: Tensor = field(repr=False)
+    captions: list[str]
+    templates: Tensor  # (W,) the wording of every name
 
 
 class Trainer:
@@ -99,18 +104,30 @@ class Trainer:
         self.device = torch.device(device)
         self.network = ClipNetwork(config.vision, config.text).to(self.device).train()
         self.objective = Objective(WEIGHTS[config.tower]).to(self.device)
-        both = torch.nn.ModuleDict({"network": self.network, "objective": self.objective})
         self.table = NameTable(tokenizer, pool.names)
+        vectors = 0.07 * torch.randn(len(pool.names), config.vision.embed_dim)
+        self.words = torch.nn.Parameter(vectors.to(self.device))
+        self.spoken = False  # whether the text tower has taken over from the free vectors
         self.proposals = proposals
+        things = torch.from_numpy(pool.present[:, : pool.thing_count]).sum(dim=1)
+        self.everything, self.singles = torch.arange(len(things)), torch.nonzero(things == 1)[:, 0]
         self.dtype = choose_dtype("auto", self.device)
-        self.parameters = list(both.parameters())
-        self.optimizer = Optimizer(both, dtype=self.dtype)
+        whole = torch.nn.ModuleDict({"network": self.network, "objective": self.objective})
+        whole.register_parameter("words", self.words)
+        self.parameters = list(whole.parameters())
+        self.optimizer = Optimizer(whole, dtype=self.dtype)
         self.step, self.seconds = 0, 0.0
         self.current_size = self.size(0.0)
+        self.sessions: list[dict[str, Any]] = [self._session()]
 
-    def start(self) -> None:
-        """Begin a new training: separate the names in the text tower."""
-        separate_names(self.network.text, self.table, self.config.text_start, self.config.seed)
+    def inherit(self, network: ClipNetwork) -> None:
+        """Begin with the weights of a trained pair, whose position table is resized."""
+        state = network.state_dict()
+        key, native = "visual.positional_embedding", network.visual.config.grid
+        side = self.config.vision.grid
+        state[key] = network.visual.position.resize(state[key], native, (side, side))
+        self.network.load_state_dict(state)
+        self.spoken = True
 
     def rate(self, progress: float) -> float:
         """Learning rate: linear warm-up, then half a cosine down to a hundredth."""
@@ -127,14 +144,17 @@ class Trainer:
         number = self.step * self.team.size + self.team.rank
         generator = torch.Generator().manual_seed(self.config.seed * 10_000_019 + number)
         self.current_size = self.size(progress)
-        batch = self._batch(self.current_size, generator)
+        if not self.spoken and progress >= self.config.early_share:
+            config = self.config
+            teach(self.network.text, self.table, self.words, config.teaching, config.seed)
+            self.spoken = True
+        batch = self._batch(progress, generator)
         with self.autocast():
             seen = read(self.network.visual, batch.pixels)
-            names = self.network.text(batch.names).float()
-            captions = self.network.text(batch.captions).float()
+            names, captions = self._texts(batch)
         scale = self.network.logit_scale.exp()
         parts = self.objective(seen, names, captions, batch.labels, scale)
-        torch.stack(list(parts.values())).sum().backward()
+        torch.autograd.backward(torch.stack(list(parts.values())).sum())
         self.team.average(parameter.grad for parameter in self.parameters)
         self.optimizer.step(self.rate(progress))
         with torch.no_grad():
@@ -142,29 +162,43 @@ class Trainer:
         self.step += 1
         return {name: round(loss.item(), 4) for name, loss in parts.items()}
 
+    def _texts(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Features of all names, and of the captions once the text tower takes part.
+
+        A text tower that is trained from the beginning gives one and the same feature to all
+        things that cannot be told apart yet, and stays there; free vectors find their ways.
+        """
+        if not self.spoken:
+            return self.words, None
+        text = self.network.text
+        names = text(self.table.pick(batch.templates).to(self.device)).float()
+        return names, text(self.tokenizer(batch.captions).to(self.device)).float()
+
     def autocast(self) -> torch.autocast:
         """Mixed precision where the processor has it."""
         low = self.dtype != torch.float32
         return torch.autocast(self.device.type, self.dtype if low else None, enabled=low)
 
-    def _batch(self, size: int, generator: torch.Generator) -> Batch:
-        count = self.config.batch
-        rows = torch.randint(len(self.pool.images), (count,), generator=generator).tolist()
+    def _batch(self, progress: float, generator: torch.Generator) -> Batch:
+        count, first = self.config.batch, progress < self.config.first_share
+        choice = self.singles if first else self.everything
+        rows = choice[torch.randint(len(choice), (count,), generator=generator)].tolist()
         images = torch.from_numpy(np.stack([self.pool.images[row] for row in rows]))
         present = torch.from_numpy(self.pool.present[rows])
         which = torch.randint(3, (count,), generator=generator).tolist()
         said = [self.pool.captions[row][k] for row, k in zip(rows, which, strict=True)]
-        pixels = recolor(sample(images.to(self.device), size, generator), generator)
+        change = mirror if first else distort
+        pixels = change(images.to(self.device), self.current_size, generator)
         judged = torch.ones_like(present)
         whole = torch.ones(count, dtype=torch.bool)
-        if self.proposals is not None:
+        if first:
+            judged[:, self.pool.thing_count :] = False
+        elif self.proposals is not None:
             pixels, present, judged, whole = self._prompt(pixels, present, said, generator)
-        asked = draw_vocabulary(present, generator)
+        asked = judged if first else draw_vocabulary(present, generator)
         move = self.device
         labels = Labels(present.to(move), asked.to(move), judged.to(move), whole.to(move))
-        captions = self.tokenizer(said)
-        names = self.table.draw(generator)
-        return Batch(normalize(pixels), labels, captions.to(move), names.to(move))
+        return Batch(normalize(pixels), labels, said, self.table.draw(generator))
 
     def _prompt(
         self, pixels: Tensor, present: Tensor, said: list[str], generator: torch.Generator
@@ -190,19 +224,43 @@ class Trainer:
         labelled = torch.cat([only, present[count:]])
         return torch.cat([lit, pixels[count:]]), labelled, judged, whole
 
+    def _session(self) -> dict[str, Any]:
+        return {
+            "first_step": self.step,
+            "last_step": self.step,
+            "pictures": 0,
+            "minutes": 0.0,
+            "began": self.seconds,
+            "processes": self.team.size,
+            "device": self.device.type,
+            "prompted": self.proposals is not None,
+        }
+
+    def _record(self) -> None:
+        """Bring the log of this session up to date."""
+        session = self.sessions[-1]
+        steps = self.step - session["first_step"]
+        session["last_step"] = self.step
+        session["pictures"] = steps * self.config.batch * self.team.size
+        session["minutes"] = round((self.seconds - session["began"]) / 60, 2)
+
     def state_dict(self) -> dict[str, Any]:
         """All that resuming needs; chance needs nothing, it follows from the step number."""
         return {
             "config": asdict(self.config),
             "network": self.network.state_dict(),
             "objective": self.objective.state_dict(),
+            "words": self.words.detach(),
+            "spoken": self.spoken,
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
+            "sessions": self.sessions,
         }
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; an interruption leaves the old one."""
+        self._record()
         partial = path.with_suffix(".partial")
         torch.save(self.state_dict(), partial)
         partial.replace(path)
@@ -212,8 +270,11 @@ class Trainer:
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.objective.load_state_dict(state["objective"])
+        self.words.data.copy_(state["words"])
+        self.spoken = state["spoken"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds = state["step"], state["seconds"]
+        self.sessions = [*state["sessions"], self._session()]
 
 
 def draw_vocabulary(present: Tensor, generator: torch.Generator) -> Tensor:

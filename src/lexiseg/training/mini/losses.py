@@ -29,7 +29,8 @@ def shared_softmax_loss(logits: Tensor, present: Tensor, asked: Tensor) -> Tenso
     target = target / target.sum(dim=1, keepdim=True)
     log_p = logits.masked_fill(~asked, NEVER).log_softmax(dim=1)
     entropy = -torch.special.xlogy(target, target).sum(dim=1)
-    return (-(target * log_p).sum(dim=1) - entropy).mean()
+    loss: Tensor = (-(target * log_p).sum(dim=1) - entropy).mean()
+    return loss
 
 
 def sigmoid_loss(logits: Tensor, present: Tensor, asked: Tensor) -> Tensor:

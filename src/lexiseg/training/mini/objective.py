@@ -52,26 +52,27 @@ class Objective(nn.Module):
         self.value_offset = nn.Parameter(torch.tensor(-5.0))
 
     def forward(
-        self, seen: Readings, names: Tensor, captions: Tensor, labels: Labels, scale: Tensor
+        self, seen: Readings, names: Tensor, captions: Tensor | None, labels: Labels, scale: Tensor
     ) -> dict[str, Tensor]:
         """Weighted losses by name.
 
         Args:
             seen: readings of the B pictures.
             names: (W, E) text features of all names.
-            captions: (B, E) text features of one caption each.
+            captions: (B, E) text features of one caption each, or None to leave them out.
             labels: what is present and asked.
             scale: exp(logit_scale).
         """
-        names, captions = F.normalize(names, dim=-1), F.normalize(captions, dim=-1)
+        names = F.normalize(names, dim=-1)
         cls = F.normalize(seen.cls, dim=-1)
         logits = scale * cls @ names.T
         judged = labels.judged
         parts = {
             "choice": shared_softmax_loss(logits, labels.present, labels.asked & judged),
             "presence": sigmoid_loss(logits + self.presence_offset, labels.present, judged),
-            "caption": caption_loss(cls, captions, scale),
         }
+        if captions is not None:
+            parts["caption"] = caption_loss(cls, F.normalize(captions, dim=-1), scale)
         if self.weights.mean:
             mean = scale * F.normalize(seen.mean, dim=-1) @ names.T
             parts["mean"] = shared_softmax_loss(mean, labels.present, labels.asked & judged)

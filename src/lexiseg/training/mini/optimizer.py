@@ -17,7 +17,7 @@ ITERATIONS = 5
 def orthogonalize(matrix: Tensor) -> Tensor:
     """Replace the singular values of a matrix by values near one (Newton-Schulz iteration)."""
     tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
+    x: Tensor = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
     a, b, c = QUINTIC
     for _ in range(ITERATIONS):

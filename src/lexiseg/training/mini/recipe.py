@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from lexiseg.errors import UsageError, WeightsNotFoundError
 from lexiseg.models.clip import BpeTokenizer, Clip, ClipNetwork, Preprocessing, save_pretrained
 from lexiseg.models.device import choose_device
+from lexiseg.training.mini.card import RECORD
 from lexiseg.training.mini.loop import ClipTraining, Plan, Trainer, train
 from lexiseg.training.mini.pool import Pool, PoolConfig, open_pool
 from lexiseg.training.mini.team import Team
@@ -30,6 +32,7 @@ class Recipe:
     plan: Plan
     pool: PoolConfig = field(default_factory=PoolConfig)
     seed: int = 0
+    batch: int = 64  # per process
     resume: bool = False
     device: str = "auto"
 
@@ -50,11 +53,12 @@ class Recipe:
 
     def _trainer(self, tower: str, pool: Pool, tokenizer: BpeTokenizer, team: Team) -> Trainer:
         size = vocabulary_size(tokenizer.folder)
-        config = ClipTraining(tower, vision_config(tower), text_config(tower, size), self.seed)
+        config = ClipTraining(tower, vision_config(tower), text_config(size), self.seed, self.batch)
         device = choose_device(self.device)
         proposals = None
         if tower == "classifier":
             proposals = load_network(self.folder / "proposal" / "weights", device)
+            config = replace(config, rate=1.5e-3, first_share=0.0, early_share=0.5)
         trainer = Trainer(config, pool, tokenizer, proposals, device, team)
         checkpoint = self.folder / tower / "checkpoint.pt"
         if self.resume and checkpoint.is_file():
@@ -63,8 +67,8 @@ class Recipe:
             raise UsageError(
                 f"{checkpoint} exists; continue it with --resume or choose another --out."
             )
-        else:
-            trainer.start()
+        elif proposals is not None:
+            trainer.inherit(proposals)
         return trainer
 
 
@@ -92,3 +96,12 @@ def export(trainer: Trainer, folder: Path) -> None:
     native = trainer.config.vision.image_size
     save_pretrained(trainer.network, folder, Preprocessing(native), torch.float16)
     trainer.tokenizer.save(folder)
+    record = {
+        "tower": trainer.config.tower,
+        "image_size": native,
+        "seed": trainer.config.seed,
+        "scenes": len(trainer.pool.images),
+        "things": trainer.pool.thing_count,
+        "sessions": trainer.sessions,
+    }
+    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

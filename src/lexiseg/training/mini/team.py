@@ -59,7 +59,7 @@ class Team:
         flat = torch.cat([gradient.flatten() for gradient in present])
         dist.all_reduce(flat)
         flat /= self.size
-        parts = flat.split([gradient.numel() for gradient in present])
+        parts = torch.split(flat, [gradient.numel() for gradient in present])
         for gradient, part in zip(present, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 

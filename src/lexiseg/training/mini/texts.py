@@ -50,10 +50,14 @@ class NameTable:
         self.ids = torch.stack(rows)  # (templates, names, context)
 
     def draw(self, generator: torch.Generator) -> Tensor:
-        """Token ids (names, context): one template for all, or one for each, by even chance."""
+        """Template of every name (names,): one for all, or one for each, by even chance."""
         count = self.ids.shape[1]
         single = bool(torch.rand((), generator=generator) < 0.5)
         chosen = torch.randint(len(TEMPLATES), (1 if single else count,), generator=generator)
         bare = torch.rand(chosen.shape, generator=generator) < BARE_SHARE
-        chosen = chosen.masked_fill(bare, 0).expand(count)
-        return self.ids[chosen, torch.arange(count)]
+        return chosen.masked_fill(bare, 0).expand(count)
+
+    def pick(self, chosen: Tensor, table: Tensor | None = None) -> Tensor:
+        """Rows of the chosen templates: token ids (names, context), or those of another table."""
+        rows = self.ids if table is None else table
+        return rows[chosen.to(rows.device), torch.arange(rows.shape[1], device=rows.device)]

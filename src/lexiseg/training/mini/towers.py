@@ -21,16 +21,14 @@ class Readings:
 
 def vision_config(tower: str) -> VisionConfig:
     """Image tower of the pair, "proposal" or "classifier"."""
-    if tower == "proposal":
-        return VisionConfig(192, 6, 3, 16, image_size=224, embed_dim=192, activation="gelu")
-    return VisionConfig(256, 6, 4, 16, image_size=160, embed_dim=256, activation="gelu")
+    native = 224 if tower == "proposal" else 160
+    return VisionConfig(192, 6, 3, 16, image_size=native, embed_dim=192, activation="gelu")
 
 
-def text_config(tower: str, vocabulary: int) -> TextConfig:
-    """Text tower of the pair."""
-    width, embed_dim = (128, 192) if tower == "proposal" else (192, 256)
+def text_config(vocabulary: int) -> TextConfig:
+    """Text tower of either pair; as wide as the shared space, which it must be able to fill."""
     return TextConfig(
-        width, 2, width // 64, vocabulary=vocabulary, embed_dim=embed_dim, activation="gelu"
+        192, 2, 3, vocabulary=vocabulary, embed_dim=192, mlp_ratio=2.0, activation="gelu"
     )
 
 

@@ -39,12 +39,15 @@ class Watch:
         images, truth = self.scenes
         size = trainer.current_size
         prepare = Preprocessing(size)
-        words = trainer.table.ids[0, : trainer.pool.thing_count].to(trainer.device)
+        bare = trainer.table.ids[0, : trainer.pool.thing_count].to(trainer.device)
         with trainer.autocast():
-            names = F.normalize(trainer.network.text(words).float(), dim=-1)
+            said = trainer.network.text(bare) if trainer.spoken else trainer.words[: len(bare)]
+            names = F.normalize(said.float(), dim=-1)
             seen = [
-                trainer.network.visual(prepare.squares(chunk.numpy()).to(trainer.device)).float()
-                for chunk in images.split(32)
+                trainer.network.visual(
+                    prepare.squares(list(chunk.numpy())).to(trainer.device)
+                ).float()
+                for chunk in torch.split(images, 32)
             ]
         guess = (torch.cat(seen) @ names.T).argmax(dim=1).cpu()
         return {"val_top1": round(float((guess == truth).float().mean()), 4)}

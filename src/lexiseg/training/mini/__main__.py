@@ -1,0 +1,85 @@
+"""Command line of the recipe: `python -m lexiseg.training.mini clip`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lexiseg.errors import LexisegError
+
+app = typer.Typer(add_completion=False, help="Make and measure the bundled small CLIP pair.")
+
+
+class Tower(StrEnum):
+    """What to train."""
+
+    PROPOSAL = "proposal"
+    CLASSIFIER = "classifier"
+    BOTH = "both"
+
+
+@app.command()
+def clip(
+    out: Annotated[Path, typer.Option(help="Folder for scenes, checkpoints, curves, weights.")],
+    tower: Annotated[Tower, typer.Option(help="The classifier needs a proposal.")] = Tower.BOTH,
+    minutes: Annotated[float | None, typer.Option(help="Time per tower, in all.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps per tower, in all.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, scenes and chance.")] = 0,
+    scenes: Annotated[int, typer.Option(help="How many to draw for training.")] = 20_000,
+    batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 64,
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+) -> None:
+    """Train the pair on captions of Miniworld.
+
+    python -m lexiseg.training.mini clip --out run --minutes 45
+
+    With torchrun in front, several processes share the work.
+    """
+    from lexiseg.training.mini.loop import Plan
+    from lexiseg.training.mini.pool import PoolConfig
+    from lexiseg.training.mini.recipe import TOWERS, Recipe
+
+    if (minutes is None) == (steps is None):
+        raise typer.BadParameter("give either --minutes or --steps")
+    pool = PoolConfig(scenes=scenes, seed=seed)
+    recipe = Recipe(out, Plan(steps, minutes), pool, seed, batch, resume, device)
+    recipe.run(TOWERS if tower is Tower.BOTH else (tower.value,))
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="Weights in Hugging Face's CLIP format.")],
+    single: Annotated[int, typer.Option(help="Scenes with one thing.")] = 500,
+    several: Annotated[int, typer.Option(help="Scenes with two to six things.")] = 100,
+    card: Annotated[bool, typer.Option(help="Write the model card with these figures.")] = False,
+) -> None:
+    """Measure a pair on held-out scenes and print the figures as JSON.
+
+    python -m lexiseg.training.mini evaluate run/proposal/weights --card
+    """
+    from lexiseg.training.mini.card import write_card
+    from lexiseg.training.mini.measure import Sample, measure
+
+    figures = measure(folder, Sample(single, several))
+    if card:
+        write_card(folder, figures)
+    print(json.dumps(figures))
+
+
+def main() -> None:
+    """Run the command line; a user's error is one line."""
+    try:
+        app()
+    except LexisegError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

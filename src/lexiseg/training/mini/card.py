@@ -1,0 +1,133 @@
+"""The model card of a trained pair, written from what was recorded and measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+RECORD = "training.json"  # left beside the weights by the recipe
+
+ROLE = {
+    "proposal": "Proposal tower of the mini suite: Grad-CAM of CLIP as RNN is read from it.",
+    "classifier": "Classifier tower of the mini suite: it judges visually prompted pictures.",
+}
+SIGNAL = {
+    "proposal": """\
+- CLS and the mean of the patch tokens against the names: softmax over a random part of the
+  vocabulary; present names share the target evenly, and where none is present it is uniform.
+- CLS against the names: yes or no for each (sigmoid).
+- The value path of the last block (v -> out_proj -> ln_post -> proj, no residual) against the
+  names, pooled over tokens by log-mean-exp (multiple instances): yes or no for each. It was added
+  so that this small tower, like the big ones, gathers local evidence where Grad-CAM looks.
+- CLS against the captions of the batch (contrastive).""",
+    "classifier": """\
+- CLS against the names: softmax over a random part of the vocabulary; present names share the
+  target evenly, and where none is present it is uniform.
+- CLS against the names: yes or no for each (sigmoid).
+- The value path of the last block against the names, as in the proposal tower, at half weight and
+  on pictures without prompts only.
+- CLS against the captions of the batch (contrastive).
+- In the prompted sessions half of the pictures carry a visual prompt: a region is kept, its
+  surroundings are blurred, greyed or blackened, and often a red ellipse is drawn. The regions are
+  where the trained proposal tower sees a name of the picture's caption; that name alone is then
+  right.""",
+}
+LINES = {
+    "test_top1_bare": "one thing, {things} names, held-out pictographs and looks, bare name",
+    "test_top1_origami": 'the same, "a clean origami {{}}."',
+    "test_top1_ensemble": "the same, CaR's 15 templates",
+    "val_top1_bare": "one thing, known pictographs, new scenes, bare name",
+    "val_top1_ensemble": "the same, CaR's 15 templates",
+    "iou_value": "mean IoU of value-path maps with visible things (best common threshold)",
+    "iou_cam": "mean IoU of Grad-CAM, present among absent names",
+    "iou_refined": "mean IoU of Grad-CAM refined by affinity",
+    "prompted_top1": "true region under blur and circle, 20 names asked",
+    "absent_mass": "probability that the absent names share in these questions",
+    "logit_scale": "exp(logit_scale)",
+}
+
+
+def write_card(folder: Path, figures: Mapping[str, float]) -> Path:
+    """Write README.md beside the weights.
+
+    Args:
+        folder: weights with the recipe's record.
+        figures: as `measure` returns them.
+    """
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    tower = record["tower"]
+    text = f"""---
+license: apache-2.0
+library_name: transformers
+pipeline_tag: zero-shot-image-classification
+---
+# mini-clip-{tower}
+
+{ROLE[tower]} A CLIP in Hugging Face's format with {_parameters(folder):,} parameters, for pictures
+of {record["image_size"]} x {record["image_size"]} pixels (other multiples of 16 work), half
+precision.
+
+## Data
+{record["scenes"]:,} scenes of Miniworld's train split (seed {record["seed"]}) with their captions
+and the names that captions mention; no mask, box or part was ever used. The pictographs are from
+the Noto Color Emoji font (SIL Open Font License 1.1).
+
+## Training signal
+{SIGNAL[tower]}
+
+Before the first picture the text tower learns, on texts alone, to tell the names apart; then it
+rests while the image tower learns at 128 pixels, and both learn together at the native size.
+Pictures are mirrored, zoomed, turned and recolored at random. Muon for the matrices of the blocks,
+AdamW for the rest, cosine schedule, bfloat16 where the processor has it.
+
+## Sessions
+{_sessions(record["sessions"])}
+
+Command: `python -m lexiseg.training.mini clip --out DIR --tower {tower} --seed {record["seed"]}
+--minutes M`; `--resume` continues.
+
+## Measured on held-out Miniworld scenes
+{_table(figures, record["things"])}
+
+Measured by `python -m lexiseg.training.mini evaluate`.
+
+## Limits
+It knows Miniworld's pictographs and textures and nothing else: photographs, faces, written words
+and names outside its vocabulary mean nothing to it. Thin or small things (under an eighth of the
+side) and strongly covered ones are often missed. It is made for trying, teaching and testing the
+methods of this library without downloads, not for use on photographs.
+"""
+    target = folder / "README.md"
+    target.write_text(text, encoding="utf-8")
+    return target
+
+
+def _parameters(folder: Path) -> int:
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        return sum(file.get_tensor(key).numel() for key in file.keys())  # noqa: SIM118
+
+
+def _sessions(sessions: list[dict[str, Any]]) -> str:
+    rows = [
+        "| steps | pictures | minutes | processes | prompted pictures |",
+        "|---|---|---|---|---|",
+    ]
+    for session in sessions:
+        rows.append(
+            f"| {session['first_step']} to {session['last_step']} | {session['pictures']:,} "
+            f"| {session['minutes']:.1f} | {session['processes']} on {session['device']} "
+            f"| {'yes' if session['prompted'] else 'no'} |"
+        )
+    return "\n".join(rows)
+
+
+def _table(figures: Mapping[str, float], things: int) -> str:
+    rows = ["| figure | value |", "|---|---|"]
+    for key, label in LINES.items():
+        if key in figures:
+            rows.append(f"| {label.format(things=things)} | {figures[key]:.3f} |")
+    return "\n".join(rows)
