@@ -144,12 +144,15 @@ class Sam2Decoder(MaskDecoder):
     def _finish(
         self, image: DecoderImage, tokens: Tensor, features: Tensor, scores: Tensor, multimask: bool
     ) -> tuple[Tensor, Tensor]:
-        logits, chosen = super()._finish(image, tokens, features, scores, multimask)
+        return self._settle(*super()._finish(image, tokens, features, scores, multimask), multimask)
+
+    def _settle(self, logits: Tensor, scores: Tensor, multimask: bool) -> tuple[Tensor, Tensor]:
+        """Decide what the single mask is."""
         if multimask or logits.shape[1] == 1:
-            return logits, chosen
-        best = chosen[:, 1:].argmax(dim=1) + 1
+            return logits, scores
+        best = scores[:, 1:].argmax(dim=1) + 1
         pick = best.where(~self._is_stable(logits[:, 0]), 0)[:, None]
-        return logits.take_along_dim(pick[..., None, None], 1), chosen.take_along_dim(pick, 1)
+        return logits.take_along_dim(pick[..., None, None], 1), scores.take_along_dim(pick, 1)
 
     def _is_stable(self, logits: Tensor) -> Tensor:
         """(P,) bool: the mask hardly changes with the threshold."""
