@@ -10,8 +10,15 @@ import numpy as np
 import pytest
 
 from lexiseg.config import override, to_dict
-from lexiseg.evaluation import replication
+from lexiseg.datasets import IGNORE
 from lexiseg.evaluation.replication import replicate
+from lexiseg.evaluation.replication_worker import (
+    Replicant,
+    Task,
+    run_in_worker,
+    split_tasks,
+    start_worker,
+)
 from lexiseg.registry import METHODS
 from lexiseg.types import (
     Instance,
@@ -87,38 +94,55 @@ def guess() -> str:
 
 
 def test_page_has_every_table_and_a_second_call_asks_nothing(guess: str, tmp_path: Path) -> None:
-    page = replicate(guess, scenes=3, out=tmp_path, quiet=True)
+    page = replicate(guess, scenes=3, out=tmp_path, jobs=1, quiet=True)
     assert (tmp_path / "replication.md").read_text(encoding="utf-8") == page
     for number in range(2, 8):
         assert f"## Table {number}:" in page
     assert "| no recurrence: nothing is judged or removed | 15.2 |" in page
     assert f"`lexiseg evaluate guess --replicate --scenes 3 -o {tmp_path}`" in page
     before = Guess.answered
-    assert replicate(guess, scenes=3, out=tmp_path, quiet=True) == page
+    assert replicate(guess, scenes=3, out=tmp_path, jobs=1, quiet=True) == page
     recipes = 45  # every setting is asked once about a grey picture for its terms
     assert Guess.answered - before <= recipes
 
 
 def test_more_scenes_only_add(guess: str, tmp_path: Path) -> None:
-    replicate(guess, scenes=1, out=tmp_path, quiet=True)
+    replicate(guess, scenes=1, out=tmp_path, jobs=1, quiet=True)
     files = {path: path.stat().st_size for path in tmp_path.rglob("*.jsonl")}
-    replicate(guess, scenes=2, out=tmp_path, quiet=True)
+    replicate(guess, scenes=2, out=tmp_path, jobs=1, quiet=True)
     assert set(files) == set(tmp_path.rglob("*.jsonl"))
     assert all(path.stat().st_size > size for path, size in files.items())
 
 
 def test_equal_settings_share_their_records(guess: str, tmp_path: Path) -> None:
-    page = replicate(guess, scenes=1, out=tmp_path, quiet=True)
+    page = replicate(guess, scenes=1, out=tmp_path, jobs=1, quiet=True)
     rows = [line for line in page.splitlines() if line.startswith(("| base", "| circle+blur |"))]
     assert len({line.split("|")[3] for line in rows}) == 1
-    settings = [path for path in tmp_path.rglob("*.jsonl") if "table-7" not in path.name]
+    settings = [path for path in tmp_path.rglob("*.jsonl") if "sentences" not in path.name]
     # 5 base rows, circle+blur and T+A+M are the same setting.
     assert len(settings) == 5 + 5 + 3 + 10 + 6 + 8 - 6
 
 
-def test_scenes_are_held_out() -> None:
-    bench = replication.Bench(
-        lambda **options: Guess.load("mini", "cpu", "auto", **options), Path("unused"), 1
-    )
-    assert bench.protocol.split.startswith("test")
-    assert bench.protocol.asked == "names chosen per image"
+def test_scenes_are_held_out_and_mostly_about_absent_things() -> None:
+    dataset = Replicant("guess", "cpu", "auto", 200).dataset
+    assert dataset.split.startswith("test")
+    assert len(dataset) == 200
+    for sample in (dataset[0], dataset[1]):
+        shown = set(np.unique(sample.truth).tolist()) - {0, IGNORE}
+        assert len(sample.asked) == 20
+        assert len(shown) <= 10
+
+
+def test_work_is_split_by_scene_and_only_over_what_is_missing() -> None:
+    first, second = {"eta": 0.1}, {"eta": 0.2}
+    tasks = split_tasks(4, [(first, {0, 2}), (second, {2})], {"all": {3}})
+    assert tasks == [Task(0, (first,)), Task(2, (first, second)), Task(3, (), ("all",))]
+
+
+def test_workers_do_the_same(guess: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.set_num_threads", lambda count: None)
+    replicant, task = Replicant(guess, "cpu", "auto", 3), Task(1, ({"eta": 0.2},), ("all",))
+    start_worker(replicant)
+    asked, told = run_in_worker(task)
+    assert (asked, told) == replicant.run(task)
+    assert asked[0]["id"] == told[0]["id"] == "000001"

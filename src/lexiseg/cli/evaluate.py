@@ -28,6 +28,9 @@ def evaluate(
         bool, typer.Option("--replicate", help="The paper's tables in miniature, on Miniworld.")
     ] = False,
     scenes: Annotated[int, typer.Option("--scenes", min=1, help="Scenes for --replicate.")] = 200,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Processes for --replicate; default: cores.")
+    ] = None,
     preset: Annotated[
         str | None, typer.Option("--preset", help="Default: the data set's own settings.")
     ] = None,
@@ -46,7 +49,7 @@ def evaluate(
         raise UsageError("Give either --dataset NAME or --replicate.")
     settings = read_settings(set, config)
     if dataset is None:
-        _replicate(method, out, scenes, device, dtype)
+        _replicate(method, out, scenes=scenes, jobs=jobs, device=device, dtype=dtype)
         return
     usual = "mini" if dataset == "miniworld" else dataset
     model = Model(method, preset or usual, device, dtype, settings)
@@ -72,10 +75,7 @@ def _evaluate(model: Model, dataset: Any, out: Path | None, limit: int | None) -
         raise typer.Exit(1)
 
 
-def _replicate(method: str, out: Path | None, scenes: int, device: str, dtype: str) -> None:
+def _replicate(method: str, out: Path | None, **how: Any) -> None:
     from lexiseg.evaluation.replication import replicate
 
-    report = replicate(
-        method, scenes=scenes, out=out, device=device, dtype=dtype, quiet=console.state.quiet
-    )
-    typer.echo(report)
+    typer.echo(replicate(method, out=out, quiet=console.state.quiet, **how))

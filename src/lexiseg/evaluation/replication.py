@@ -1,37 +1,40 @@
 """CaR's Tables 2 to 7 in miniature: the bundled weights on held-out Miniworld scenes.
 
-Every scene is encoded once per CAM tower and then asked under all settings; records are kept per
-setting, so an interrupted or extended run only does what is missing.
+Records are kept per setting, so an interrupted or extended run only does what is missing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-import lexiseg
-from lexiseg.datasets.miniature import SIDE, DrawnScenes, MiniworldScenes
-from lexiseg.datasets.miniature_referring import MiniworldSentences
-from lexiseg.datasets.miniworld import Miniworld
-from lexiseg.evaluation import referring, semantic
-from lexiseg.evaluation.protocol import protocol_of, recipe_of
+from lexiseg.evaluation import referring
+from lexiseg.evaluation.protocol import Protocol, protocol_of, recipe_of
 from lexiseg.evaluation.records import Record, RecordFile
 from lexiseg.evaluation.replication_report import Finding, ReferringFinding, Report
-from lexiseg.evaluation.replication_tables import REFERRING, ablation_tables
+from lexiseg.evaluation.replication_tables import REFERRING, Table, ablation_tables
+from lexiseg.evaluation.replication_worker import (
+    Changes,
+    Replicant,
+    Task,
+    run_in_worker,
+    split_tasks,
+    start_worker,
+)
 from lexiseg.io.writer import write_text
 
-SEED = 2024  # of the scenes; nothing was tuned on them
 _RECORDS = "replication-records"
-Progress = Callable[[Sequence[int]], Iterable[int]]
 
 
 def replicate(
@@ -41,6 +44,7 @@ def replicate(
     out: Path | None = None,
     device: str = "auto",
     dtype: str = "auto",
+    jobs: int | None = None,
     quiet: bool = False,
 ) -> str:
     """Measure all rows and write ``replication.md``.
@@ -51,123 +55,135 @@ def replicate(
         out: folder for the page and the records; by default ``replication``.
         device: "auto" or a torch device.
         dtype: "auto" or a precision.
+        jobs: number of processes; None takes one per core.
         quiet: no progress bar.
 
     Returns:
         The page in Markdown.
     """
     folder = Path(out) if out else Path("replication")
-    load = partial(lexiseg.load, method, preset="mini", device=device, dtype=dtype)
-    bench = Bench(load, folder / _RECORDS, scenes)
-    progress = partial(
-        tqdm, unit="scene", desc="replication", disable=quiet or not sys.stderr.isatty()
-    )
-    report = Report(
-        command=f"lexiseg evaluate {method} --replicate --scenes {scenes} -o {folder}",
-        protocol=bench.protocol.to_json(),
-        tables=bench.ablations(progress),
-        referring=bench.referring(progress),
-    )
+    replicant = Replicant(method, device, dtype, scenes)
+    tables = ablation_tables(replicant.base.config)
+    with ExitStack() as stack:
+        bench = Bench(replicant, tables, folder / _RECORDS, stack)
+        tasks = bench.tasks()
+        answers = _answers(replicant, tasks, jobs or (os.cpu_count() or 1))
+        silent = quiet or not sys.stderr.isatty()
+        for task, answer in zip(
+            tasks, tqdm(answers, total=len(tasks), unit="scene", disable=silent), strict=True
+        ):
+            bench.keep(task, *answer)
+        report = bench.report(
+            f"lexiseg evaluate {method} --replicate --scenes {scenes} -o {folder}"
+        )
     page = report.to_markdown()
     write_text(folder / "replication.md", page)
     return page
 
 
-@dataclass
-class _Setting:
-    """A configured method, where its records go, and which CAM tower encodes for it."""
+def _answers(
+    replicant: Replicant, tasks: Sequence[Task], jobs: int
+) -> Iterator[tuple[list[Record], list[Record]]]:
+    """Records of the tasks, in their order, from this process or from several."""
+    jobs = min(jobs, len(tasks))
+    if jobs <= 1:
+        yield from map(replicant.run, tasks)
+        return
+    fresh = Replicant(replicant.method, replicant.device, replicant.dtype, replicant.scenes)
+    with ProcessPoolExecutor(
+        jobs, get_context("spawn"), initializer=start_worker, initargs=(fresh,)
+    ) as pool:
+        yield from pool.map(run_in_worker, tasks)
 
-    method: Any
-    tower: str
+
+@dataclass(frozen=True)
+class _Setting:
+    """What differs from the base, and where its records go."""
+
+    changes: Changes
     file: RecordFile
 
 
 class Bench:
-    """Methods by setting, sharing weights, and scenes shared between settings."""
+    """The files of a replication: what is missing, and what the page says.
 
-    def __init__(self, load: Callable[..., Any], folder: Path, scenes: int) -> None:
-        self._load = load
-        self._folder = folder
-        self._scenes = scenes
-        self.base = load()
-        self._towers = {"": self.base}
-        self._world = Miniworld(split="test", size=SIDE, seed=SEED)
-        self._dataset = MiniworldScenes(DrawnScenes(self._world, scenes))
-        self.protocol = self._protocol(self.base, self._dataset)
+    Args:
+        replicant: answers.
+        tables: rows to measure; rows that mean the same setting share one file.
+        folder: for the records.
+        stack: closes the files.
+    """
 
-    def ablations(self, progress: Progress) -> list[Finding]:
-        """Records of every row of Tables 2 to 6."""
-        tables = ablation_tables(self.base.config)
-        rows = [(table, row) for table in tables for row in table.rows]
-        with self._settings([dict(row.options) for _, row in rows]) as settings:
-            self._ask(settings, progress)
-            done = [self._records(setting) for setting in settings]
-        return [
-            Finding(table, row, records, self._dataset)
-            for (table, row), records in zip(rows, done, strict=True)
-        ]
+    def __init__(
+        self, replicant: Replicant, tables: Sequence[Table], folder: Path, stack: ExitStack
+    ) -> None:
+        self._replicant = replicant
+        self._rows = [(table, row) for table in tables for row in table.rows]
+        self.protocol = self._protocol(replicant.base, replicant.dataset)
+        self._of_row: list[str] = []
+        self._settings: dict[str, _Setting] = {}
+        for _, row in self._rows:
+            terms = self._protocol(replicant.configured(row.options), replicant.dataset).terms
+            text = json.dumps(terms, sort_keys=True)
+            key = hashlib.sha256(text.encode()).hexdigest()[:16]
+            if key not in self._settings:
+                file = stack.enter_context(RecordFile(folder / f"{key}.jsonl", terms))
+                self._settings[key] = _Setting(row.options, file)
+            self._of_row.append(key)
+        self._sentences = {
+            row.kind: stack.enter_context(self._sentence_file(folder, row.kind))
+            for row in REFERRING
+        }
 
-    def referring(self, progress: Progress) -> list[ReferringFinding]:
-        """Records of the kinds of sentences of Table 7."""
-        findings = []
-        for row in REFERRING:
-            dataset = MiniworldSentences(self._world, self._scenes, row.kind)
-            terms = self._protocol(self.base, dataset).terms
-            path = self._folder / f"table-7-{row.kind.replace(' ', '-')}.jsonl"
-            with RecordFile(path, terms) as file:
-                for index in progress(_missing(file, dataset.ids)):
-                    file.append(referring.score_image(self.base, dataset[index], dataset))
-                records = [file.records[name] for name in dataset.ids]
-            findings.append(ReferringFinding(row, referring.summarize(records, dataset)))
-        return findings
+    def _sentence_file(self, folder: Path, kind: str) -> RecordFile:
+        terms = self._protocol(self._replicant.base, self._replicant.sentences(kind)).terms
+        return RecordFile(folder / f"sentences-{kind.replace(' ', '-')}.jsonl", terms)
 
-    def _protocol(self, method: Any, dataset: Any) -> Any:
-        recipe = recipe_of(method)
-        return protocol_of(dataset, recipe, asks_per_image=True, seed=0, images=self._scenes)
+    def _protocol(self, method: Any, dataset: Any) -> Protocol:
+        images = self._replicant.scenes
+        return protocol_of(dataset, recipe_of(method), asks_per_image=True, seed=0, images=images)
 
-    @contextmanager
-    def _settings(self, options: Sequence[dict[str, Any]]) -> Iterator[list[_Setting]]:
-        """One setting per entry; entries that mean the same share one."""
-        known: dict[str, _Setting] = {}
-        with ExitStack() as files:
-            found = []
-            for changes in options:
-                method, tower = self._configured(changes)
-                terms = self._protocol(method, self._dataset).terms
-                key = hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()[:16]
-                if key not in known:
-                    file = files.enter_context(RecordFile(self._folder / f"{key}.jsonl", terms))
-                    known[key] = _Setting(method, tower, file)
-                found.append(known[key])
-            yield found
+    def tasks(self) -> list[Task]:
+        """What is missing, scene by scene."""
+        ids = self._replicant.dataset.ids
+        return split_tasks(
+            len(ids),
+            [(setting.changes, _missing(setting.file, ids)) for setting in self._settings.values()],
+            {kind: _missing(file, ids) for kind, file in self._sentences.items()},
+        )
 
-    def _configured(self, changes: dict[str, Any]) -> tuple[Any, str]:
-        """The base method with other settings, on other weights if they say so."""
-        weights = {k: v for k, v in changes.items() if k.endswith("_weights")}
-        key = json.dumps(weights, sort_keys=True) if weights else ""
-        if key not in self._towers:
-            self._towers[key] = self._load(**weights)
-        rest = {k: v for k, v in changes.items() if k not in weights}
-        return self._towers[key].configured(**rest), weights.get("proposal_weights", "")
+    def keep(self, task: Task, asked: Sequence[Record], told: Sequence[Record]) -> None:
+        """Store the records of a task."""
+        files = {id(setting.changes): setting.file for setting in self._settings.values()}
+        for changes, record in zip(task.settings, asked, strict=True):
+            files[id(changes)].append(record)
+        for kind, record in zip(task.kinds, told, strict=True):
+            self._sentences[kind].append(record)
 
-    def _ask(self, settings: Sequence[_Setting], progress: Progress) -> None:
-        different = list({id(setting): setting for setting in settings}.values())
-        todo = sorted({i for s in different for i in _missing(s.file, self._dataset.ids)})
-        for index in progress(todo):
-            sample = self._dataset[index]
-            scenes: dict[str, Any] = {}
-            for setting in different:
-                if sample.id in setting.file.records:
-                    continue
-                if setting.tower not in scenes:
-                    scenes[setting.tower] = setting.method.encode(sample.image)
-                scene = scenes[setting.tower]
-                record = semantic.score_scene(setting.method, scene, sample, self._dataset.classes)
-                setting.file.append(record)
+    def report(self, command: str) -> Report:
+        """The page's content, once nothing is missing."""
+        dataset = self._replicant.dataset
+        return Report(
+            command=command,
+            protocol=self.protocol.to_json(),
+            tables=[
+                Finding(table, row, _ordered(self._settings[key].file, dataset.ids), dataset)
+                for (table, row), key in zip(self._rows, self._of_row, strict=True)
+            ],
+            referring=[
+                ReferringFinding(row, self._sentence_summary(row.kind)) for row in REFERRING
+            ],
+        )
 
-    def _records(self, setting: _Setting) -> list[Record]:
-        return [setting.file.records[name] for name in self._dataset.ids]
+    def _sentence_summary(self, kind: str) -> Any:
+        dataset = self._replicant.sentences(kind)
+        return referring.summarize(_ordered(self._sentences[kind], dataset.ids), dataset)
 
 
-def _missing(file: RecordFile, ids: Sequence[str]) -> list[int]:
-    return [index for index, name in enumerate(ids) if name not in file.records]
+def _missing(file: RecordFile, ids: Sequence[str]) -> set[int]:
+    return {index for index, name in enumerate(ids) if name not in file.records}
+
+
+def _ordered(file: RecordFile, ids: Sequence[str]) -> list[Record]:
+    records: Mapping[str, Record] = file.records
+    return [records[name] for name in ids]
