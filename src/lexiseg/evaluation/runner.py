@@ -113,7 +113,10 @@ def _run(
         name = dataset.ids[index]
         try:
             file.append(task.score(method, dataset[index], dataset))
-        except (LexisegError, OSError, ValueError, RuntimeError) as error:
-            failures[name] = str(error) or type(error).__name__
+        except LexisegError as error:
+            failures[name] = str(error)
+        except Exception as error:  # hours of work must not end because of one odd picture
+            failures[name] = f"{type(error).__name__}: {error}"
+        if name in failures:
             bar.write(f"{name}: {failures[name]}", file=sys.stderr)
     return failures
