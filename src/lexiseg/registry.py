@@ -144,3 +144,26 @@ DATASETS = Registry(
         "miniworld": "lexiseg.datasets.miniature:open_miniworld",
     },
 )
+
+# Each is called as `SEGMENTERS[name](device=..., dtype=..., weights=...)`.
+SEGMENTERS = Registry(
+    "segmenter",
+    "lexiseg.segmenters",
+    {
+        "mini-sam": "lexiseg.models.segmenters.loading:load_mini_sam",
+        "sam-vit-b": "lexiseg.models.segmenters.loading:load_sam_vit_b",
+        "sam-vit-l": "lexiseg.models.segmenters.loading:load_sam_vit_l",
+        "sam-vit-h": "lexiseg.models.segmenters.loading:load_sam_vit_h",
+        "sam-hq-vit-b": "lexiseg.models.segmenters.loading:load_sam_hq_vit_b",
+        "sam-hq-vit-l": "lexiseg.models.segmenters.loading:load_sam_hq_vit_l",
+        "sam-hq-vit-h": "lexiseg.models.segmenters.loading:load_sam_hq_vit_h",
+        "sam2-tiny": "lexiseg.models.segmenters.loading:load_sam2_tiny",
+        "sam2-small": "lexiseg.models.segmenters.loading:load_sam2_small",
+        "sam2-base-plus": "lexiseg.models.segmenters.loading:load_sam2_base_plus",
+        "sam2-large": "lexiseg.models.segmenters.loading:load_sam2_large",
+        "sam2.1-tiny": "lexiseg.models.segmenters.loading:load_sam21_tiny",
+        "sam2.1-small": "lexiseg.models.segmenters.loading:load_sam21_small",
+        "sam2.1-base-plus": "lexiseg.models.segmenters.loading:load_sam21_base_plus",
+        "sam2.1-large": "lexiseg.models.segmenters.loading:load_sam21_large",
+    },
+)

@@ -193,7 +193,8 @@ class HqDecoder(MaskDecoder):
         coarse = net.activation(net.encoder_norm(net.encoder_conv1(embedding)))
         first = net.compress_vit_conv1(early.permute(0, 3, 1, 2).contiguous())
         early_fine = net.compress_vit_conv2(net.activation(net.compress_vit_norm(first)))
-        return net.encoder_conv2(coarse) + early_fine  # type: ignore[no-any-return]
+        fused: Tensor = net.encoder_conv2(coarse) + early_fine
+        return fused
 
     def output_tokens(self) -> Tensor:
         """(T, C): IoU, masks and the correcting token."""
@@ -244,7 +245,8 @@ def refined_mask(vectors: Tensor, fine: Tensor, refine: tuple[Any, Any, Any, Any
     offset = vectors @ last.bias
     joined = hidden.reshape(1, -1, *hidden.shape[-2:])
     drawn = nn.functional.conv2d(joined, kernels, padding=last.padding, groups=len(vectors))
-    return drawn[0][:, None] + offset[:, None, None, None]
+    refined: Tensor = drawn[0][:, None] + offset[:, None, None, None]
+    return refined
 
 
 def rows(tensor: Tensor) -> Tensor:

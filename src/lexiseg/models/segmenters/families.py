@@ -1,16 +1,18 @@
-"""The families whose networks transformers has: SAM, SAM-HQ, SAM 2, EdgeTAM and SAM 3's tracker."""
+"""The families whose networks transformers has: SAM, SAM-HQ, SAM 2 and SAM 3's tracker."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.initialization import no_init_weights
 
-from lexiseg.errors import CheckpointError, MissingExtraError
+from lexiseg.errors import CheckpointError
 from lexiseg.models.segmenters.decoder import HqDecoder, MaskDecoder, Sam2Decoder
 from lexiseg.models.segmenters.preprocess import Preprocessing
 from lexiseg.models.segmenters.prompts import PromptEncoder
@@ -34,7 +36,7 @@ class Family:
         decoder: which of ours runs the mask decoder's weights.
         encoder: network and decoder -> pixels to feature maps.
         preprocessing: what holds where the preprocessor file is silent.
-        prefix: of the family's keys in files that hold more than it.
+        renames: patterns and replacements for keys of files that hold more than this network.
     """
 
     name: str
@@ -44,44 +46,45 @@ class Family:
     decoder: Callable[[nn.Module], MaskDecoder]
     encoder: Callable[[Any, Any], Encoder]
     preprocessing: Preprocessing
-    prefix: str = ""
+    renames: tuple[tuple[str, str], ...] = ()
 
-    def build(self, settings: Mapping[str, Any]) -> nn.Module:
-        """The network without weights, on the meta device.
+    def build(self, settings: Mapping[str, Any], device: str = "meta") -> Any:
+        """The network without weights.
 
         Args:
             settings: the content of config.json.
+            device: where its tensors lie.
 
         Raises:
             CheckpointError: the settings make no network.
-            MissingExtraError: its backbone needs a package that is not installed.
         """
-
-        home = __import__(f"transformers.models.{self.module}", fromlist=[self.config])
+        home = import_module(f"transformers.models.{self.module}")
+        parts = settings.get("tracker_config") or settings
         try:
-            config = getattr(home, self.config)(**{part: settings.get(part) for part in PARTS})
-            with torch.device("meta"):
-                return getattr(home, self.model)(config)  # type: ignore[no-any-return]
-        except ImportError as error:
-            raise MissingExtraError(self.name, "edgetam") from error
-        except (TypeError, ValueError, ZeroDivisionError, AttributeError) as error:
+            config = getattr(home, self.config)(**{part: parts.get(part) for part in PARTS})
+            with torch.device(device), no_init_weights():
+                return getattr(home, self.model)(config)
+        except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise CheckpointError(
-                f"config.json describes no {self.name} network ({str(error).splitlines()[0]})."
+                f"config.json describes no {self.name} network ({reason[:160]})."
             ) from error
 
     def fitting_state(self, network: Any, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Keep what belongs to single images and write out tied tensors twice."""
-        own = {
-            key.removeprefix(self.prefix): t
-            for key, t in state.items()
-            if key.startswith(self.prefix)
-        }
-        skipped = [re.compile(p) for p in network._keys_to_ignore_on_load_unexpected or ()]
-        kept = {k: t for k, t in own.items() if not any(p.search(k) for p in skipped)}
+        """Keep what single images need and write out tied tensors twice."""
+        kept = {self._renamed(key): tensor for key, tensor in state.items()}
+        patterns = network._keys_to_ignore_on_load_unexpected or ()
+        ignored = re.compile("|".join(patterns)) if patterns else None
+        kept = {key: t for key, t in kept.items() if not (ignored and ignored.search(key))}
         for one, other in (TIED, TIED[::-1]):
             if one in kept:
                 kept.setdefault(other, kept[one])
         return kept
+
+    def _renamed(self, key: str) -> str:
+        for pattern, replacement in self.renames:
+            key = re.sub(pattern, replacement, key)
+        return key
 
     def assemble(self, network: Any, preprocessing: Preprocessing, **about: str) -> Segmenter:
         """Put a filled network behind the interface.
@@ -114,17 +117,35 @@ def _sam2_encoder(network: Any, decoder: MaskDecoder) -> Encoder:
     return lambda pixels: tuple(network.get_image_embeddings(pixels))
 
 
-_SAM2 = Preprocessing(keep_aspect=False)
+SAM2_FRAME = Preprocessing(keep_aspect=False)
+SAM3_FRAME = Preprocessing(1008, False, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+SAM3_KEYS = (
+    (r"^detector_model\.vision_encoder\.backbone\.", "vision_encoder.backbone."),
+    (r"^tracker_neck\.", "vision_encoder.neck."),
+    (r"^tracker_model\.", ""),
+)
 FAMILIES: Mapping[str, Family] = {
-    "sam": Family("SAM", "sam", "SamConfig", "SamModel", MaskDecoder, _sam_encoder,
-                  Preprocessing()),
-    "sam_hq": Family("SAM-HQ", "sam_hq", "SamHQConfig", "SamHQModel", HqDecoder, _hq_encoder,
-                     Preprocessing()),
-    "sam2": Family("SAM 2", "sam2", "Sam2Config", "Sam2Model", Sam2Decoder, _sam2_encoder, _SAM2),
-    "edgetam": Family("EdgeTAM", "edgetam", "EdgeTamConfig", "EdgeTamModel", Sam2Decoder,
-                      _sam2_encoder, _SAM2),
+    "sam": Family(
+        "SAM", "sam", "SamConfig", "SamModel", MaskDecoder, _sam_encoder, Preprocessing()
+    ),
+    "sam_hq": Family(
+        "SAM-HQ", "sam_hq", "SamHQConfig", "SamHQModel", HqDecoder, _hq_encoder, Preprocessing()
+    ),
+    "sam2": Family(
+        "SAM 2", "sam2", "Sam2Config", "Sam2Model", Sam2Decoder, _sam2_encoder, SAM2_FRAME
+    ),
     "sam3_tracker": Family(
-        "SAM 3's tracker", "sam3_tracker", "Sam3TrackerConfig", "Sam3TrackerModel", Sam2Decoder,
-        _sam2_encoder, Preprocessing(1008, False, (0.5,) * 3, (0.5,) * 3), "tracker_model."
+        "SAM 3 tracker", "sam3_tracker", "Sam3TrackerConfig", "Sam3TrackerModel", Sam2Decoder,
+        _sam2_encoder, SAM3_FRAME, SAM3_KEYS,
     ),
 }  # fmt: skip
+# `model_type` of a config.json -> family. Video models hold the image model as a part.
+MODEL_TYPES = {
+    "sam": "sam",
+    "sam_hq": "sam_hq",
+    "sam2": "sam2",
+    "sam2_video": "sam2",
+    "sam3_tracker": "sam3_tracker",
+    "sam3_tracker_video": "sam3_tracker",
+    "sam3_video": "sam3_tracker",
+}

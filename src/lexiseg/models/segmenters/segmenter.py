@@ -71,7 +71,7 @@ class Segmenter:
     def _affordable_prompts(self) -> int:
         budget = CPU_NUMBERS if self.device.type == "cpu" else ACCELERATOR_NUMBERS
         height, width = self.prompts.network.image_embedding_size
-        numbers = self.decoder.numbers_per_position * height * width
+        numbers = int(self.decoder.numbers_per_position * height * width)
         return min(max(budget // numbers, 1), MOST_PROMPTS_AT_ONCE)
 
     @torch.no_grad()

@@ -98,9 +98,11 @@ class TwoWay:
 
     def _attend_tokens(self, layer: Any, tokens: Tensor, prompts: Tensor) -> Tensor:
         if layer.skip_first_layer_pe:
-            return layer.layer_norm1(_plain(layer.self_attn, tokens, tokens))
-        mixed = _plain(layer.self_attn, tokens + prompts, tokens)
-        return layer.layer_norm1(tokens + mixed)
+            mixed = _plain(layer.self_attn, tokens, tokens)
+        else:
+            mixed = tokens + _plain(layer.self_attn, tokens + prompts, tokens)
+        normed: Tensor = layer.layer_norm1(mixed)
+        return normed
 
 
 def _read(layer: Any, tokens: Tensor, prompts: Tensor, placed: Tensor, features: Tensor) -> Tensor:
@@ -110,7 +112,8 @@ def _read(layer: Any, tokens: Tensor, prompts: Tensor, placed: Tensor, features:
 
 def _after_reading(layer: Any, tokens: Tensor) -> Tensor:
     tokens = layer.layer_norm2(tokens)
-    return layer.layer_norm3(tokens + layer.mlp(tokens))
+    informed: Tensor = layer.layer_norm3(tokens + layer.mlp(tokens))
+    return informed
 
 
 def _shared_exchange(
@@ -122,14 +125,16 @@ def _shared_exchange(
     count, _, length, _ = query.shape
     joined = query.transpose(0, 1).flatten(1, 2)
     found = nn.functional.scaled_dot_product_attention(joined, image.read_key, image.read_value)
-    found = found.unflatten(1, (count, length)).permute(1, 2, 0, 3).flatten(2)
+    found = torch.unflatten(found, 1, (count, length)).permute(1, 2, 0, 3).flatten(2)
     tokens = _after_reading(layer, tokens + _output(reader)(found))
 
     writer = layer.cross_attn_image_to_token
     key = _heads(writer, writer.k_proj(tokens + prompts)) * _scale(writer)
     joined = key.transpose(0, 1).flatten(1, 2)
-    scores = (image.write_query @ joined.transpose(1, 2)).unflatten(2, (count, length))
-    weights = scores.softmax(dim=-1).permute(2, 1, 0, 3).flatten(2)
+    scores = image.write_query @ joined.transpose(1, 2)
+    weights = (
+        torch.unflatten(scores, 2, (count, length)).softmax(dim=-1).permute(2, 1, 0, 3).flatten(2)
+    )
     return tokens, _spread(writer, weights, tokens)
 
 
@@ -141,10 +146,10 @@ def read(attention: Any, asked: Tensor, placed: Tensor, features: Tensor) -> Ten
     query = _heads(attention, attention.q_proj(asked)) * _scale(attention)
     probes = (query @ _by_head(attention, attention.k_proj)).flatten(1, 2)
     weights = (probes @ placed.transpose(1, 2)).softmax(dim=-1)
-    mixed = (weights @ features).unflatten(1, (attention.num_attention_heads, -1))
+    mixed = torch.unflatten(weights @ features, 1, (attention.num_attention_heads, -1))
     values = mixed @ _by_head(attention, attention.v_proj).transpose(1, 2)
-    joined = values.transpose(1, 2).flatten(2) + attention.v_proj.bias
-    return _output(attention)(joined)
+    joined: Tensor = _output(attention)(values.transpose(1, 2).flatten(2) + attention.v_proj.bias)
+    return joined
 
 
 def write(attention: Any, placed: Tensor, asked: Tensor, tokens: Tensor) -> Tensor:
@@ -152,10 +157,10 @@ def write(attention: Any, placed: Tensor, asked: Tensor, tokens: Tensor) -> Tens
     heads = attention.num_attention_heads
     key = _heads(attention, attention.k_proj(asked)) * _scale(attention)
     probes = (key @ _by_head(attention, attention.q_proj)).flatten(1, 2)
-    query_bias = attention.q_proj.bias.unflatten(0, (heads, -1, 1))
+    query_bias = attention.q_proj.bias.view(heads, -1, 1)
     offset = (key @ query_bias).flatten(1)
     scores = torch.baddbmm(offset[:, None], placed, probes.transpose(1, 2))
-    weights = scores.unflatten(2, (heads, -1)).softmax(dim=-1).flatten(2)
+    weights = torch.unflatten(scores, 2, (heads, -1)).softmax(dim=-1).flatten(2)
     return _spread(attention, weights, tokens)
 
 
@@ -163,25 +168,26 @@ def _spread(attention: Any, weights: Tensor, tokens: Tensor) -> Tensor:
     """Bring the tokens' values (P, T, C) to the positions by weights (P, N, heads * T)."""
     output = _output(attention)
     value = _heads(attention, attention.v_proj(tokens))
-    outward = output.weight.T.unflatten(0, (attention.num_attention_heads, -1))
+    outward = torch.unflatten(output.weight.T, 0, (attention.num_attention_heads, -1))
     return torch.baddbmm(output.bias, weights, (value @ outward).flatten(1, 2))
 
 
 def _plain(attention: Any, asked: Tensor, tokens: Tensor) -> Tensor:
     query, key = attention.q_proj(asked), attention.k_proj(asked)
-    parts = (_heads(attention, part) for part in (query, key, attention.v_proj(tokens)))
-    mixed = nn.functional.scaled_dot_product_attention(*parts)
-    return _output(attention)(mixed.transpose(1, 2).flatten(2))
+    query, key, value = (_heads(attention, t) for t in (query, key, attention.v_proj(tokens)))
+    mixed = nn.functional.scaled_dot_product_attention(query, key, value)
+    joined: Tensor = _output(attention)(mixed.transpose(1, 2).flatten(2))
+    return joined
 
 
 def _heads(attention: Any, tensor: Tensor) -> Tensor:
     """(B, T, heads * c) to (B, heads, T, c)."""
-    return tensor.unflatten(-1, (attention.num_attention_heads, -1)).transpose(1, 2)
+    return torch.unflatten(tensor, -1, (attention.num_attention_heads, -1)).transpose(1, 2)
 
 
 def _by_head(attention: Any, projection: Any) -> Tensor:
     """A projection's weight as (heads, c, C)."""
-    return projection.weight.unflatten(0, (attention.num_attention_heads, -1))
+    return torch.unflatten(projection.weight, 0, (attention.num_attention_heads, -1))
 
 
 def _output(attention: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 
@@ -39,7 +40,7 @@ def _double(convolution: Any, features: Tensor) -> Tensor:
     """(..., C) to (..., 4, c): the four outputs of a position, row by row."""
     weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)
     doubled = nn.functional.linear(features, weight, convolution.bias.repeat(4))
-    return doubled.unflatten(-1, (4, -1))
+    return torch.unflatten(doubled, -1, (4, -1))
 
 
 def draw_masks(vectors: Tensor, fine: Tensor, grid_hw: tuple[int, int]) -> Tensor:
@@ -54,13 +55,13 @@ def draw_masks(vectors: Tensor, fine: Tensor, grid_hw: tuple[int, int]) -> Tenso
         (P, M, 4 h, 4 w).
     """
     logits = fine.flatten(1, 3) @ vectors.transpose(1, 2)
-    return spread_out(logits.unflatten(1, (grid_hw[0] * grid_hw[1], 4, 4)), grid_hw)
+    return spread_out(torch.unflatten(logits, 1, (-1, 4, 4)), grid_hw)
 
 
 def spread_out(fine: Tensor, grid_hw: tuple[int, int]) -> Tensor:
     """(P, h * w, 4, 4, c) to a map (P, c, 4 h, 4 w)."""
     height, width = grid_hw
-    parts = fine.unflatten(3, (2, 2)).unflatten(2, (2, 2)).unflatten(1, (height, width))
+    parts = fine.reshape(len(fine), height, width, 2, 2, 2, 2, -1)
     ordered = parts.permute(0, 7, 1, 3, 5, 2, 4, 6)
     return ordered.reshape(len(fine), fine.shape[-1], 4 * height, 4 * width)
 
@@ -74,6 +75,6 @@ def nest(pixels: Tensor, grid_hw: tuple[int, int]) -> Tensor:
     nested = pixels.movedim(1, -1)
     while nested.shape[1:3] != grid_hw:
         height, width = nested.shape[1] // 2, nested.shape[2] // 2
-        blocks = nested.unflatten(2, (width, 2)).unflatten(1, (height, 2))
+        blocks = nested.reshape(len(nested), height, 2, width, 2, *nested.shape[3:])
         nested = blocks.transpose(2, 3).flatten(3, 4)
     return nested.flatten(1, 2)
