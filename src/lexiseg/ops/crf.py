@@ -27,6 +27,7 @@ from lexiseg.ops.mean_field import (
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
+Backend = Literal["auto", "numpy", "torch", "pydensecrf"]
 
 # Mean color of the DeepLab preprocessing in thousandths, blue first.
 _MEAN_BGR_MILLI = np.array([104_008, 116_669, 122_675])
@@ -56,7 +57,7 @@ class CrfConfig:
     color_sigma: float = 3.0
     bilateral_weight: float = 4.0
     image: Literal["bgr_wrapped", "rgb"] = "bgr_wrapped"
-    backend: Literal["auto", "numpy", "torch", "pydensecrf"] = "auto"
+    backend: Backend = "auto"
 
     def __post_init__(self) -> None:
         sigmas = (self.spatial_sigma, self.bilateral_sigma, self.color_sigma)

@@ -250,3 +250,9 @@ def _is_cacheable(kernel: Kernel) -> bool:
 
 _numpy_cached = lru_cache(maxsize=4)(_build_numpy)
 _torch_cached = lru_cache(maxsize=4)(_build_torch)
+
+
+def clear_lattice_cache() -> None:
+    """Forget the smoothness lattices kept for later images of the same size."""
+    _numpy_cached.cache_clear()
+    _torch_cached.cache_clear()
