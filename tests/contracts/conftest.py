@@ -1,0 +1,27 @@
+"""The families that contract tests run over."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+TINY = Path(__file__).parents[1] / "models" / "segmenters" / "conftest.py"
+
+
+def load_tiny():
+    spec = importlib.util.spec_from_file_location("tiny_segmenters", TINY)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def pytest_generate_tests(metafunc):
+    if "segmenter" in metafunc.fixturenames:
+        metafunc.parametrize("segmenter", sorted(load_tiny().TINY_SEGMENTERS), indirect=True)
+
+
+@pytest.fixture(scope="session")
+def segmenter(request):
+    return load_tiny().TINY_SEGMENTERS[request.param]()
