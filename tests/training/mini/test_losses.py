@@ -15,7 +15,8 @@ from lexiseg.training.mini.losses import (
 seeds = st.integers(0, 10_000)
 
 
-def draw(seed: int, rows: int = 4, names: int = 6) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def draw(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    rows, names = 4, 6
     generator = torch.Generator().manual_seed(seed)
     logits = 5 * torch.randn(rows, names, generator=generator)
     present = torch.rand(rows, names, generator=generator) < 0.3

@@ -16,7 +16,8 @@ def test_singular_values_become_near_one_and_directions_stay() -> None:
 
 
 def test_only_block_matrices_are_orthogonalized_and_all_parameters_move() -> None:
-    module = torch.nn.ModuleDict({"resblocks": torch.nn.Linear(4, 4), "head": torch.nn.Linear(4, 2)})
+    linear = torch.nn.Linear
+    module = torch.nn.ModuleDict({"resblocks": linear(4, 4), "head": linear(4, 2)})
     optimizer = Optimizer(module)
     assert list(optimizer.matrices) == ["resblocks.weight"]
     before = [p.detach().clone() for p in module.parameters()]

@@ -36,6 +36,15 @@ SIGNAL = {
   where the trained proposal tower sees a name of the picture's caption; that name alone is then
   right.""",
 }
+COURSE = {
+    "proposal": """\
+First words: pictures of one thing at 128 pixels against free word vectors. Then all pictures, still
+small. Then the text tower is fitted to the word vectors, on texts alone and in 22 templates, and
+both towers learn together at the native size.""",
+    "classifier": """\
+It begins with the weights of the proposal tower; all pictures, first at 128 pixels, then at the
+native size, both towers together.""",
+}
 LINES = {
     "test_top1_bare": "one thing, {things} names, held-out pictographs and looks, bare name",
     "test_top1_origami": 'the same, "a clean origami {{}}."',
@@ -79,8 +88,7 @@ the Noto Color Emoji font (SIL Open Font License 1.1).
 ## Training signal
 {SIGNAL[tower]}
 
-Before the first picture the text tower learns, on texts alone, to tell the names apart; then it
-rests while the image tower learns at 128 pixels, and both learn together at the native size.
+{COURSE[tower]}
 Pictures are mirrored, zoomed, turned and recolored at random. Muon for the matrices of the blocks,
 AdamW for the rest, cosine schedule, bfloat16 where the processor has it.
 
