@@ -95,10 +95,15 @@ class _LatticeMeanField(ABC):
     iterations: int
 
     def infer(self, energies: FloatArray) -> FloatArray:
+        if len(energies) == 2:
+            pair: FloatArray = self.infer_binary(energies[None])[0]
+            return pair
         costs = self._load(energies)
         marginals = self._softmax(-costs)
         for _ in range(self.iterations):
-            marginals = self._softmax(self._message(marginals) - costs)
+            logits = self._message(marginals)
+            logits -= costs
+            marginals = self._softmax(logits)
         return self._fetch(marginals)
 
     def infer_binary(self, energies: FloatArray) -> FloatArray:
