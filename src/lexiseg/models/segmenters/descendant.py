@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -87,7 +88,7 @@ class SamDescendant(nn.Module):
 
     def __init__(self, image_encoder: nn.Module, prompting: PromptingConfig) -> None:
         super().__init__()
-        config = prompting.to_huggingface()
+        config: Any = prompting.to_huggingface()
         self.image_encoder = image_encoder
         self.prompt_encoder = SamPromptEncoder(config)
         self.mask_decoder = SamMaskDecoder(config.mask_decoder_config)

@@ -1,0 +1,129 @@
+"""Load HQ-SAM 2.1 from its published file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.initialization import no_init_weights
+from transformers.models.sam2.modeling_sam2 import Sam2Model
+
+from lexiseg.errors import UnknownNameError
+from lexiseg.models.device import choose_device, choose_dtype
+from lexiseg.models.hq_sam2.config import HQ_SAM2, HqSam2Config
+from lexiseg.models.hq_sam2.decoder import HqSam2Decoder, HqSam2MaskDecoder
+from lexiseg.models.hq_sam2.layout import sam2_to_huggingface
+from lexiseg.models.segmenters.descendant import PublishedFile
+from lexiseg.models.segmenters.loading import place
+from lexiseg.models.segmenters.preprocess import Preprocessing
+from lexiseg.models.segmenters.prompts import PromptEncoder
+from lexiseg.models.segmenters.segmenter import Segmenter
+from lexiseg.models.weights import fingerprint, load_strictly, read_state
+
+SOURCE = "the model zoo of the SAM-HQ code repository (github.com/SysCV/sam-hq, folder sam-hq2)"
+
+
+def load_hq_sam2(
+    variant: str,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    weights: str | Path | None = None,
+    *,
+    revision: str | None = None,
+    download: bool = False,
+) -> Segmenter:
+    """Load HQ-SAM 2.1.
+
+    Args:
+        variant: "large", the only published size.
+        device: "auto" or a torch device.
+        dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
+        weights: the published ``sam2.1_hq_hiera_large.pt``, or the same tensors as .safetensors,
+            or a hub id that holds them.
+        revision: branch, tag or commit, for a hub id.
+        download: allow fetching from the hub.
+
+    Raises:
+        UnknownNameError: no such variant.
+        WeightsNotFoundError: not given or nowhere; the message says where to get them.
+        CheckpointError: they do not fit.
+
+    Example:
+        >>> sam = load_hq_sam2("large", weights="sam2.1_hq_hiera_large.pt")     # doctest: +SKIP
+    """
+    if variant not in HQ_SAM2:
+        raise UnknownNameError("HQ-SAM 2.1 variant", variant, HQ_SAM2)
+    config, name = HQ_SAM2[variant], f"hq-sam2.1-{variant}"
+    path = PublishedFile(name, f"sam2.1_hq_hiera_{variant}.pt", SOURCE).find(
+        weights, revision, download
+    )
+    network = fill_hq_sam2(read_state(path), str(path), config)
+    chosen = choose_device(device)
+    segmenter = hq_sam2_segmenter(network, config, chosen, choose_dtype(dtype, chosen))
+    segmenter.name, segmenter.fingerprint = name, fingerprint(path)
+    return segmenter
+
+
+def fill_hq_sam2(state: Mapping[str, Tensor], origin: str, config: HqSam2Config) -> Any:
+    """Build an HQ-SAM 2.1 from tensors in the published layout.
+
+    Args:
+        state: key -> tensor; the video parts of the file are not used.
+        origin: what to call them in messages.
+        config: sizes.
+
+    Returns:
+        transformers' `Sam2Model` whose decoder is a `HqSam2MaskDecoder`.
+
+    Raises:
+        CheckpointError: keys or shapes do not fit.
+    """
+    network = empty_hq_sam2(config)
+    load_strictly(network, sam2_to_huggingface(state), origin, torch.float32)
+    return network
+
+
+def empty_hq_sam2(config: HqSam2Config, device: str = "meta") -> Any:
+    """The network without weights.
+
+    Args:
+        config: sizes.
+        device: where its tensors lie.
+    """
+    settings: Any = config.to_huggingface()
+    with torch.device(device), no_init_weights():
+        network = Sam2Model(settings)
+        network.mask_decoder = HqSam2MaskDecoder(settings.mask_decoder_config)
+    return network
+
+
+def hq_sam2_segmenter(
+    network: Any,
+    config: HqSam2Config,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Segmenter:
+    """Put a filled network behind the common interface.
+
+    Args:
+        network: from `fill_hq_sam2`.
+        config: its sizes.
+        device: where it runs.
+        dtype: precision of all but the prompts, which are encoded in float32.
+    """
+    network.eval().requires_grad_(False)
+    place(network, torch.device(device), dtype)
+    prompts = PromptEncoder(network.prompt_encoder, network.shared_image_embedding)
+    return Segmenter(
+        lambda pixels: tuple(network.get_image_embeddings(pixels)),
+        prompts,
+        HqSam2Decoder(network.mask_decoder),
+        Preprocessing(config.frame, keep_aspect=False),
+    )
+
+
+load_hq_sam2_large = partial(load_hq_sam2, "large")
