@@ -20,11 +20,11 @@ from torch import Tensor
 
 from lexiseg.methods.car.config import ORIGAMI, CarConfig
 from lexiseg.methods.car.scene import fit_to_patches
-from lexiseg.methods.car.stopwatch import Stopwatch
 from lexiseg.methods.car.visual_prompts import draw_prompts, surroundings
 from lexiseg.models.clip import Clip
 from lexiseg.ops.affinity import boxes_to_mask, map_boxes
 from lexiseg.ops.attention import causal
+from lexiseg.ops.stopwatch import Stopwatch
 
 ImageArray = NDArray[np.uint8]
 EPS = 1e-15

@@ -28,7 +28,6 @@ from lexiseg.methods.car.postprocess import background_score, label_map
 from lexiseg.methods.car.proposals import ProposalGenerator, enlarge
 from lexiseg.methods.car.recurrence import Question, Recurrence, Trace
 from lexiseg.methods.car.scene import Scene, encode_scene, fit_to_patches
-from lexiseg.methods.car.stopwatch import Stopwatch
 from lexiseg.methods.car.visual_prompts import draw_prompts, surroundings
 from lexiseg.models.clip import Clip, PositionTable
 from lexiseg.models.weights import read_state
@@ -36,6 +35,7 @@ from lexiseg.ops.affinity import map_boxes, refine, sinkhorn
 from lexiseg.ops.attention import AttentionMean
 from lexiseg.ops.cam import cosine_cotangents, joint_cotangents, min_max
 from lexiseg.ops.crf import CrfConfig, unary_from_scores, wrapped_bgr
+from lexiseg.ops.stopwatch import Stopwatch
 
 INPUTS = ("image_u8", "prompt.masks", "openai_*.image_in", "openai_*.tokens", "*.tokens*")
 EXACT = Tolerance(0.0)

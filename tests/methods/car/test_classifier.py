@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from lexiseg.methods.car import CaR
 from lexiseg.methods.car.classifier import MaskClassifier
 from lexiseg.methods.car.config import PAPER, RELEASED, CarConfig, Procedure
-from lexiseg.methods.car.stopwatch import Stopwatch
 from lexiseg.models.clip import Clip
+from lexiseg.ops.stopwatch import Stopwatch
 
 
 def softmax(values: list[float]) -> list[float]:

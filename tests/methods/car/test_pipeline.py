@@ -16,7 +16,7 @@ from lexiseg.methods.car import CaR, CarConfig
 from lexiseg.methods.car.config import PAPER, RELEASED
 from lexiseg.methods.car.proposals import enlarge
 from lexiseg.methods.car.recurrence import Question
-from lexiseg.methods.car.stopwatch import Stopwatch
+from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.types import Method
 
 Paint = Callable[..., NDArray[np.uint8]]

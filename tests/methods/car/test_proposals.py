@@ -13,8 +13,8 @@ from lexiseg.methods.car import CaR
 from lexiseg.methods.car.config import RELEASED
 from lexiseg.methods.car.proposals import ProposalGenerator, enlarge
 from lexiseg.methods.car.scene import fit_to_patches
-from lexiseg.methods.car.stopwatch import Stopwatch
 from lexiseg.models.clip import Clip
+from lexiseg.ops.stopwatch import Stopwatch
 
 Paint = Callable[..., NDArray[np.uint8]]
 

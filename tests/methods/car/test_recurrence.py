@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lexiseg.methods.car.config import RELEASED, CarConfig
 from lexiseg.methods.car.recurrence import Question, Recurrence, Trace, survivors
-from lexiseg.methods.car.stopwatch import Stopwatch
+from lexiseg.ops.stopwatch import Stopwatch
 
 
 class Generator:

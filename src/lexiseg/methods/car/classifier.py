@@ -17,9 +17,9 @@ from torch import Tensor
 from lexiseg.methods.car.config import CarConfig, VisualPrompt
 from lexiseg.methods.car.proposals import enlarge
 from lexiseg.methods.car.scene import Scene
-from lexiseg.methods.car.stopwatch import Stopwatch
 from lexiseg.methods.car.visual_prompts import draw_prompts
 from lexiseg.models.clip import Clip
+from lexiseg.ops.stopwatch import Stopwatch
 
 ImageArray = NDArray[np.uint8]
 

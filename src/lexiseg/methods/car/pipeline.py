@@ -12,7 +12,7 @@ from lexiseg.errors import UnknownNameError
 from lexiseg.io.image import path_of, read_image
 from lexiseg.methods.car.classifier import MaskClassifier
 from lexiseg.methods.car.config import CarConfig
-from lexiseg.methods.car.loading import load_clip_pair
+from lexiseg.methods.car.loading import load_clip_pair, load_mask_proposer
 from lexiseg.methods.car.presets import find_preset
 from lexiseg.methods.car.proposals import ProposalGenerator
 from lexiseg.methods.car.recurrence import Recurrence
@@ -21,9 +21,9 @@ from lexiseg.methods.car.report import Findings
 from lexiseg.methods.car.sam_ensemble import sharpen
 from lexiseg.methods.car.scene import Scene, encode_scene
 from lexiseg.methods.car.semantic import find_names
-from lexiseg.methods.car.stopwatch import Stopwatch
 from lexiseg.methods.car.video import TemporalSmoother
 from lexiseg.models.clip import Clip
+from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.types import MaskProposer, Recipe, Result, Vocabulary
 
 Names = str | Iterable[str] | Mapping[str, str] | Vocabulary
@@ -70,6 +70,7 @@ class CaR:
         variant: str = "paper",
         proposal_weights: str | Path | None = None,
         classifier_weights: str | Path | None = None,
+        segmenter: str | None = None,
         **options: Any,
     ) -> CaR:
         """Load settings and weights.
@@ -81,6 +82,8 @@ class CaR:
             variant: "paper", or "released" for the authors' code where it differs.
             proposal_weights: hub id, folder or file in place of the preset's CAM tower.
             classifier_weights: the same for the mask classifier.
+            segmenter: a name of `SEGMENTERS` ("sam-hq-vit-h") whose masks of everything sharpen
+                the result; None for none.
             options: fields of `CarConfig`, nested ones dotted (``crf.iterations``).
 
         Raises:
@@ -96,7 +99,9 @@ class CaR:
             dtype,
             config,
         )
-        return cls(proposal, classifier, config, preset)
+        car = cls(proposal, classifier, config, preset)
+        car.segmenter = load_mask_proposer(segmenter, device, dtype) if segmenter else None
+        return car
 
     def configured(self, **options: Any) -> CaR:
         """The same weights under other settings."""

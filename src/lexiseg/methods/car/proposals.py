@@ -13,7 +13,6 @@ from torch import Tensor
 
 from lexiseg.methods.car.config import ORIGAMI, CarConfig
 from lexiseg.methods.car.scene import Scene
-from lexiseg.methods.car.stopwatch import Stopwatch
 from lexiseg.models.clip import Clip
 from lexiseg.ops.affinity import box_masks, refine
 from lexiseg.ops.cam import (
@@ -23,6 +22,7 @@ from lexiseg.ops.cam import (
     min_max,
     separate_cotangents,
 )
+from lexiseg.ops.stopwatch import Stopwatch
 
 
 class ProposalGenerator:

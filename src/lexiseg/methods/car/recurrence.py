@@ -16,7 +16,7 @@ from lexiseg.methods.car.classifier import MaskClassifier
 from lexiseg.methods.car.config import CarConfig, VisualPrompt
 from lexiseg.methods.car.proposals import ProposalGenerator
 from lexiseg.methods.car.scene import Scene
-from lexiseg.methods.car.stopwatch import Stopwatch
+from lexiseg.ops.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from lexiseg.methods.car.postprocess import binary_masks, to_image_size
 from lexiseg.methods.car.recurrence import Question, Recurrence, Trace
 from lexiseg.methods.car.report import Findings
 from lexiseg.methods.car.scene import Scene
-from lexiseg.methods.car.stopwatch import Stopwatch
 from lexiseg.methods.car.video import TemporalSmoother
+from lexiseg.ops.stopwatch import Stopwatch
 
 Protocol: TypeAlias = Literal["per-sentence", "ensemble"]
 PROTOCOLS: tuple[Protocol, ...] = ("per-sentence", "ensemble")

@@ -10,8 +10,8 @@ from lexiseg.methods.car.queries import choose_wordings, prefilter
 from lexiseg.methods.car.recurrence import Recurrence, Trace
 from lexiseg.methods.car.report import Findings
 from lexiseg.methods.car.scene import Scene
-from lexiseg.methods.car.stopwatch import Stopwatch
 from lexiseg.methods.car.video import TemporalSmoother
+from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.types import Vocabulary
 
 
