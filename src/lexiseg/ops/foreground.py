@@ -6,7 +6,7 @@ products of 0/1 masks, a bounded number of masks at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -30,6 +30,7 @@ def foreground_probability(
     background: Tensor,
     rule: ForegroundRule = "background",
     temperature: float = 100.0,
+    normalize: Callable[[Tensor], Tensor] = normalize_scores,
 ) -> Tensor:
     """How much each cell speaks for a class rather than for the background text.
 
@@ -41,16 +42,17 @@ def foreground_probability(
             afterwards; "joint-background": softmax over all given classes and the background, all
             min-max normalized; "min-max": no softmax, the normalized scores themselves.
         temperature: factor before the softmax. With 1 the rule "background" is always above 0.26.
+        normalize: what takes the place of min-max normalization of each map.
 
     Returns:
         (C, cells) in [0, 1]; foreground is where it exceeds 0.1.
     """
     if rule == "raw-background":
-        return normalize_scores(torch.sigmoid(temperature * (scores - background)))
-    normalized = normalize_scores(scores)
+        return normalize(torch.sigmoid(temperature * (scores - background)))
+    normalized = normalize(scores)
     if rule == "min-max":
         return normalized
-    rival = normalize_scores(background)
+    rival = normalize(background)
     if rule == "background":
         return torch.sigmoid(temperature * (normalized - rival))
     joint = torch.cat([normalized, rival[None]]).mul_(temperature)

@@ -63,12 +63,16 @@ class PresenceTrace(Mapping[str, Presence]):
 
 @dataclass(frozen=True)
 class Instance:
-    """One region: its label, score in [0, 1], mask, and whether it is a countable thing."""
+    """One region: its label, score in [0, 1], mask, and whether it is a countable thing.
+
+    `details` holds what else a method measured, by name.
+    """
 
     label: str
     score: float
     mask: Mask
     is_thing: bool = True
+    details: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
