@@ -94,6 +94,20 @@ METHODS = Registry(
     {"car": "lexiseg.methods.car:CaR"},
 )
 
+SCORERS = Registry(
+    "scorer",
+    "lexiseg.scorers",
+    {
+        "clip": "lexiseg.scorers.plain:PlainClip",
+        "maskclip": "lexiseg.scorers.maskclip:MaskClip",
+        "sclip": "lexiseg.scorers.sclip:SClip",
+        "sc-clip": "lexiseg.scorers.sc_clip:ScClip",
+        "clip-surgery": "lexiseg.scorers.clip_surgery:ClipSurgery",
+        "clearclip": "lexiseg.scorers.clearclip:ClearClip",
+        "naclip": "lexiseg.scorers.naclip:NaClip",
+    },
+)
+
 WRITERS = Registry(
     "format",
     "lexiseg.writers",
@@ -165,5 +179,12 @@ SEGMENTERS = Registry(
         "sam2.1-small": "lexiseg.models.segmenters.loading:load_sam21_small",
         "sam2.1-base-plus": "lexiseg.models.segmenters.loading:load_sam21_base_plus",
         "sam2.1-large": "lexiseg.models.segmenters.loading:load_sam21_large",
+        "hq-sam2.1-large": "lexiseg.models.hq_sam2.loading:load_hq_sam2_large",
+        "mobile-sam": "lexiseg.models.mobile_sam.loading:load_mobile_sam",
+        "efficientvit-sam-l0": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_l0",
+        "efficientvit-sam-l1": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_l1",
+        "efficientvit-sam-l2": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_l2",
+        "efficientvit-sam-xl0": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_xl0",
+        "efficientvit-sam-xl1": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_xl1",
     },
 )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.models.published_layout import OWN_SEGMENTERS
+
 TINY = Path(__file__).parents[1] / "models" / "segmenters" / "conftest.py"
 
 
@@ -14,14 +16,14 @@ def load_tiny():
     spec = importlib.util.spec_from_file_location("tiny_segmenters", TINY)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    return {**module.TINY_SEGMENTERS, **OWN_SEGMENTERS}
 
 
 def pytest_generate_tests(metafunc):
     if "segmenter" in metafunc.fixturenames:
-        metafunc.parametrize("segmenter", sorted(load_tiny().TINY_SEGMENTERS), indirect=True)
+        metafunc.parametrize("segmenter", sorted(load_tiny()), indirect=True)
 
 
 @pytest.fixture(scope="session")
 def segmenter(request):
-    return load_tiny().TINY_SEGMENTERS[request.param]()
+    return load_tiny()[request.param]()
