@@ -1,1 +1,1 @@
-"""scorers."""
+"""Score maps of any text from CLIP without training, one module per method."""
