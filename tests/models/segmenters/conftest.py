@@ -95,7 +95,7 @@ def randomize(network, seed=0):
                 parameter.copy_(1 + 0.2 * noise)
             else:
                 parameter.copy_(0.2 * noise)
-            if "positional_embedding" in name or "token" in name:
+            if name.endswith(("positional_embedding", "token.weight", "tokens.weight")):
                 parameter.copy_(noise)
     shared = network.prompt_encoder.shared_embedding.positional_embedding
     with torch.no_grad():

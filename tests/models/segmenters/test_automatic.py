@@ -74,7 +74,7 @@ def test_thresholds_let_more_in():
 
 
 def test_crops_find_what_a_coarse_grid_misses_and_drop_what_is_cut():
-    image = disks((400, 600), ((60, 80, 14), (200, 300, 90)))
+    image = disks((400, 600), ((75, 100, 14), (200, 300, 90)))
     coarse = AutomaticConfig(points_per_side=5)
     cropped = AutomaticConfig(points_per_side=5, crop_layers=2)
     whole, segmenter = Disks(), Disks()

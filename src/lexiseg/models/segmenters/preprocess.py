@@ -63,7 +63,10 @@ class Preprocessing:
                 )
             mean = tuple(float(value) for value in settings.get("image_mean") or default.mean)
             std = tuple(float(value) for value in settings.get("image_std") or default.std)
-            resample = Image.Resampling(settings.get("resample") or default.resample)
+            stated_filter = settings.get("resample")
+            resample = (
+                default.resample if stated_filter is None else Image.Resampling(stated_filter)
+            )
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise CheckpointError(f"preprocessor_config.json is malformed ({error}).") from error
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
