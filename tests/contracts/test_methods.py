@@ -1,0 +1,63 @@
+"""What every registered method must do, asked of each with the weights inside the package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lexiseg.errors import LexisegError, UsageError
+from lexiseg.registry import METHODS
+from lexiseg.types import Method, Result
+
+NAMES = ["dog", "grass", "zebra"]
+
+
+@pytest.fixture(scope="module", params=[name for name in METHODS if "tides" not in name])
+def method(request: pytest.FixtureRequest) -> Any:
+    return METHODS[request.param].load(preset="mini", device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (48, 80, 3), dtype=np.uint8)
+
+
+def test_fulfils_the_protocol(method: Any) -> None:
+    assert isinstance(method, Method)
+
+
+def test_answer_is_complete_and_fits_the_image(method: Any, image: np.ndarray) -> None:
+    result = method.segment(image, NAMES)
+    assert isinstance(result, Result)
+    assert result.size_hw == (48, 80) and result.names == tuple(NAMES)
+    assert list(result.presence) == NAMES
+    assert set(result.instances.labels) <= set(result.presence.kept)
+    assert all(item.mask.size_hw == (48, 80) and item.mask.area for item in result.instances)
+    assert all(0 <= entry.score <= 1 and entry.reason for entry in result.presence.values())
+    assert result.recipe.weights and result.recipe.timing_ms["total"] > 0
+
+
+def test_scene_serves_many_vocabularies_and_input_stays_as_it_was(
+    method: Any, image: np.ndarray
+) -> None:
+    before = image.copy()
+    scene = method.encode(image)
+    first = method.segment(scene, NAMES)
+    method.segment(scene, ["cat"])
+    again = method.segment(scene, NAMES)
+    assert first.instances.items == again.instances.items
+    assert np.array_equal(image, before)
+
+
+def test_one_pixel_and_no_names(method: Any) -> None:
+    pixel = np.zeros((1, 1, 3), np.uint8)
+    assert method.segment(pixel, NAMES).size_hw == (1, 1)
+    with pytest.raises(UsageError):
+        method.segment(pixel, [])
+
+
+def test_unknown_option_is_refused(method: Any) -> None:
+    with pytest.raises(LexisegError, match="no_such_option"):
+        type(method).load(preset="mini", no_such_option=1)
