@@ -11,7 +11,7 @@ import pytest
 
 from lexiseg.config import override, to_dict
 from lexiseg.datasets import IGNORE
-from lexiseg.evaluation.replication import replicate
+from lexiseg.evaluation.replication import answer_all, replicate
 from lexiseg.evaluation.replication_worker import (
     Replicant,
     Task,
@@ -146,3 +146,11 @@ def test_workers_do_the_same(guess: str, monkeypatch: pytest.MonkeyPatch) -> Non
     asked, told = run_in_worker(task)
     assert (asked, told) == replicant.run(task)
     assert asked[0]["id"] == told[0]["id"] == "000001"
+
+
+def test_processes_answer_in_the_order_of_the_tasks() -> None:
+    replicant = Replicant("car", "cpu", "float32", 2)
+    tasks = [Task(scene, ({"use_crf": False},)) for scene in (1, 0)]
+    answers = list(answer_all(replicant, tasks, jobs=2))
+    assert [asked[0]["id"] for asked, _ in answers] == ["000001", "000000"]
+    assert all(sum(asked[0]["presence"]) == 20 for asked, _ in answers)

@@ -67,7 +67,7 @@ def replicate(
     with ExitStack() as stack:
         bench = Bench(replicant, tables, folder / _RECORDS, stack)
         tasks = bench.tasks()
-        answers = _answers(replicant, tasks, jobs or (os.cpu_count() or 1))
+        answers = answer_all(replicant, tasks, jobs or (os.cpu_count() or 1))
         silent = quiet or not sys.stderr.isatty()
         for task, answer in zip(
             tasks, tqdm(answers, total=len(tasks), unit="scene", disable=silent), strict=True
@@ -81,7 +81,7 @@ def replicate(
     return page
 
 
-def _answers(
+def answer_all(
     replicant: Replicant, tasks: Sequence[Task], jobs: int
 ) -> Iterator[tuple[list[Record], list[Record]]]:
     """Records of the tasks, in their order, from this process or from several."""
