@@ -114,12 +114,18 @@ class SamDescendant(nn.Module):
         if fold:
             fold_batch_norms(self.image_encoder)
         place(self, torch.device(device), dtype)
+        # Pixel by pixel in memory: the encoders go to and fro between convolutions and layers on
+        # the last axis; in 16 bits this halves their time on a processor.
+        self.image_encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return Segmenter(
-            lambda pixels: (self.image_encoder(pixels),),
+            self._encode,
             PromptEncoder(self.prompt_encoder),
             MaskDecoder(self.mask_decoder),
             preprocessing,
         )
+
+    def _encode(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        return (self.image_encoder(pixels.contiguous(memory_format=torch.channels_last)),)
 
 
 def fill_descendant(
