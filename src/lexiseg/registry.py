@@ -91,7 +91,11 @@ class Registry(Mapping[str, Any]):
 METHODS = Registry(
     "method",
     "lexiseg.methods",
-    {"car": "lexiseg.methods.car:CaR"},
+    {
+        "car": "lexiseg.methods.car:CaR",
+        "tides": "lexiseg.methods.tides:Tides",
+        "tides-raw": "lexiseg.methods.tides:TidesRaw",
+    },
 )
 
 SCORERS = Registry(

@@ -1,0 +1,154 @@
+"""TIDES with its parts: any dense scorer and any promptable segmenter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+from lexiseg.config import override, to_dict
+from lexiseg.io.image import path_of, read_image
+from lexiseg.methods.tides.config import TidesConfig, variant_config
+from lexiseg.methods.tides.loading import describe, load_scorer, load_segmenter, split_options
+from lexiseg.methods.tides.pipeline import find_objects
+from lexiseg.methods.tides.presets import find_preset
+from lexiseg.methods.tides.scene import Scene, encode_scene
+from lexiseg.ops.stopwatch import Stopwatch
+from lexiseg.types import DenseScorer, PromptableSegmenter, Recipe, Result, Vocabulary
+
+Names = str | Iterable[str] | Mapping[str, str] | Vocabulary
+
+
+class Tides:
+    """Finds every single object of the named classes.
+
+    Args:
+        scorer: tells where each name may be.
+        segmenter: cuts objects out at points.
+        config: settings.
+        preset: what to call the combination in results.
+
+    Example:
+        >>> import lexiseg
+        >>> tides = lexiseg.load("tides", preset="mini", scorer="sclip")  # doctest: +SKIP
+        >>> result = tides.segment("fruit.jpg", ["apple", "dog"])         # doctest: +SKIP
+        >>> len(result.instances["apple"])                                # doctest: +SKIP
+        3
+    """
+
+    method = "tides"
+    fixed: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(
+        self,
+        scorer: DenseScorer,
+        segmenter: PromptableSegmenter,
+        config: TidesConfig | None = None,
+        preset: str = "custom",
+    ) -> None:
+        self.scorer = scorer
+        self.segmenter = segmenter
+        self.config = config or TidesConfig()
+        self.preset = preset
+
+    @classmethod
+    def load(
+        cls,
+        preset: str = "paper",
+        device: str = "auto",
+        dtype: str = "auto",
+        *,
+        variant: str = "recommended",
+        scorer: str | None = None,
+        segmenter: str | None = None,
+        clip_weights: str | Path | None = None,
+        segmenter_weights: str | Path | None = None,
+        **options: Any,
+    ) -> Tides:
+        """Load settings and weights.
+
+        Args:
+            preset: a name of `presets.PRESETS`.
+            device: "auto" or a torch device.
+            dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
+            variant: "recommended", or "paper" for the literal readings.
+            scorer: a name of `SCORERS` in place of the preset's.
+            segmenter: a name of `SEGMENTERS` in place of the preset's.
+            clip_weights: hub id, folder or file of the scorer's CLIP.
+            segmenter_weights: the same for the segmenter.
+            options: fields of `TidesConfig`; ``scorer.x`` is the option x of the scorer.
+
+        Raises:
+            UnknownNameError: no such preset, variant, scorer, segmenter or option.
+            WeightsNotFoundError: the weights are not on this machine.
+        """
+        chosen = find_preset(preset)
+        own, scorer_options = split_options(options)
+        config = override(variant_config(variant, chosen.options), {**cls.fixed, **own})
+        weights = clip_weights or chosen.clip
+        dense = load_scorer(scorer or chosen.scorer, weights, device, dtype, scorer_options)
+        masks = load_segmenter(segmenter or chosen.segmenter, segmenter_weights, device, dtype)
+        return cls(dense, masks, config, preset)
+
+    def configured(self, **options: Any) -> Tides:
+        """The same weights under other settings."""
+        config = override(self.config, options)
+        return type(self)(self.scorer, self.segmenter, config, self.preset)
+
+    def encode(self, image: Any) -> Scene:
+        """Compute what does not depend on names: the slow half of step A, and the embedding.
+
+        Args:
+            image: path, (H, W, 3) uint8 RGB array or Pillow image.
+
+        Raises:
+            ImageError: the image cannot be read.
+        """
+        watch = Stopwatch(self.scorer.device)
+        with watch("encode"):
+            scene = encode_scene(read_image(image), self.scorer, self.segmenter, self.config)
+        scene.path, scene.encode_ms = path_of(image), watch.timing_ms["encode"]
+        return scene
+
+    def segment(self, image: Any, names: Names) -> Result:
+        """Find the objects of named classes.
+
+        Args:
+            image: a scene, or what `encode` takes.
+            names: a comma list, a list, or a mapping from alias to name.
+        """
+        scene = image if isinstance(image, Scene) else self.encode(image)
+        vocabulary = Vocabulary.parse(names)
+        watch = Stopwatch(self.scorer.device)
+        with watch("segment"):
+            answer = find_objects(scene, vocabulary, self, watch)
+        return Result(
+            size_hw=scene.embedding.size_hw,
+            names=vocabulary.names,
+            instances=answer.instances,
+            presence=answer.presence,
+            recipe=self._recipe(scene, watch),
+            path=scene.path,
+            image=scene.image,
+        )
+
+    def _recipe(self, scene: Scene, watch: Stopwatch) -> Recipe:
+        spent = {"encode": scene.encode_ms, **watch.timing_ms}
+        spent["total"] = spent["encode"] + spent["segment"]
+        return Recipe(
+            method=self.method,
+            preset=self.preset,
+            settings={"scorer": type(self.scorer).__name__, **to_dict(self.config)},
+            weights={"scorer": describe(self.scorer), "segmenter": describe(self.segmenter)},
+            versions={name: version(name) for name in ("lexiseg", "torch", "transformers")},
+            device=str(self.scorer.device),
+            timing_ms=spent,
+        )
+
+
+class TidesRaw(Tides):
+    """TIDES without step D: masks ranked by the segmenter's own scores (the paper's Raw)."""
+
+    method = "tides-raw"
+    fixed: ClassVar[Mapping[str, Any]] = {"ranking": "segmenter"}

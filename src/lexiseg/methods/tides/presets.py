@@ -1,0 +1,45 @@
+"""Which scorer and which segmenter work together, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lexiseg.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What to load.
+
+    Attributes:
+        clip: weights of the scorer's CLIP.
+        segmenter: name in `lexiseg.registry.SEGMENTERS`.
+        scorer: name in `lexiseg.registry.SCORERS`.
+        options: fields of `TidesConfig` that differ from the variant's.
+    """
+
+    clip: str
+    segmenter: str
+    scorer: str = "clip-surgery"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+B16 = "openai/clip-vit-base-patch16"
+PRESETS: dict[str, Preset] = {
+    "paper": Preset(B16, "sam-vit-h"),
+    "table2": Preset(B16, "sam-vit-b"),
+    "mini": Preset("mini-clip-proposal", "mini-sam"),
+}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if name not in PRESETS:
+        raise UnknownNameError("preset", name, PRESETS)
+    return PRESETS[name]

@@ -1,0 +1,171 @@
+"""Step C: foreground cells prompt the segmenter; its masks become proposals of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lexiseg.methods.tides.config import TidesConfig
+from lexiseg.methods.tides.prompted_masks import PromptedMasks
+from lexiseg.ops.foreground import (
+    component_iou,
+    foreground_overlap,
+    foreground_probability,
+    normalize_scores,
+)
+
+MASKS_AT_ONCE = 2048  # unpacked together while they are assigned to classes
+
+
+def _normalize_jointly(scores: Tensor) -> Tensor:
+    return normalize_scores(scores.reshape(1, -1)).reshape(scores.shape)
+
+
+def _keep(scores: Tensor) -> Tensor:
+    return scores
+
+
+NORMALIZATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "class": normalize_scores,
+    "survivors": _normalize_jointly,
+    "window": _keep,  # was done before the windows were averaged
+}
+
+
+@dataclass(frozen=True)
+class Foreground:
+    """Where the surviving classes are.
+
+    Attributes:
+        values: (S, cells) float32 in [0, 1], what histograms and averages are made of.
+        cells: (S, cells) bool.
+        shape: rows and columns.
+    """
+
+    values: Tensor
+    cells: Tensor
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, scores: Tensor, config: TidesConfig) -> Foreground:
+        """Compare classes with the background, (S + 1, rows, columns), which is last."""
+        flat = scores.flatten(1)
+        normalize = NORMALIZATIONS[config.normalization]
+        probability = foreground_probability(
+            flat[:-1], flat[-1], config.foreground_rule, config.temperature, normalize
+        )
+        values = normalize(flat[:-1]) if config.values == "normalized" else probability
+        shape = (scores.shape[1], scores.shape[2])
+        return cls(values, probability > config.min_probability, shape)
+
+    def points(self, config: TidesConfig) -> Tensor:
+        """Flat cells (P,) to prompt with: those of any class, thinned out as configured."""
+        chosen = self.cells.any(dim=0).reshape(self.shape).clone()
+        if config.point_stride > 1:
+            step, first = config.point_stride, config.point_stride // 2
+            kept = torch.zeros_like(chosen)
+            kept[first::step, first::step] = True
+            chosen &= kept
+        points = chosen.flatten().nonzero()[:, 0]
+        if 0 < config.max_points < len(points):
+            spread = torch.arange(config.max_points, dtype=torch.float64) + 0.5
+            points = points[(spread * len(points) / config.max_points).long()]
+        return points
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """Masks of one class.
+
+    Attributes:
+        masks: (N, cells) bool.
+        points: (N,) int64, the cell each was prompted with.
+        candidates: (N,) int64, which of the segmenter's answers it is.
+        segmenter_scores: (N,) float32, the segmenter's own.
+    """
+
+    masks: Tensor
+    points: Tensor
+    candidates: Tensor
+    segmenter_scores: Tensor
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def keys(self) -> list[tuple[int, int]]:
+        """Point and candidate of each, which name a mask of the image for good."""
+        return list(zip(self.points.tolist(), self.candidates.tolist(), strict=True))
+
+    def __getitem__(self, chosen: Tensor) -> Proposals:
+        """Some of them, by index or bool."""
+        return Proposals(
+            self.masks[chosen],
+            self.points[chosen],
+            self.candidates[chosen],
+            self.segmenter_scores[chosen],
+        )
+
+
+@dataclass(frozen=True)
+class ProposalPool:
+    """All acceptable masks of the prompted points and the classes they belong to.
+
+    Attributes:
+        points: (N,) int64 flat cells.
+        rows: (N,) int64, position among all masks of the scene.
+        candidates: (N,) int64.
+        members: (N, S) bool, the mask is a proposal of the class.
+    """
+
+    points: Tensor
+    rows: Tensor
+    candidates: Tensor
+    members: Tensor
+
+    def of_class(self, index: int, masks: PromptedMasks) -> Proposals:
+        """The proposals of one class, unpacked."""
+        chosen = self.members[:, index]
+        rows, candidates = self.rows[chosen], self.candidates[chosen]
+        return Proposals(
+            masks.unpacked(rows, candidates),
+            self.points[chosen],
+            candidates,
+            masks.scores[rows, candidates],
+        )
+
+
+def propose(foreground: Foreground, masks: PromptedMasks, config: TidesConfig) -> ProposalPool:
+    """Prompt with foreground cells and assign the answers to classes.
+
+    Args:
+        foreground: of the surviving classes.
+        masks: answers so far; missing ones are decoded.
+        config: points, bounds and the rule of assignment.
+    """
+    points = foreground.points(config)
+    rows = masks.rows_of(points)
+    accepted = torch.ones_like(masks.scores[rows], dtype=torch.bool)
+    if config.min_mask_score is not None:
+        accepted &= masks.scores[rows] >= config.min_mask_score
+    if config.min_stability is not None:
+        accepted &= masks.stability[rows] >= config.min_stability
+    position, candidates = accepted.nonzero(as_tuple=True)
+    chosen_points, chosen_rows = points[position], rows[position]
+    members = torch.zeros(len(position), len(foreground.cells), dtype=torch.bool)
+    for start in range(0, len(position), MASKS_AT_ONCE):
+        part = slice(start, start + MASKS_AT_ONCE)
+        unpacked = masks.unpacked(chosen_rows[part], candidates[part])
+        overlap = _overlap(unpacked, chosen_points[part], foreground, config)
+        members[part] = overlap > config.min_overlap
+    return ProposalPool(chosen_points, chosen_rows, candidates, members)
+
+
+def _overlap(masks: Tensor, points: Tensor, foreground: Foreground, config: TidesConfig) -> Tensor:
+    if config.assignment == "component":
+        return component_iou(masks, points, foreground.cells.reshape(-1, *foreground.shape))
+    overlap = foreground_overlap(masks, foreground.cells)
+    return overlap.iou if config.assignment == "foreground" else overlap.coverage
