@@ -38,6 +38,7 @@ class GuessConfig:
     theta: float = 0.6
     lam: float = 0.4
     prompts: tuple[str, ...] = ("circle", "blur")
+    background_factor: float = 1.0
     background: tuple[str, ...] = ("terrestrial", "aquatic-atmospheric", "man-made")
     max_steps: int | None = None
     affinity: bool = True
@@ -119,8 +120,8 @@ def test_equal_settings_share_their_records(guess: str, tmp_path: Path) -> None:
     rows = [line for line in page.splitlines() if line.startswith(("| base", "| circle+blur |"))]
     assert len({line.split("|")[3] for line in rows}) == 1
     settings = [path for path in tmp_path.rglob("*.jsonl") if "sentences" not in path.name]
-    # 5 base rows, circle+blur and T+A+M are the same setting.
-    assert len(settings) == 5 + 5 + 3 + 10 + 6 + 8 - 6
+    # The 5 base rows, affinity, the paper's settings, circle+blur and T+A+M mean the same here.
+    assert len(settings) == 5 + 7 + 3 + 10 + 6 + 8 - 8
 
 
 def test_scenes_are_held_out_and_mostly_about_absent_things() -> None:

@@ -203,9 +203,15 @@ def _with_interval(value: float, pair: tuple[float, float]) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    chosen = ("eta", "theta", "lam", "prompts", "background", "max_steps", "reject_all")
-    return ", ".join(f"{key} = {_value(settings[key])}" for key in chosen if key in settings)
+    chosen = (
+        "eta", "theta", "lam", "prompts", "affinity", "background", "background_factor",
+        "templates", "max_steps", "reject_all",
+    )  # fmt: skip
+    shown = {key: _value(settings[key]) for key in chosen if key in settings}
+    return ", ".join(f"{key} = {value}" for key, value in shown.items())
 
 
 def _value(value: Any) -> str:
-    return "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if not isinstance(value, list | tuple):
+        return str(value)
+    return f"{len(value)} sentences" if len(value) > 5 else " + ".join(map(str, value))
