@@ -22,6 +22,8 @@ def outlier_factors(points: Tensor, neighbors: int = 30) -> Tensor:
     Returns:
         (B, n) float32, about 1 for ordinary points, larger for outliers.
     """
+    if points.shape[1] < 2:
+        return torch.ones(points.shape[:2], device=points.device)
     centered = (points - points.mean(dim=1, keepdim=True)).float()  # spares rounding errors
     squares = centered.square().sum(dim=-1)
     distances = squares[:, :, None] + squares[:, None] - 2 * centered @ centered.mT

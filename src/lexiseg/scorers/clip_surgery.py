@@ -20,7 +20,6 @@ from lexiseg.scorers.base import ClipScorer, ScorerConfig, feed_forward
 from lexiseg.scorers.text import SCENE_TEMPLATES
 from lexiseg.types import DenseFeatures
 
-
 BILINEAR = PositionTable("bilinear")
 
 
