@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lexiseg.errors import UsageError, WeightsNotFoundError
+from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.clip import Clip, TextConfig, VisionConfig
 from lexiseg.training.mini import recipe
 from lexiseg.training.mini.__main__ import app
@@ -53,6 +54,19 @@ def test_the_classifier_asks_for_the_proposal_tower(tmp_path: Path) -> None:
     common = ("clip", "--out", tmp_path, "--scenes", "2", "--tower", "classifier", "--steps", "1")
     with pytest.raises(WeightsNotFoundError, match="--tower proposal"):
         run(*common)
+
+
+def test_bundled_weights_can_be_trained_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = Clip.load(bundled_folder("mini-clip-classifier"), "cpu", "float32").network
+    monkeypatch.setattr(recipe, "vision_config", lambda tower: shipped.visual.config)
+    monkeypatch.setattr(recipe, "text_config", lambda size: shipped.text.config)
+    common = ("clip", "--out", tmp_path, "--scenes", "2", "--batch", "2", "--bundled")
+    run(*common, "--tower", "classifier", "--steps", "1")
+    after = Clip.load(tmp_path / "classifier" / "weights", "cpu", "float32").network
+    change = (after.visual.proj - shipped.visual.proj).abs().max()
+    assert 0 < change < 0.01
 
 
 def test_a_plan_is_needed(tmp_path: Path) -> None:

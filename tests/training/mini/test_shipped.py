@@ -44,7 +44,7 @@ def test_transformers_gives_the_same_features(name: str) -> None:
 
 def test_the_card_was_written_from_measurements(name: str) -> None:
     card = (bundled_folder(name) / "README.md").read_text(encoding="utf-8")
-    assert "held-out pictographs" in card and "Sessions" in card and "OFL" in card
+    assert "held-out pictographs" in card and "Sessions" in card and "Open Font License" in card
 
 
 def test_single_things_are_named(name: str) -> None:

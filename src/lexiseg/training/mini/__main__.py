@@ -33,13 +33,15 @@ def clip(
     scenes: Annotated[int, typer.Option(help="How many to draw for training.")] = 20_000,
     batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 64,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
+    bundled: Annotated[bool, typer.Option(help="Begin with the weights of the package.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
 ) -> None:
     """Train the pair on captions of Miniworld.
 
     python -m lexiseg.training.mini clip --out run --minutes 45
 
-    With torchrun in front, several processes share the work.
+    With torchrun in front, several processes share the work. `--bundled` trains the shipped
+    weights further instead of starting from nothing.
     """
     from lexiseg.training.mini.loop import Plan
     from lexiseg.training.mini.pool import PoolConfig
@@ -48,7 +50,7 @@ def clip(
     if (minutes is None) == (steps is None):
         raise typer.BadParameter("give either --minutes or --steps")
     pool = PoolConfig(scenes=scenes, seed=seed)
-    recipe = Recipe(out, Plan(steps, minutes), pool, seed, batch, resume, device)
+    recipe = Recipe(out, Plan(steps, minutes), pool, seed, batch, resume, bundled, device)
     recipe.run(TOWERS if tower is Tower.BOTH else (tower.value,))
 
 

@@ -96,7 +96,7 @@ AdamW for the rest, cosine schedule, bfloat16 where the processor has it.
 {_sessions(record["sessions"])}
 
 Command: `python -m lexiseg.training.mini clip --out DIR --tower {tower} --seed {record["seed"]}
---minutes M`; `--resume` continues.
+--minutes M`; `--resume` continues a run of one's own, `--bundled` trains these weights further.
 
 ## Measured on held-out Miniworld scenes
 {_table(figures, record["things"])}

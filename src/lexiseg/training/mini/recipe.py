@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from lexiseg.errors import UsageError, WeightsNotFoundError
+from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.clip import BpeTokenizer, Clip, ClipNetwork, Preprocessing, save_pretrained
 from lexiseg.models.device import choose_device
 from lexiseg.training.mini.card import RECORD
@@ -34,6 +35,7 @@ class Recipe:
     seed: int = 0
     batch: int = 64  # per process
     resume: bool = False
+    bundled: bool = False  # begin with the weights of the package
     device: str = "auto"
 
     def run(self, towers: tuple[str, ...]) -> None:
@@ -41,7 +43,7 @@ class Recipe:
         team = Team.join()
         with team.leader_first():
             pool = open_pool(self.folder / "pool", self.pool)
-            tokenizer = open_tokenizer(self.folder / "tokenizer", pool)
+            tokenizer = self._tokenizer(pool)
         watch = Watch(seed=self.seed)
         for tower in towers:
             place = self.folder / tower
@@ -51,13 +53,30 @@ class Recipe:
                 if team.leads:
                     export(trainer, place / "weights")
 
+    def _tokenizer(self, pool: Pool) -> BpeTokenizer:
+        if self.bundled:
+            return BpeTokenizer(bundled_folder("mini-clip-proposal"))
+        return open_tokenizer(self.folder / "tokenizer", pool)
+
+    def _parent(self, tower: str, device: torch.device) -> ClipNetwork | None:
+        """The network whose weights a tower begins with; None starts from nothing."""
+        if self.bundled:
+            return load_network(bundled_folder(f"mini-clip-{tower}"), device)
+        return self._proposals(device) if tower == "classifier" else None
+
+    def _proposals(self, device: torch.device) -> ClipNetwork:
+        own = self.folder / "proposal" / "weights"
+        if self.bundled and not own.is_dir():
+            own = bundled_folder("mini-clip-proposal")
+        return load_network(own, device)
+
     def _trainer(self, tower: str, pool: Pool, tokenizer: BpeTokenizer, team: Team) -> Trainer:
         size = vocabulary_size(tokenizer.folder)
         config = ClipTraining(tower, vision_config(tower), text_config(size), self.seed, self.batch)
         device = choose_device(self.device)
-        proposals = None
-        if tower == "classifier":
-            proposals = load_network(self.folder / "proposal" / "weights", device)
+        proposals = self._proposals(device) if tower == "classifier" else None
+        parent = self._parent(tower, device)
+        if parent is not None:
             config = replace(config, rate=1.5e-3, first_share=0.0, early_share=0.5)
         trainer = Trainer(config, pool, tokenizer, proposals, device, team)
         checkpoint = self.folder / tower / "checkpoint.pt"
@@ -67,8 +86,8 @@ class Recipe:
             raise UsageError(
                 f"{checkpoint} exists; continue it with --resume or choose another --out."
             )
-        elif proposals is not None:
-            trainer.inherit(proposals)
+        elif parent is not None:
+            trainer.inherit(parent)
         return trainer
 
 
