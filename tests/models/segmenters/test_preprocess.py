@@ -14,7 +14,7 @@ from lexiseg.models.segmenters import Preprocessing
 SQUARE = Preprocessing(64)
 
 
-@pytest.mark.parametrize("size", [(50, 37), (37, 50), (64, 64), (1, 1), (9, 300), (130, 70)])
+@pytest.mark.parametrize("size", [(50, 37), (37, 50), (64, 64), (9, 300), (130, 70)])
 def test_padding_is_that_of_transformers(picture_of, size):
     processor = SamImageProcessorPil(
         size={"longest_edge": 64}, pad_size={"height": 64, "width": 64}
@@ -51,7 +51,8 @@ def test_preprocessor_file_is_read():
     )
     assert not read.keep_aspect and read.mean == (0, 0, 0) and read.std == SQUARE.std
     assert read.resample == Image.Resampling.BICUBIC
-    assert Preprocessing.from_huggingface({}, SQUARE) == SQUARE
+    for default in (SQUARE, Preprocessing(64, keep_aspect=False)):
+        assert Preprocessing.from_huggingface({}, default) == default
 
 
 @pytest.mark.parametrize(

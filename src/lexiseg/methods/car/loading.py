@@ -1,4 +1,4 @@
-"""The two CLIPs of CaR: one proposes masks, one judges them."""
+"""The networks of CaR: one CLIP proposes masks, one judges them, a segmenter may sharpen them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from lexiseg.methods.car.config import CarConfig
 from lexiseg.models.bundled import bundled_folder, bundled_weights
 from lexiseg.models.clip import Clip, PositionTable
+from lexiseg.registry import SEGMENTERS
+from lexiseg.types import MaskProposer
 
 
 def load_clip_pair(
@@ -37,3 +39,22 @@ def _load(source: str | Path, device: str, dtype: str, config: CarConfig) -> Cli
     clip = Clip.load(place, device, dtype, position=position)
     clip.name = str(source)
     return clip
+
+
+def load_mask_proposer(name: str, device: str, dtype: str) -> MaskProposer:
+    """A segmenter asked for everything, with the settings of the paper (section 3.4).
+
+    Args:
+        name: of `SEGMENTERS`.
+        device: "auto" or a torch device.
+        dtype: "auto" or a precision.
+
+    Raises:
+        UnknownNameError: no such segmenter.
+        WeightsNotFoundError: its weights are not on this machine.
+    """
+    load = SEGMENTERS[name]
+    # Imported here because it brings transformers, which takes seconds.
+    from lexiseg.models.segmenters import CAR_CONFIG, AutomaticMasks
+
+    return AutomaticMasks(load(device=device, dtype=dtype), CAR_CONFIG)

@@ -120,9 +120,9 @@ def _sam2_encoder(network: Any, decoder: MaskDecoder) -> Encoder:
 SAM2_FRAME = Preprocessing(keep_aspect=False)
 SAM3_FRAME = Preprocessing(1008, False, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 SAM3_KEYS = (
+    (r"^tracker_model\.", ""),
     (r"^detector_model\.vision_encoder\.backbone\.", "vision_encoder.backbone."),
     (r"^tracker_neck\.", "vision_encoder.neck."),
-    (r"^tracker_model\.", ""),
 )
 FAMILIES: Mapping[str, Family] = {
     "sam": Family(

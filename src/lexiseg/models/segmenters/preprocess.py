@@ -52,7 +52,8 @@ class Preprocessing:
         Raises:
             CheckpointError: it asks for another size than the network's, or makes no sense.
         """
-        stated = settings.get("size") or {"longest_edge": default.size}
+        own_size = {"longest_edge" if default.keep_aspect else "height": default.size}
+        stated = settings.get("size") or own_size
         try:
             keep_aspect = "longest_edge" in stated
             sides = {stated["longest_edge"]} if keep_aspect else set(stated.values())
