@@ -130,7 +130,8 @@ def _sessions(sessions: list[dict[str, Any]]) -> str:
             f"| {session['minutes']:.1f} | {session['processes']} on {session['device']} "
             f"| {'yes' if session['prompted'] else 'no'} |"
         )
-    return "\n".join(rows)
+    notes = [session["note"] for session in sessions if session.get("note")]
+    return "\n".join([*rows, "", *notes]).rstrip()
 
 
 def _table(figures: Mapping[str, float], things: int) -> str:
