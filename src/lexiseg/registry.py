@@ -95,6 +95,12 @@ METHODS = Registry(
         "car": "lexiseg.methods.car:CaR",
         "tides": "lexiseg.methods.tides:Tides",
         "tides-raw": "lexiseg.methods.tides:TidesRaw",
+        "maskclip": "lexiseg.methods.dense:MaskClipSegmenter",
+        "sclip": "lexiseg.methods.dense:SclipSegmenter",
+        "sc-clip": "lexiseg.methods.dense:ScClipSegmenter",
+        "clip-surgery": "lexiseg.methods.dense:ClipSurgerySegmenter",
+        "clearclip": "lexiseg.methods.dense:ClearClipSegmenter",
+        "naclip": "lexiseg.methods.dense:NaClipSegmenter",
     },
 )
 

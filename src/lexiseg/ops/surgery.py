@@ -9,6 +9,7 @@ with one mean text. So an image costs two matrix products, and texts may come in
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 SHARPNESS = 2.0  # factor before the softmax over texts; the published code fixes it
@@ -57,3 +58,44 @@ def single_text_surgery(features: Tensor, texts: Tensor, redundant: Tensor) -> T
         (..., C).
     """
     return features @ (texts - redundant).T
+
+
+def similarity_maps(scores: Tensor, grid_hw: tuple[int, int], size_hw: tuple[int, int]) -> Tensor:
+    """Patch scores (B, n, C), min-max normalized per image and text, at image size (B, H, W, C)."""
+    low, high = scores.aminmax(dim=1, keepdim=True)
+    normal = (scores - low) / (high - low)
+    square = normal.mT.reshape(len(scores), -1, *grid_hw)
+    enlarged = F.interpolate(square, size_hw, mode="bilinear", align_corners=False)
+    return enlarged.permute(0, 2, 3, 1)
+
+
+def select_points(
+    scores: Tensor, grid_hw: tuple[int, int], size_hw: tuple[int, int], threshold: float = 0.8
+) -> tuple[Tensor, Tensor]:
+    """Point prompts from one text's patch scores: the highest patches and as many of the lowest.
+
+    Args:
+        scores: (n,) of one text.
+        grid_hw: rows and columns of patches.
+        size_hw: height and width of the image in pixels.
+        threshold: min-max normalized scores above it are candidates, at half the resolution and
+            up to half of its cells.
+
+    Returns:
+        Points (2k, 2) int64, x and y in pixels, and labels (2k,) int64, 1 for the k highest.
+    """
+    half_hw = (grid_hw[0] // 2, grid_hw[1] // 2)
+    half = F.interpolate(
+        scores.reshape(1, 1, *grid_hw), half_hw, mode="bilinear", align_corners=False
+    ).flatten()
+    normal = (half - half.min()) / (half.max() - half.min())
+    order = normal.argsort(stable=True)
+    count = min(int((normal > threshold).sum()), len(normal) // 2)
+    chosen = torch.cat([order.flip(0)[:count], order[:count]])
+    rows, columns = chosen // half_hw[1], chosen % half_hw[1]
+    x, y = (
+        ((place + 0.5) * size / side).long()
+        for place, size, side in ((columns, size_hw[1], half_hw[1]), (rows, size_hw[0], half_hw[0]))
+    )
+    labels = (torch.arange(2 * count, device=scores.device) < count).long()
+    return torch.stack([x, y], dim=1), labels
