@@ -75,6 +75,7 @@ def _recurrence_rows() -> tuple[Row, ...]:
         Row("thresholds, prompts and words as in the paper for VOC", FULL, _VOC),
         Row("judged once, not repeated (ours)", None, {"max_steps": 1}),
         Row("no CRF (ours)", None, {"use_crf": False}),
+        Row("the best name always stays, as published", FULL, {"reject_all": False}),
         Row("everything may be rejected (ours)", None, {"reject_all": True}),
     )
 
