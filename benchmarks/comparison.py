@@ -14,7 +14,8 @@ class Tolerance:
 
     Attributes:
         limit: largest error, or for "pixels" the largest share of unequal elements.
-        kind: "absolute", "row" (relative to the largest magnitude in its row) or "pixels".
+        kind: "absolute", "relative" (to each element), "row" (to the largest magnitude in its
+            row), "set" (rows in any order) or "pixels".
     """
 
     limit: float
@@ -28,7 +29,11 @@ class Tolerance:
             return 0.0
         if self.kind == "pixels":
             return float((ours != theirs).mean())
+        if self.kind == "set":
+            ours, theirs = (rows[np.lexsort(rows.T)] for rows in (ours, theirs))
         gap = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
+        if self.kind == "relative":
+            gap = gap / np.abs(theirs)
         if self.kind == "row":
             gap = gap / np.abs(theirs).max(axis=-1, keepdims=True)
         return float(np.nan_to_num(gap, nan=np.inf).max())

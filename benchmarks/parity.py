@@ -11,12 +11,13 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks import parity_car
+from benchmarks import parity_car, parity_tides
 from benchmarks.comparison import Comparison
 
 # A pack is recognized by its own files: (is it yours?, rebuild it).
 SYSTEMS: dict[str, tuple[Callable[[Path], bool], Callable[[Path], Iterable[Comparison]]]] = {
     "car": (parity_car.recognizes, parity_car.rebuild),
+    "tides": (parity_tides.recognizes, parity_tides.rebuild),
 }
 
 

@@ -78,7 +78,7 @@ def select_points(
         scores: (n,) of one text.
         grid_hw: rows and columns of patches.
         size_hw: height and width of the image in pixels.
-        threshold: min-max normalized scores above it are candidates, at half the resolution and
+        threshold: min-max normalized scores of at least this are candidates, at half the resolution and
             up to half of its cells.
 
     Returns:
@@ -90,8 +90,8 @@ def select_points(
     ).flatten()
     normal = (half - half.min()) / (half.max() - half.min())
     order = normal.argsort(stable=True)
-    count = min(int((normal > threshold).sum()), len(normal) // 2)
-    chosen = torch.cat([order.flip(0)[:count], order[:count]])
+    count = min(int((normal >= threshold).sum()), len(normal) // 2)
+    chosen = torch.cat([order[len(order) - count :], order[:count]])
     rows, columns = chosen // half_hw[1], chosen % half_hw[1]
     x, y = (
         ((place + 0.5) * size / side).long()

@@ -88,5 +88,6 @@ def _class_shares(
         shares = strip.mul_(rule.logit_scale).softmax(dim=0)
         if count < len(query_class):
             merged = shares.new_zeros(count, *shares.shape[1:])
-            shares = merged.index_reduce_(0, query_class, shares, "amax", include_self=True)
+            number = query_class[:, None, None].expand_as(shares)
+            shares = merged.scatter_reduce_(0, number, shares, "amax")
         yield part, shares
