@@ -78,8 +78,8 @@ def select_points(
         scores: (n,) of one text.
         grid_hw: rows and columns of patches.
         size_hw: height and width of the image in pixels.
-        threshold: min-max normalized scores of at least this are candidates, at half the resolution and
-            up to half of its cells.
+        threshold: min-max normalized scores of at least this are candidates, at half the
+            resolution and up to half of its cells.
 
     Returns:
         Points (2k, 2) int64, x and y in pixels, and labels (2k,) int64, 1 for the k highest.
