@@ -63,7 +63,7 @@ def has_native_bfloat16(device: torch.device | None = None) -> bool:
     """Whether bfloat16 matrix products are faster than float32 ones on the device."""
     kind = "cpu" if device is None else device.type
     if kind == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return kind == "cpu" and _cpu_has_bfloat16()
 
 

@@ -147,7 +147,8 @@ class AutomaticMasks:
         hw = (image_hw[0], image_hw[1])
         rows, columns = (part.scores > self.config.min_score).nonzero(as_tuple=True)
         at_once = max(PIXELS_AT_ONCE // (embedding.size_hw[0] * embedding.size_hw[1]), 1)
-        for row, column in zip(rows.split(at_once), columns.split(at_once), strict=True):
+        batches = zip(torch.split(rows, at_once), torch.split(columns, at_once), strict=True)
+        for row, column in batches:
             masks, stability = self._stable(part.logits[row, column], embedding)
             kept = stability >= self.config.min_stability
             boxes = cell_boxes(masks[kept]).cpu().numpy() + np.tile(crop.box_xyxy[:2], 2)

@@ -160,7 +160,8 @@ class Sam2Decoder(MaskDecoder):
         inner = (logits > delta).flatten(1).sum(dim=1)
         outer = (logits > -delta).flatten(1).sum(dim=1)
         ratio = torch.where(outer > 0, inner / outer, 1.0)
-        return ratio >= self.network.dynamic_multimask_stability_thresh
+        stable: Tensor = ratio >= self.network.dynamic_multimask_stability_thresh
+        return stable
 
 
 class HqDecoder(MaskDecoder):
