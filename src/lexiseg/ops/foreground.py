@@ -134,15 +134,18 @@ def component_iou(masks: Tensor, points: Tensor, foreground: Tensor) -> Tensor:
     Returns:
         (N, C) float32; 0 where the prompt is outside a class's foreground.
     """
-    columns = []
+    columns = [masks.new_zeros(len(masks), 0).float()]
     for one in foreground:
-        found, count = ndimage.label(one.cpu().numpy())
+        found, _ = ndimage.label(one.cpu().numpy())
         labels = torch.from_numpy(np.asarray(found)).to(masks.device, torch.long).flatten()
-        parts = labels == torch.arange(1, count + 1, device=masks.device)[:, None]
-        iou = foreground_overlap(masks, parts).iou
-        padded = torch.cat([iou.new_zeros(len(masks), 1), iou], dim=1)
-        columns.append(padded.gather(1, labels[points][:, None]))
-    return torch.cat(columns, dim=1) if columns else masks.new_zeros(len(masks), 0).float()
+        own = labels[points]
+        shared = masks.new_zeros(len(masks), dtype=torch.float32)
+        for rows, part in split_rows(masks, torch.bool):
+            shared[rows] = (part & (labels == own[rows, None])).sum(dim=1).float()
+        union = masks.sum(dim=1) + torch.bincount(labels)[own] - shared
+        iou = torch.where(own > 0, shared / union.clamp_min(1), 0)
+        columns.append(iou[:, None])
+    return torch.cat(columns, dim=1)
 
 
 def semantic_scores(

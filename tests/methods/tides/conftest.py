@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from lexiseg.types import Candidates, DenseFeatures, Frame, ImageEmbedding
 
 COLORS = {"red": (230, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 230)}
 GRAY = (128, 128, 128)
-LIGHT = 0.45  # how much of its color the paler half of an object keeps
+LIGHT = 0.65  # how much of its color the paler half of an object keeps
 NAMES = (*COLORS, "zebra", "background")
 
 
@@ -85,6 +86,12 @@ class ObjectSegmenter:
         logits = torch.stack([self.to_frame(mask, embedding.frame) for mask in masks])
         return Candidates(logits, torch.tensor([[0.97, 0.9, 0.88]]).expand(len(points), 3))
 
+    @cached_property
+    def groups(self):
+        grown = ndimage.binary_dilation(self.objects > 0, iterations=8)
+        closed = ndimage.binary_closing(self.objects > 0, iterations=8)
+        return np.where(closed, ndimage.label(grown)[0], 0)
+
     def answer(self, x, y):
         column, row = int(x), int(y)
         number = self.objects[row, column]
@@ -95,11 +102,7 @@ class ObjectSegmenter:
         middle = (columns[0] + columns[-1] + 1) // 2
         left = np.arange(whole.shape[1]) < middle
         half = whole & (left if column < middle else ~left)
-        grown = ndimage.binary_dilation(self.objects > 0, iterations=8)
-        labels, _ = ndimage.label(grown)
-        group = (labels == labels[row, column]) & ndimage.binary_closing(
-            self.objects > 0, iterations=8
-        )
+        group = self.groups == self.groups[row, column]
         return np.stack([half, whole, group | whole])
 
     def to_frame(self, masks, frame):
@@ -124,7 +127,7 @@ def draw(boxes, size_hw=(192, 256)):
 
 
 def build(objects, **options):
-    settings = {"long_side": 256, "windows": (56, 84, 112), "point_stride": 2, **options}
+    settings = {"long_side": 256, "windows": (56, 84, 112), "point_stride": 4, **options}
     return Tides(ColorScorer(), ObjectSegmenter(objects), TidesConfig(**settings))
 
 

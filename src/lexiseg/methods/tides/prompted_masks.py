@@ -22,7 +22,7 @@ BITS = 2 ** torch.arange(8, dtype=torch.uint8)
 def pack_bits(masks: Tensor) -> Tensor:
     """Bool (N, cells) as uint8 (N, bytes), eight cells to a byte."""
     padded = torch.nn.functional.pad(masks, (0, -masks.shape[1] % 8))
-    octets = padded.reshape(len(masks), -1, 8).to(torch.uint8)
+    octets = padded.reshape(len(masks), padded.shape[1] // 8, 8).to(torch.uint8)
     return (octets * BITS.to(masks.device)).sum(dim=2, dtype=torch.uint8)
 
 

@@ -1,0 +1,120 @@
+"""Single steps of TIDES against slow twins and the numpy re-derivation of the reference pack."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lexiseg.errors import UnknownNameError, UsageError
+from lexiseg.methods.tides import BACKGROUND_WORDS, TidesConfig, variant_config
+from lexiseg.methods.tides.identification import identify
+from lexiseg.methods.tides.loading import split_options
+from lexiseg.methods.tides.postprocess import weigh
+from lexiseg.methods.tides.prompted_masks import pack_bits, unpack_bits
+from lexiseg.methods.tides.proposals import Foreground, Proposals
+from lexiseg.methods.tides.question import Question
+from lexiseg.types import Vocabulary
+
+
+@pytest.fixture(scope="module")
+def pack(shared):
+    return np.load(shared / "reference" / "tides" / "tides_rederived.npz")
+
+
+def of_pack(pack, number, config):
+    scores = torch.from_numpy(np.concatenate([pack["scores"], pack["score_bg"][None]]))
+    foreground = Foreground.of(scores, config)
+    use = torch.from_numpy(pack[f"c{number}_use"])
+    masks = torch.from_numpy(pack["masks"]).flatten(1)[use]
+    own_scores = torch.from_numpy(pack["psm_scores"])[use]
+    return foreground, Proposals(masks, use, torch.zeros_like(use), own_scores)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("ranking", ["io", "segmenter"])
+def test_step_d_of_the_reference(pack, number, ranking):
+    config = TidesConfig(cluster="all", ranking=ranking)
+    foreground, proposals = of_pack(pack, number, config)
+    assert np.array_equal(foreground.cells.numpy(), pack["fg_softmax_100"].reshape(3, -1))
+    found = identify(
+        proposals, foreground.values[number], foreground.cells[number], foreground.shape, config
+    )
+    expected = "nms_keep" if ranking == "io" else "nms_keep_raw"
+    assert found.proposals.points.tolist() == pack[f"c{number}_{expected}"].tolist()
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_scores_of_the_reference(pack, number):
+    config = TidesConfig(cluster="all", nms_iou=1.0, density_rule="quantile", min_density=0.0)
+    foreground, proposals = of_pack(pack, number, config)
+    values, cells = foreground.values[number], foreground.cells[number]
+    found = identify(proposals, values, cells, foreground.shape, config)
+    ids = found.proposals.points.numpy()
+    position = {value: index for index, value in enumerate(pack[f"c{number}_use"].tolist())}
+    io = pack[f"c{number}_io_fg_fg"][[position[value] for value in ids.tolist()]]
+    np.testing.assert_allclose(found.io_scores.numpy(), io, atol=1e-5)
+    weighed = weigh(found, values, cells, 1.0, TidesConfig(min_semantic=0.0))
+    np.testing.assert_allclose(
+        weighed.semantic.numpy(), pack[f"c{number}_sem_over_mask"][ids], atol=1e-5
+    )
+
+
+@given(st.integers(0, 5), st.integers(1, 40), st.integers(0, 2**31))
+@settings(deadline=None, max_examples=30)
+def test_bits(count, cells, seed):
+    masks = torch.from_numpy(np.random.default_rng(seed).random((count, cells)) > 0.5)
+    packed = pack_bits(masks)
+    assert packed.shape == (count, -(-cells // 8))
+    assert torch.equal(unpack_bits(packed, cells), masks)
+
+
+def foreground_of(cells):
+    flat = torch.tensor(cells, dtype=torch.bool)
+    return Foreground(flat.flatten(1).float(), flat.flatten(1), tuple(flat.shape[1:]))
+
+
+def test_points_are_thinned_out():
+    everywhere = foreground_of(np.ones((1, 6, 9)))
+    assert len(everywhere.points(TidesConfig())) == 54
+    rows, columns = np.divmod(everywhere.points(TidesConfig(point_stride=3)).numpy(), 9)
+    assert sorted(set(rows)) == [1, 4] and sorted(set(columns)) == [1, 4, 7]
+    few = everywhere.points(TidesConfig(max_points=5))
+    assert len(few) == 5 and np.ptp(np.diff(few.numpy())) <= 1
+
+
+def test_background_words_that_are_asked_do_not_compete():
+    asked = []
+
+    class Spy:
+        def embed_texts(self, names):
+            asked.append(list(names))
+            return torch.eye(len(names))
+
+    config = TidesConfig(background=BACKGROUND_WORDS, person_wordings=True)
+    question = Question.ask(Vocabulary.parse(["Tree", "person"]), Spy(), config)
+    (texts,) = asked
+    assert "tree" not in texts and "sky" in texts and "person in skirt" in texts
+    scores = torch.arange(len(texts)).float()[None]
+    merged = question.merge(scores)
+    assert merged.tolist() == [[0.0, 7.0, len(texts) - 1]]
+    part = question.only([1])
+    assert part.names == ("person",) and part.merge(scores[:, 1:]).shape == (1, 2)
+
+
+def test_variants_and_bounds():
+    assert variant_config("recommended", {}) == TidesConfig()
+    paper = variant_config("paper", {"bins": 20})
+    assert paper.density_rule == "absolute" and paper.bins == 20
+    with pytest.raises(UnknownNameError, match="variant"):
+        variant_config("other", {})
+    for wrong in ({"bins": 0}, {"windows": ()}, {"background": ()}, {"stride": 0.0}):
+        with pytest.raises(UsageError):
+            TidesConfig(**wrong)
+
+
+def test_options_of_the_scorer():
+    own, scorer = split_options({"nms_iou": 0.5, "scorer.surgery": "single"})
+    assert own == {"nms_iou": 0.5} and scorer == {"surgery": "single"}
