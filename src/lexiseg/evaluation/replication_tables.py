@@ -71,14 +71,12 @@ def _recurrence_rows() -> tuple[Row, ...]:
     return (
         Row("no recurrence: nothing is judged or removed", 15.2, {"max_steps": 0}),
         Row("plain Grad-CAM, no affinity", 41.1, {"affinity": False}),
-        Row("Grad-CAM spread by attention affinity", FULL, {"affinity": True}),
         Row("Grad-CAM with affinity", FULL, {"affinity": True}),
         Row("thresholds, prompts and words as in the paper for VOC", FULL, _VOC),
         Row("judged once, not repeated (ours)", None, {"max_steps": 1}),
         Row("no CRF (ours)", None, {"use_crf": False}),
         Row("the best name always stays, as published", FULL, {"reject_all": False}),
         Row("everything may be rejected (ours)", None, {"reject_all": True}),
-        Row("the best name always stays", FULL, {"reject_all": False}),
     )
 
 
