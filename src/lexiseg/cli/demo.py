@@ -36,6 +36,7 @@ def demo(
     """
     import lexiseg
     from lexiseg.io.contact_sheet import contact_sheet
+    from lexiseg.io.overlay import OverlayStyle, draw_overlay
 
     console.state.quiet = quiet
     questions = _make_pictures(out / "pictures", count, seed, overwrite=overwrite)
@@ -45,7 +46,8 @@ def demo(
         result = car.segment(path, names)
         result.save(out, formats=["overlay", "png", "coco"], overwrite=overwrite)
         results.append(result)
-    sheet = contact_sheet([result.show() for result in results], columns=3)
+    style = OverlayStyle(legend=True)
+    sheet = contact_sheet([draw_overlay(result, style) for result in results], columns=3)
     _save(sheet, out / "demo.png", overwrite=overwrite)
     _report(results, out)
 
