@@ -69,7 +69,7 @@ def test_preprocessor_file_beside_it(folder, kind):
 
 def test_missing_and_unknown_tensors_are_named(folder):
     key = "mask_decoder.iou_token.weight"
-    edit(folder, lambda state: state.pop(key))
+    edit(folder, lambda state: state.pop(next(stored for stored in state if stored.endswith(key))))
     with pytest.raises(CheckpointError, match=key):
         load_segmenter(folder, "cpu")
     edit(folder, lambda state: state.update({key: torch.zeros(1, 32), "odd": torch.zeros(1)}))
