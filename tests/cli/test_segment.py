@@ -166,3 +166,18 @@ def test_refer_gives_a_mask_per_sentence(lexiseg_command, pictures: Path) -> Non
         "refer", pictures / "0.png", "--method", "color", "-t", "red", "--json"
     )
     assert code == 0 and json.loads(out)["instances"][0]["label"] == "red"
+
+
+def test_foreign_files_are_never_replaced(lexiseg_command, pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    kept = tmp_path / "mine" / "0.overlay.jpg"
+    kept.write_text("precious")
+    code, _, err = lexiseg_command("segment", pictures, *ASK, "-o", "mine")
+    assert code == 2 and "0.overlay.jpg exists already" in err
+    assert kept.read_text() == "precious"
+    assert lexiseg_command("segment", pictures, *ASK, "-o", "other", "--overwrite")[0] == 0
+
+
+def test_failed_start_leaves_no_run_behind(lexiseg_command, pictures: Path, tmp_path: Path) -> None:
+    code, _, _ = lexiseg_command("segment", pictures, "-t", "a", "--preset", "no-such", "-o", "run")
+    assert code == 2 and not list((tmp_path / "run").iterdir())

@@ -48,10 +48,19 @@ class Job:
 
 @dataclass
 class RunFolder:
-    """A folder that holds one run: its job, one record per finished image, and its files."""
+    """A folder that holds one run: its job, one record per finished image, and its files.
+
+    Args:
+        path: made when the run opens.
+        job: what was asked.
+        replaces: files that are there may be replaced, because they are this run's own or
+            because the user said so; in a folder that is new to the run they may not.
+        done: results by image path.
+    """
 
     path: Path
     job: Job
+    replaces: bool = False
     done: dict[str, Result] = field(default_factory=dict)
 
     @classmethod
@@ -61,14 +70,16 @@ class RunFolder:
         Raises:
             OutputError: the folder holds another run, or cannot be written.
         """
-        run = cls(path, job)
+        run = cls(path, job, overwrite or (path / RUN).exists())
         try:
             path.mkdir(parents=True, exist_ok=True)
             if overwrite:
                 (path / RECORDS).unlink(missing_ok=True)
+                (path / RUN).unlink(missing_ok=True)
             elif (path / RUN).exists():
                 run._continue()
-            write_text(path / RUN, json.dumps(job.to_json(), indent=1, ensure_ascii=False))
+            elif (path / RECORDS).exists():
+                raise run._conflict()
         except OSError as error:
             reason = error.strerror or error
             raise OutputError(
@@ -78,19 +89,25 @@ class RunFolder:
 
     def _continue(self) -> None:
         if json.loads((self.path / RUN).read_text(encoding="utf-8")) != self.job.to_json():
-            raise OutputError(
-                f"Folder {self.path} holds a run with other names or settings; choose another "
-                "folder with -o, or add --overwrite."
-            )
+            raise self._conflict()
         if (self.path / RECORDS).exists():
             self.done = {str(result.path): result for result in read_records(self.path / RECORDS)}
 
+    def _conflict(self) -> OutputError:
+        return OutputError(
+            f"Folder {self.path} holds a run with other names or settings; choose another "
+            "folder with -o, or add --overwrite."
+        )
+
     def add(self, result: Result, name: str) -> None:
         """Write the files of one image, then its record, so that a record means finished."""
+        if not (self.path / RUN).exists():
+            text = json.dumps(self.job.to_json(), indent=1, ensure_ascii=False)
+            write_text(self.path / RUN, text)
         for choice in self.job.formats:
             writer = WRITERS[choice]
             if writer.scope == "image":
-                writer([result], self.path, name=name, overwrite=True)
+                writer([result], self.path, name=name, overwrite=self.replaces)
         append_record(self.path / RECORDS, result)
 
     def finish(self) -> None:
@@ -101,7 +118,7 @@ class RunFolder:
             writer = WRITERS[choice]
             if writer.scope == "collection":
                 records = read_records(self.path / RECORDS)
-                writer(records, self.path, name="annotations", overwrite=True)
+                writer(records, self.path, name="annotations", overwrite=self.replaces)
 
 
 def run_images(
