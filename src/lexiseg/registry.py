@@ -174,7 +174,6 @@ SEGMENTERS = Registry(
     "segmenter",
     "lexiseg.segmenters",
     {
-        "mini-sam": "lexiseg.models.segmenters.loading:load_mini_sam",
         "sam-vit-b": "lexiseg.models.segmenters.loading:load_sam_vit_b",
         "sam-vit-l": "lexiseg.models.segmenters.loading:load_sam_vit_l",
         "sam-vit-h": "lexiseg.models.segmenters.loading:load_sam_vit_h",

@@ -33,7 +33,7 @@ def same(one, other):
 def test_is_a_registered_method(toy):
     draw, build = toy
     assert isinstance(build(draw(TWO)[1]), Method)
-    assert METHODS["tides-raw"] is TidesRaw and {"paper", "mini"} <= set(PRESETS)
+    assert METHODS["tides-raw"] is TidesRaw and {"paper", "table2"} <= set(PRESETS)
 
 
 def test_io_selects_objects_where_raw_prefers_parts(toy):
@@ -144,7 +144,7 @@ def test_one_class_fills_the_image(toy):
     assert flat.presence["green"].reason.startswith("seen in")
 
 
-@pytest.mark.parametrize("narrow", ["stretched", "padded"])
+@pytest.mark.parametrize("narrow", ["stretch", "pad"])
 @pytest.mark.parametrize("size", [(1, 1), (7, 300), (300, 2), (40, 40), (200, 4096)])
 def test_odd_sizes(toy, size, narrow):
     draw, build = toy

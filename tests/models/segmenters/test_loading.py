@@ -139,7 +139,7 @@ def test_absent_weights_name_both_ways_out(tmp_path, monkeypatch):
 
 
 def test_every_name_is_a_loader():
-    assert {"mini-sam", "sam-vit-h", "sam-hq-vit-h", "sam2.1-large"} <= set(SEGMENTERS)
+    assert {"sam-vit-h", "sam-hq-vit-h", "sam2.1-large"} <= set(SEGMENTERS)
     assert all(callable(SEGMENTERS[name]) for name in SEGMENTERS)
 
 

@@ -68,8 +68,6 @@ def load_segmenter(
         UnknownNameError: no such segmenter.
         WeightsNotFoundError: the weights are not on this machine.
     """
-    if weights is None and name.startswith("mini-"):
-        bundled_folder(name)  # says what is there if it is not
     segmenter: PromptableSegmenter = SEGMENTERS[name](device=device, dtype=dtype, weights=weights)
     return segmenter
 

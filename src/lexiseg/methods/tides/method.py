@@ -31,7 +31,7 @@ class Tides:
 
     Example:
         >>> import lexiseg
-        >>> tides = lexiseg.load("tides", preset="mini", scorer="sclip")  # doctest: +SKIP
+        >>> tides = lexiseg.load("tides", preset="paper", scorer="sclip")  # doctest: +SKIP
         >>> result = tides.segment("fruit.jpg", ["apple", "dog"])         # doctest: +SKIP
         >>> len(result.instances["apple"])                                # doctest: +SKIP
         3

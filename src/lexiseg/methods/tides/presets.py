@@ -30,7 +30,6 @@ B16 = "openai/clip-vit-base-patch16"
 PRESETS: dict[str, Preset] = {
     "paper": Preset(B16, "sam-vit-h"),
     "table2": Preset(B16, "sam-vit-b"),
-    "mini": Preset("mini-clip-proposal", "mini-sam"),
 }
 
 

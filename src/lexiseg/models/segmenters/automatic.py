@@ -92,7 +92,7 @@ class AutomaticMasks:
 
     Example:
         >>> from lexiseg.models.segmenters import AutomaticMasks, load_segmenter
-        >>> automatic = AutomaticMasks(load_segmenter("mini-sam"))         # doctest: +SKIP
+        >>> automatic = AutomaticMasks(load_segmenter("sam-vit-b"))        # doctest: +SKIP
         >>> masks = automatic.propose_masks(image)                         # doctest: +SKIP
     """
 

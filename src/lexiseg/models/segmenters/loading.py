@@ -35,7 +35,7 @@ def load_segmenter(
     """Load a SAM, SAM-HQ, SAM 2 or SAM 3 tracker.
 
     Args:
-        source: known name ("sam-vit-b", "mini-sam"), hub id, folder in transformers' format, or
+        source: known name ("sam-vit-b"), hub id, folder in transformers' format, or
             file in the layout of SAM's own program (``sam_vit_b_01ec64.pth``).
         device: "auto" or a torch device.
         dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
@@ -123,7 +123,6 @@ def _named(name: str) -> Callable[..., Segmenter]:
     return partial(load_segmenter, name)
 
 
-load_mini_sam = _named("mini-sam")
 load_sam_vit_b = _named("sam-vit-b")
 load_sam_vit_l = _named("sam-vit-l")
 load_sam_vit_h = _named("sam-vit-h")
