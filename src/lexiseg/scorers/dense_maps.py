@@ -146,7 +146,7 @@ def encode_windows(
         >>> maps.maps(scorer.embed_texts(["dog", "background"])).shape  # doctest: +SKIP
         torch.Size([2, 96, 128])
     """
-    pixels = torch.from_numpy(np.ascontiguousarray(canvas)).to(scorer.device)
+    pixels = torch.from_numpy(np.array(canvas)).to(scorer.device)
     image = pixels.permute(2, 0, 1).float().div_(255)
     canvas_hw = (canvas.shape[0], canvas.shape[1])
     grids, features = [], []
@@ -157,11 +157,12 @@ def encode_windows(
         grids.append(WindowGrid.over(area, size, max(1, round(size * config.stride))))
         batches = _windows(scorer, _continued(image, area), grids[-1], config)
         features.append(DenseFeatures.concatenate([scorer.encode(batch) for batch in batches]))
-    cells = CellGrid(canvas_hw, _cell(scorer, config))
+    cells = CellGrid(canvas_hw, choose_cell(scorer, config))
     return DenseMaps(scorer, tuple(features), tuple(grids), cells, config)
 
 
-def _cell(scorer: DenseScorer, config: WindowConfig) -> Fraction:
+def choose_cell(scorer: DenseScorer, config: WindowConfig = WINDOWS) -> Fraction:
+    """Side of the cells, in canvas pixels, that maps of a scorer come on."""
     if config.cell is not None:
         return Fraction(config.cell).limit_denominator(64)
     if config.input == "own":

@@ -47,16 +47,16 @@ def judge_classes(scene: Scene, question: Question, config: TidesConfig) -> list
     Returns:
         A verdict per class; of equal windows the first decides.
     """
-    features = [part.clip_cls if config.cls == "clip" else part.cls for part in scene.features]
-    scores = question.merge(torch.cat(features) @ question.texts.T)
+    wholes = scene.windows.image_scores(question.texts, unmodified=config.cls == "clip")
+    scores = question.merge(wholes)
     margins, deciding = (scores[:, :-1] - scores[:, -1:]).max(dim=0)
-    windows = _windows(scene)
+    boxes = scene.windows.windows
     return [
         Verdict(
             bool(margin > 0),
             float(scores[window, index]),
             float(scores[window, -1]),
-            windows[int(window)],
+            _place(boxes[int(window)]),
         )
         for index, (margin, window) in enumerate(zip(margins.cpu(), deciding.cpu(), strict=True))
     ]
@@ -68,9 +68,6 @@ def class_probability(verdict: Verdict, temperature: float) -> float:
     return float(Tensor.sigmoid(torch.tensor(margin)))
 
 
-def _windows(scene: Scene) -> list[tuple[int, int, int]]:
-    return [
-        (max(grid.size_hw), left, top)
-        for grid in scene.canvas.grids
-        for left, top, _, _ in grid.boxes
-    ]
+def _place(box_xyxy: tuple[int, int, int, int]) -> tuple[int, int, int]:
+    left, top, right, bottom = box_xyxy
+    return max(right - left, bottom - top), left, top

@@ -15,6 +15,7 @@ from lexiseg.errors import UnknownNameError, UsageError
 from lexiseg.ops.foreground import ForegroundRule
 from lexiseg.ops.instance_score import DensityRule
 from lexiseg.ops.windows import Blend, Expansion
+from lexiseg.scorers.dense_maps import WindowConfig
 
 # What SCLIP and its kin take for the background (class 0 of Pascal VOC and COCO-Object).
 BACKGROUND_WORDS = (
@@ -42,8 +43,8 @@ class TidesConfig:
             (4 for B/16), or half the smallest patch where they have none.
         short_side: the shorter side is rounded to whole "cells", so that fusion is exact, or kept
             "exact" with a last partial cell, so that the aspect is.
-        narrow: of an image less wide than a window, the piece is "stretched" to the scorer's
-            square, which wastes no tokens, or "padded" by its border, which keeps the aspect.
+        narrow: of an image less wide than a window, "stretch" the piece to the scorer's
+            square, which wastes no tokens, or "pad" it by its border, which keeps the aspect.
         expansion: what a patch is between its center and the next: "constant" makes averaging
             pixels and pooling cells the same thing; "bilinear" is how SCLIP enlarges maps.
         blend: mean over all "windows" of a cell, so that each observation counts once, or first
@@ -108,7 +109,7 @@ class TidesConfig:
     window_input: Literal["native", "own"] = "native"
     cell: float | None = None
     short_side: Literal["cells", "exact"] = "cells"
-    narrow: Literal["stretched", "padded"] = "stretched"
+    narrow: Literal["stretch", "pad"] = "stretch"
     expansion: Expansion = "constant"
     blend: Blend = "windows"
     scored: Literal["all", "survivors"] = "all"
@@ -174,6 +175,19 @@ class TidesConfig:
             )
         if not self.background:
             raise UsageError("Option 'background' was given no text; give at least one.")
+
+    @property
+    def window_config(self) -> WindowConfig:
+        """The part that says how the image is seen through windows."""
+        return WindowConfig(
+            sizes=self.windows,
+            stride=self.stride,
+            input=self.window_input,
+            cell=self.cell,
+            short_side=self.narrow,
+            expansion=self.expansion,
+            blend=self.blend,
+        )
 
 
 PAPER_READINGS: Mapping[str, Any] = {

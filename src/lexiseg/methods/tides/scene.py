@@ -9,12 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lexiseg.methods.tides.canvas import Canvas, input_size, window_batches
+from lexiseg.methods.tides.canvas import Canvas
 from lexiseg.methods.tides.config import TidesConfig
 from lexiseg.methods.tides.prompted_masks import PromptedMasks
-from lexiseg.types import DenseFeatures, DenseScorer, ImageEmbedding, Mask, PromptableSegmenter
-
-WINDOWS_AT_ONCE = {"cpu": 16, "cuda": 128}
+from lexiseg.scorers.dense_maps import DenseMaps, choose_cell, encode_windows, fit_canvas
+from lexiseg.types import DenseScorer, ImageEmbedding, Mask, PromptableSegmenter
 
 
 @dataclass
@@ -23,8 +22,8 @@ class Scene:
 
     Attributes:
         image: (H, W, 3) uint8 RGB; masks come back at this size.
-        canvas: the grids the image is worked on.
-        features: of all windows, per window size.
+        canvas: the cells the image is worked on.
+        windows: features of all windows, per window size.
         embedding: the segmenter's.
         masks: answers of the segmenter to the points prompted so far.
         finished: masks at image size by their number in `masks`.
@@ -34,7 +33,7 @@ class Scene:
 
     image: NDArray[np.uint8]
     canvas: Canvas
-    features: tuple[DenseFeatures, ...]
+    windows: DenseMaps
     embedding: ImageEmbedding
     masks: PromptedMasks
     finished: dict[tuple[int, int], Mask] = field(default_factory=dict, repr=False)
@@ -57,14 +56,10 @@ def encode_scene(
         segmenter: its encoder sees the image.
         config: step A.
     """
-    canvas = Canvas.plan((image.shape[0], image.shape[1]), scorer, config)
-    pixels = canvas.pixels(image).to(scorer.device)
-    at_once = WINDOWS_AT_ONCE.get(scorer.device.type, 64)
-    features = []
-    for grid in canvas.grids:
-        batches = window_batches(pixels, grid, input_size(grid, scorer, config), at_once)
-        parts = [scorer.encode(scorer.normalize(batch)) for batch in batches]
-        features.append(DenseFeatures.concatenate(parts))
+    windows = config.window_config
+    side = choose_cell(scorer, windows)
+    whole_cells = side.numerator if config.short_side == "cells" else 1
+    maps = encode_windows(scorer, fit_canvas(image, config.long_side, whole_cells), windows)
+    canvas = Canvas((image.shape[0], image.shape[1]), maps.cells)
     embedding = segmenter.encode(image)
-    masks = PromptedMasks(segmenter, embedding, canvas)
-    return Scene(image, canvas, tuple(features), embedding, masks)
+    return Scene(image, canvas, maps, embedding, PromptedMasks(segmenter, embedding, canvas))

@@ -40,11 +40,11 @@ def score_cells(
     if config.scored == "survivors":
         question, survivors = question.only(survivors), range(len(survivors))
     kept = torch.tensor([*survivors, len(question.names)], device=question.texts.device)
-    maps = [_score_windows(part, question, kept, scorer) for part in scene.features]
+    maps = [_score_windows(part, question, kept, scorer) for part in scene.windows.features]
     if config.normalization == "window":
         maps = [_normalize_windows(part) for part in maps]
-    canvas = scene.canvas
-    return fuse_windows(maps, canvas.grids, canvas.cells, config.blend, config.expansion).cpu()
+    grids, cells = scene.windows.grids, scene.windows.cells
+    return fuse_windows(maps, grids, cells, config.blend, config.expansion).cpu()
 
 
 def _score_windows(
