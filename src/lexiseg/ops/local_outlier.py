@@ -30,7 +30,7 @@ def outlier_factors(points: Tensor, neighbors: int = 30) -> Tensor:
     distances.diagonal(dim1=1, dim2=2).fill_(torch.inf)
     count = min(neighbors, points.shape[1] - 1)
     near, index = distances.clamp_min_(0).topk(count, dim=-1, largest=False)
-    reach = near[:, :, -1].clamp_min(torch.finfo(near.dtype).tiny)
+    reach = near[:, :, -1].clamp_min(1e-20)  # equal tokens must not divide by 0
     return reach * _pick(1 / reach, index).mean(dim=-1)
 
 
