@@ -12,7 +12,6 @@ import torch
 import lexiseg
 from lexiseg.errors import UnknownNameError, WeightsNotFoundError
 from lexiseg.methods.tides import Tides, TidesConfig
-from lexiseg.models.bundled import bundled_weights
 from lexiseg.models.clip import Clip, ClipNetwork, TextConfig, VisionConfig
 from lexiseg.registry import SCORERS
 
@@ -36,12 +35,16 @@ def clip():
     return Clip.from_state_dict(state, read_bytes, "cpu", torch.float32)
 
 
-@pytest.fixture(scope="module")
-def segmenters():
+def load_module():
     spec = importlib.util.spec_from_file_location("tiny_segmenters", TINY)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.TINY_SEGMENTERS
+    return module
+
+
+@pytest.fixture(scope="module")
+def segmenters():
+    return load_module().TINY_SEGMENTERS
 
 
 @pytest.mark.parametrize("scorer", sorted(SCORERS))
@@ -64,20 +67,45 @@ def test_wrong_names_are_told():
     with pytest.raises(UnknownNameError, match="preset"):
         lexiseg.load("tides", preset="none")
     with pytest.raises(UnknownNameError, match="scorer"):
-        lexiseg.load("tides", preset="mini", scorer="clip-surgeon")
+        lexiseg.load("tides", scorer="clip-surgeon")
     with pytest.raises(UnknownNameError, match="option"):
-        lexiseg.load("tides", preset="mini", binz=3)
+        lexiseg.load("tides", binz=3)
+    with pytest.raises(UnknownNameError, match="segmenter"):
+        lexiseg.load("tides", segmenter="sam-9", clip_weights="mini-clip-proposal", device="cpu")
+    with pytest.raises(UnknownNameError, match="option"):
+        options = {"scorer.sugery": "single"}
+        lexiseg.load("tides", clip_weights="mini-clip-proposal", device="cpu", **options)
 
 
-@pytest.mark.skipif("mini-sam" in bundled_weights(), reason="the small segmenter is bundled")
-def test_missing_weights_are_named():
-    with pytest.raises(WeightsNotFoundError, match="mini-sam"):
-        lexiseg.load("tides", preset="mini", device="cpu")
+def test_missing_weights_are_named(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(WeightsNotFoundError, match="no-such-folder"):
+        lexiseg.load("tides", clip_weights="/no-such-folder/clip", device="cpu")
+    with pytest.raises(WeightsNotFoundError, match="no-such-folder"):
+        lexiseg.load(
+            "tides-raw",
+            clip_weights="mini-clip-proposal",
+            segmenter_weights="/no-such-folder/sam",
+            device="cpu",
+        )
 
 
-@pytest.mark.skipif("mini-sam" not in bundled_weights(), reason="needs the bundled segmenter")
-def test_mini_preset():
-    tides = lexiseg.load("tides", preset="mini", device="cpu", max_points=16)
+def test_a_published_layout_from_folders(tmp_path):
+    """The bundled CLIP beside a segmenter from a folder in transformers' format."""
+    from safetensors.torch import save_file
+
+    module = load_module()
+    network = module.build_network("sam")
+    folder = tmp_path / "sam"
+    folder.mkdir()
+    network.config.to_json_file(folder / "config.json")
+    state = {key: value.clone().contiguous() for key, value in network.state_dict().items()}
+    save_file(state, folder / "model.safetensors")
+    tides = lexiseg.load(
+        "tides-raw", clip_weights="mini-clip-proposal", segmenter_weights=folder, device="cpu",
+        dtype="float32", max_points=4, **{"scorer.surgery": "single"},
+    )  # fmt: skip
+    assert tides.config.ranking == "segmenter"
     image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
     result = tides.segment(image, ["dog", "apple"])
-    assert set(result.presence) == {"dog", "apple"} and result.recipe.method == "tides"
+    assert set(result.presence) == {"dog", "apple"} and result.recipe.method == "tides-raw"
