@@ -32,4 +32,5 @@ def embed_names(
     """
     sentences = [template.replace("{}", name) for name in names for template in templates]
     features = F.normalize(clip.text_features(sentences), dim=-1)
-    return F.normalize(features.view(len(names), len(templates), -1).mean(dim=1), dim=-1)
+    grouped = features.view(len(names), len(templates), features.shape[-1])
+    return F.normalize(grouped.mean(dim=1), dim=-1)

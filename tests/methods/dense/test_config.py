@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from lexiseg.errors import UnknownNameError, UsageError
+from lexiseg.methods.dense.config import BACKGROUND_WORDS, DenseConfig, find_config, preset_names
+
+
+@pytest.mark.parametrize(
+    ("scorer", "preset", "numbers"),
+    [
+        ("sclip", "voc21", (65, 0.1, 0.1)),
+        ("sclip", "coco-object", (50, 0.1, 0.0)),
+        ("sclip", "voc20", (40, 0.0, 0.0)),
+        ("sc-clip", "voc21", (50, 0.15, 0.1)),
+        ("sc-clip", "coco-object", (55, 0.35, 0.0)),
+        ("clearclip", "voc21", (50, 0.0, 0.0)),
+    ],
+)
+def test_published_numbers(scorer: str, preset: str, numbers: tuple[float, ...]) -> None:
+    rule = find_config(scorer, preset).labels
+    assert (rule.logit_scale, rule.min_probability, rule.min_area) == numbers
+
+
+def test_every_preset_of_every_method_builds() -> None:
+    for scorer in ("sclip", "sc-clip", "clearclip", "naclip", "maskclip", "clip-surgery"):
+        for preset in preset_names():
+            assert find_config(scorer, preset).window in (224, 448)
+    assert len(BACKGROUND_WORDS) == 26
+
+
+def test_unknown_preset_and_empty_window_are_refused() -> None:
+    with pytest.raises(UnknownNameError):
+        find_config("sclip", "voc12")
+    with pytest.raises(UsageError, match="window"):
+        DenseConfig(window=0)
