@@ -81,8 +81,12 @@ def test_points_are_thinned_out():
     assert len(everywhere.points(TidesConfig())) == 54
     rows, columns = np.divmod(everywhere.points(TidesConfig(point_stride=3)).numpy(), 9)
     assert sorted(set(rows)) == [1, 4] and sorted(set(columns)) == [1, 4, 7]
-    few = everywhere.points(TidesConfig(max_points=5))
-    assert len(few) == 5 and np.ptp(np.diff(few.numpy())) <= 1
+    few, more = (everywhere.points(TidesConfig(max_points=n)).tolist() for n in (5, 9))
+    assert len(few) == 5 and set(few) < set(more)
+    part = np.ones((1, 6, 9))
+    part[0, :2] = 0
+    fewer = foreground_of(part).points(TidesConfig(max_points=9)).tolist()
+    assert {point for point in more if point >= 18} <= set(fewer)
 
 
 def test_background_words_that_are_asked_do_not_compete():

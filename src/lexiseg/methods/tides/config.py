@@ -70,7 +70,7 @@ class TidesConfig:
             another), by its own "coverage", or by IoU with the connected "component" prompted.
         min_overlap: masks above it become proposals.
         point_stride: every so many-th cell of rows and columns is prompted, 1 = all.
-        max_points: thin the prompts of one image out evenly to so many; 0 = no limit.
+        max_points: so many scattered cells of the foreground are prompted; 0 = no limit.
         min_mask_score: drop masks whose own score is lower; None as in the paper. 0.88 is what
             SAM's automatic generator asks.
         min_stability: the same for stability; SAM asks 0.95.

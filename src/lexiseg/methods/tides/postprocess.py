@@ -102,12 +102,9 @@ def finish_masks(
     proposals = found.identified.proposals
     keys = proposals.keys
     missing = [key for key in keys if key not in scene.finished]
-    start = 0
-    for logits in scene.masks.logits(missing):
-        for one in logits:
-            large = segmenter.full_size(one, scene.embedding) > 0
-            scene.finished[missing[start]] = Mask.from_array(large.cpu().numpy())
-            start += 1
+    for key, logits in scene.masks.logits(missing):
+        large = segmenter.full_size(logits, scene.embedding) > 0
+        scene.finished[key] = Mask.from_array(large.cpu().numpy())
     whole = [scene.finished[key] for key in keys]
     if not config.min_region:
         return whole

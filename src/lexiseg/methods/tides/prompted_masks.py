@@ -7,6 +7,7 @@ mask that covers more than half of it. Bits of cells are some hundred times smal
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from lexiseg.ops.mask_quality import stability_score
 from lexiseg.ops.windows import cover
 from lexiseg.types import Candidates, ImageEmbedding, PromptableSegmenter
 
+Key: TypeAlias = tuple[int, int]  # flat cell of the prompt, number of the candidate
 BITS = 2 ** torch.arange(8, dtype=torch.uint8)
 
 
@@ -62,6 +64,11 @@ class PromptedMasks:
         """Points decoded so far."""
         return len(self.scores)
 
+    @property
+    def megabytes(self) -> float:
+        """Size of the packed masks."""
+        return self._packed.numel() / 1e6
+
     def rows_of(self, points: Tensor) -> Tensor:
         """Make sure that points are decoded.
 
@@ -81,23 +88,26 @@ class PromptedMasks:
         return unpack_bits(self._packed[rows, candidates], len(self._row_of))
 
     @torch.no_grad()
-    def logits(self, keys: Sequence[tuple[int, int]]) -> Iterator[Tensor]:
-        """Logits (n, h, w) of pairs of point and candidate, decoded again, some at a time."""
-        if not keys:
-            return
-        points, candidates = torch.tensor(keys).unbind(dim=1)
-        asked = self._canvas.image_points(points)[:, None]
+    def logits(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Tensor]]:
+        """Pairs of key and logits (h, w), decoded again, one point after the other."""
+        asked: dict[int, list[int]] = {}
+        for point, candidate in keys:
+            asked.setdefault(point, []).append(candidate)
+        points = list(asked)
         start = 0
-        for answer in self._segmenter.predict_chunks(self._embedding, points=asked):
-            chosen = candidates[start : start + len(answer)].to(answer.logits.device)
+        for answer in self._answers(torch.tensor(points)) if points else ():
+            for row, point in enumerate(points[start : start + len(answer)]):
+                for candidate in asked[point]:
+                    yield (point, candidate), answer.logits[row, candidate]
             start += len(answer)
-            yield answer.logits[torch.arange(len(chosen), device=chosen.device), chosen]
+
+    def _answers(self, points: Tensor) -> Iterator[Candidates]:
+        asked = self._canvas.image_points(points)[:, None]
+        return self._segmenter.predict_chunks(self._embedding, points=asked)
 
     @torch.no_grad()
     def _decode(self, points: Tensor) -> None:
-        asked = self._canvas.image_points(points)[:, None]
-        answers = self._segmenter.predict_chunks(self._embedding, points=asked)
-        parts = [self._on_cells(answer) for answer in answers]
+        parts = [self._on_cells(answer) for answer in self._answers(points)]
         packed, scores, stability = (torch.cat(kind).cpu() for kind in zip(*parts, strict=True))
         self._row_of[points] = torch.arange(self.decoded, self.decoded + len(points))
         if self.decoded:

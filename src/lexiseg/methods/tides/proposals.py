@@ -17,6 +17,7 @@ from lexiseg.ops.foreground import (
     normalize_scores,
 )
 
+SCATTER = 2654435761  # Knuth's multiplier: neighbors end up far apart
 MASKS_AT_ONCE = 2048  # unpacked together while they are assigned to classes
 
 
@@ -71,8 +72,9 @@ class Foreground:
             chosen &= kept
         points = chosen.flatten().nonzero()[:, 0]
         if 0 < config.max_points < len(points):
-            spread = torch.arange(config.max_points, dtype=torch.float64) + 0.5
-            points = points[(spread * len(points) / config.max_points).long()]
+            # A fixed order, so that a larger foreground asks for the same points again.
+            order = (points * SCATTER % 2**32).argsort()
+            points = points[order[: config.max_points]].sort().values
         return points
 
 

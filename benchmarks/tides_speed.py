@@ -1,0 +1,97 @@
+"""How long TIDES takes step by step, beside the passes that nobody can avoid.
+
+``python -m benchmarks.tides_speed [--segmenter mobile-sam sam-vit-b] [--names 80] [--points 256]``
+
+Random weights of the published sizes (CLIP-Surgery on ViT-B/16), a 512x384 image. The floor is the
+same run's image encoders on all windows and on the image, and the decoder on every prompted point.
+`--points 0` prompts every foreground cell; since random weights see foreground anywhere, that is
+an upper bound. `--side` shrinks the image and its windows for a quick look.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+from time import perf_counter
+
+import torch
+from torch import nn
+from transformers import SamConfig, SamModel
+
+from benchmarks.car_speed import smooth_image
+from benchmarks.random_clip import random_clip
+from lexiseg.methods.tides import Tides, TidesConfig
+from lexiseg.methods.tides.scene import Scene
+from lexiseg.models.mobile_sam.config import MOBILE_SAM
+from lexiseg.models.mobile_sam.tiny_vit import TinyVit
+from lexiseg.models.segmenters import FAMILIES, Preprocessing, Segmenter
+from lexiseg.models.segmenters.descendant import PromptingConfig, SamDescendant
+from lexiseg.scorers.clip_surgery import ClipSurgery
+
+ENCODERS = ("encode", "C: decoder")
+
+
+def main() -> None:
+    """Print a table per segmenter."""
+    options = _read_options()
+    torch.set_num_threads(options.threads or torch.get_num_threads())
+    scorer = ClipSurgery(random_clip("B/16", options.dtype, options.device))
+    scale = options.side / 512
+    config = TidesConfig(
+        long_side=options.side,
+        windows=tuple(round(side * scale / 56) * 56 for side in (112, 168, 224)),
+        max_points=options.points,
+        assignment="coverage",  # so that steps D and E have something to do
+    )
+    image = smooth_image(round(384 * scale), options.side, seed=0)
+    names = [f"thing {number}" for number in range(options.names)]
+    for kind in options.segmenter:
+        tides = Tides(scorer, random_segmenter(kind, options.device), config)
+        print(f"\n{kind}, {image.shape[1]}x{image.shape[0]} pixels, {options.names} names")
+        tides.segment(smooth_image(64, 96, seed=1), names)  # texts warm, kernels chosen
+        report(tides, tides.encode(image), names)
+
+
+def report(tides: Tides, scene: Scene, names: list[str]) -> None:
+    """Time one question, the floor, and a second question to the same scene."""
+    spent = tides.segment(scene, names).recipe.timing_ms
+    points = scene.masks.decoded
+    for stage, milliseconds in spent.items():
+        print(f"  {stage:22s} {milliseconds:10.1f} ms")
+    passes = sum(spent[stage] for stage in ENCODERS if stage in spent)
+    rest = spent["total"] - passes
+    print(f"  {len(scene.windows.windows)} windows, {points} points, {3 * points} masks")
+    print(f"  all but encoders and decoder: {rest:.1f} ms, {100 * rest / spent['total']:.1f} %")
+    start = perf_counter()
+    tides.segment(scene, [*names, "one more"])
+    print(f"  one more name on the scene: {1000 * (perf_counter() - start):.1f} ms")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"  peak memory {peak:.0f} MB, packed masks {scene.masks.megabytes:.1f} MB")
+
+
+def random_segmenter(kind: str, device: str) -> Segmenter:
+    """A segmenter of the published size with random weights."""
+    torch.manual_seed(0)
+    place = "cuda" if device == "auto" and torch.cuda.is_available() else device
+    place = "cpu" if place == "auto" else place
+    if kind == "mobile-sam":
+        small = SamDescendant(TinyVit(MOBILE_SAM), PromptingConfig())
+        return small.segmenter(Preprocessing(), place)
+    network: nn.Module = SamModel(SamConfig())
+    return FAMILIES["sam"].assemble(network.to(place), Preprocessing())
+
+
+def _read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--segmenter", nargs="+", default=["mobile-sam", "sam-vit-b"])
+    parser.add_argument("--names", type=int, default=80)
+    parser.add_argument("--points", type=int, default=256)
+    parser.add_argument("--side", type=int, default=512)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", default="auto")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
