@@ -18,8 +18,8 @@ from lexiseg.methods.car.visual_prompts import surroundings
 from lexiseg.models.clip import Clip, resize_to_multiple
 from lexiseg.ops.affinity import symmetric_affinity
 from lexiseg.ops.attention import AttentionMean
-from lexiseg.ops.cam import LastBlock, Tail
 from lexiseg.ops.crf import CrfConfig, DenseCrf
+from lexiseg.ops.last_block import LastBlock, Tail
 from lexiseg.types import Mask
 
 AFFINITY_BLOCKS = 8  # attention of the last so many blocks makes the affinity
