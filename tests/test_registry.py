@@ -6,7 +6,7 @@ import pytest
 
 import lexiseg.registry as registry_module
 from lexiseg.errors import UnknownNameError, UsageError
-from lexiseg.registry import CONVERTERS, DATASETS, METHODS, WRITERS, Registry
+from lexiseg.registry import CONVERTERS, DATASETS, METHODS, SCORERS, WRITERS, Registry
 
 
 def test_lazy_target_is_imported_on_first_use() -> None:
@@ -35,7 +35,9 @@ def test_third_party_entry_point_is_found(monkeypatch: pytest.MonkeyPatch) -> No
     assert registry["other"]("a/b") == "b"
 
 
-@pytest.mark.parametrize("registry", [METHODS, WRITERS, CONVERTERS, DATASETS], ids=lambda r: r.kind)
+@pytest.mark.parametrize(
+    "registry", [METHODS, SCORERS, WRITERS, CONVERTERS, DATASETS], ids=lambda r: r.kind
+)
 def test_every_builtin_name_resolves(registry: Registry) -> None:
     assert len(registry) > 0
     assert all(registry[name] is not None for name in registry)
