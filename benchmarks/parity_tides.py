@@ -115,9 +115,9 @@ def recognizes(folder: Path) -> bool:
 
 def rebuild(folder: Path) -> Iterator[Comparison]:
     """Compare every array of the pack with ours; what we do not make counts as infinitely off."""
-    torch.set_grad_enabled(False)
     for part in (ScorerPack(folder), StepPack(folder)):
-        ours = {name: np.asarray(value) for name, value in part.rebuild()}
+        with torch.no_grad():
+            ours = {name: np.asarray(value) for name, value in part.rebuild()}
         for name in sorted(part.names):
             tolerance = next(rule for pattern, rule in TOLERANCES.items() if fnmatch(name, pattern))
             found = name in ours
