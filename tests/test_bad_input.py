@@ -214,4 +214,4 @@ def test_nothing_warns_on_the_usual_path(car: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", DeprecationWarning)  # libraries about themselves
-        car.segment(gradient(40, 40), NAMES)
+        assert list(car.segment(gradient(40, 40), NAMES).presence) == NAMES

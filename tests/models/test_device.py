@@ -25,7 +25,7 @@ def test_processor_flags_answer_where_torch_does_not(monkeypatch):
 
 def test_auto_device_exists():
     chosen = device.choose_device("auto")
-    torch.zeros(1, device=chosen)
+    assert torch.zeros(1, device=chosen).device.type == chosen.type
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "tpu"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
@@ -33,7 +34,7 @@ class ScorerConfig:
     templates: tuple[str, ...] = IMAGENET_TEMPLATES
 
 
-class ClipScorer:
+class ClipScorer(ABC):
     """A dense scorer on a CLIP vision transformer, which stays as it is.
 
     Args:
@@ -99,6 +100,7 @@ class ClipScorer:
         """Cosines (B, rows, columns, C) with unit text features (C, E)."""
         return features.patches @ texts.T
 
+    @abstractmethod
     def tokens(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Projected tokens before they are made unit, in float32.
 
@@ -108,7 +110,6 @@ class ClipScorer:
         Returns:
             The method's tokens (B, 1 + n, E), CLS first, and plain CLIP's CLS (B, E).
         """
-        raise NotImplementedError
 
     def embed(self, pixels: Tensor) -> Tensor:
         """Input tokens of the first block."""
@@ -129,9 +130,9 @@ class LastBlockScorer(ClipScorer):
 
     keeps_residual: ClassVar[bool] = True
 
+    @abstractmethod
     def attention(self, grid_hw: tuple[int, int]) -> AttentionFn:
         """The last block's attention for a grid of patches."""
-        raise NotImplementedError
 
     def tokens(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """See `ClipScorer.tokens`."""
