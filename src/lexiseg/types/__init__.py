@@ -1,5 +1,6 @@
 """The data that rooms hand to each other."""
 
+from lexiseg.types.captioner import Captioner, Description
 from lexiseg.types.dense import DenseFeatures
 from lexiseg.types.protocols import DenseScorer, MaskProposer, Method, PromptableSegmenter
 from lexiseg.types.result import (
@@ -19,8 +20,10 @@ from lexiseg.types.vocabulary import Vocabulary, split_comma_list
 
 __all__ = [
     "Candidates",
+    "Captioner",
     "DenseFeatures",
     "DenseScorer",
+    "Description",
     "Frame",
     "ImageEmbedding",
     "Instance",
