@@ -1,0 +1,206 @@
+"""Settings of zero-guidance segmentation (Rewatbowornwong et al., ICCV 2023).
+
+Where the paper, its appendix and the released code leave a point open or disagree, a field decides
+and its line says how. The defaults are the paper's, except where its code must have made its
+tables; `VARIANTS` are the two literal readings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lexiseg.errors import UnknownNameError, UsageError
+from lexiseg.ops.crf import CrfConfig
+
+Saliency = Literal["rows", "outputs", "head-outputs", "projected"]
+
+
+@dataclass(frozen=True)
+class ZeroGuidanceConfig:
+    """Settings of one run, in the order of the stages.
+
+    Attributes:
+        short_side: the picture's shorter side in pixels as DINO sees it. The paper's grid of
+            111 x 111 cannot come from its 224 pixels, which give 109 x 109; 228 would do.
+        max_aspect: longer pictures are squeezed to this ratio of sides before DINO (our bound).
+        stride: of the patch convolution in pixels; any divisor of the patch size.
+        normalize: bring keys to unit length before clustering; only the code says so.
+        linkage: "ward", minimum variance without connectivity, which is what the paper's
+            "smallest combined variance" means in the code; "fast", the same on 32 principal
+            components; "grid" lets only neighbours join, so that likes apart never meet.
+        segments: n, leaves at which the first cut of the tree stops.
+        splits: of the tree that are visited: "all" n - 1 of them, or the first "half", n // 2, as
+            in the code, whose loop steps over every other one.
+        max_sibling_cosine: T, a pair at least as similar is not split. The code's parts name 0.9
+            and 0.95; the paper says 0.9.
+        use_crf: sharpen the leaves with a dense CRF.
+        crf: its parameters; the weights of the paper's code are huge on purpose. The features'
+            first authors used 15 and 50 with deviations of 5 and 3 pixels.
+        embedding: attention "masked" to the segment inside CLIP, or the baseline: the segment cut
+            out on black and its bounding "crop" encoded.
+        masked_blocks: last vision blocks with masked attention, blocks 21 to 24 of ViT-L/14.
+        sigma_squared: sigma^2 of the subtraction's weight, 2 sigma^2 = 5 as in the code; larger
+            subtracts more; None subtracts nothing (plain masked attention).
+        saliency: what S compares with and without the mask: attention "rows" as in the code,
+            whose tables were published; "outputs" of all heads joined, the paper's formula;
+            "head-outputs" one by one; or "projected", after the output projection.
+        square: the picture is brought to CLIP's square by "squash", which keeps every pixel, or
+            by "pad" with its mean colour, which keeps the aspect.
+        merge: join siblings of the tree that are alike.
+        image_weight: share of the image cosine in the similarity of siblings; the rest is the
+            text cosine.
+        min_similarity: siblings at least so similar are merged. The code names the union before
+            it tests the pair and throws the name away where the test fails; testing first gives
+            the same answer.
+        template: sentence around a label when texts are compared.
+    """
+
+    # Candidates: DINO keys, tree, cut, refinement
+    short_side: int = 224
+    max_aspect: float = 4.0
+    stride: int = 2
+    normalize: bool = True
+    linkage: Literal["ward", "fast", "grid"] = "ward"
+    segments: int = 20
+    splits: Literal["all", "half"] = "all"
+    max_sibling_cosine: float = 0.9
+    use_crf: bool = True
+    crf: CrfConfig = field(
+        default_factory=lambda: CrfConfig(
+            iterations=10,
+            spatial_sigma=1.0,
+            spatial_weight=25.0,
+            bilateral_sigma=5.0,
+            color_sigma=13.0,
+            bilateral_weight=100.0,
+            image="rgb",
+        )
+    )
+    # Embeddings: masked attention with global subtraction
+    embedding: Literal["masked", "crop"] = "masked"
+    masked_blocks: int = 4
+    sigma_squared: float | None = 2.5
+    saliency: Saliency = "rows"
+    square: Literal["squash", "pad"] = "squash"
+    # Merging
+    merge: bool = True
+    image_weight: float = 0.5
+    min_similarity: float = 0.8
+    template: str = "Image of a {}."
+
+    def __post_init__(self) -> None:
+        """Check what the types do not say.
+
+        Raises:
+            UsageError: a number out of its range, or a template without {}.
+        """
+        for name, low, high in (
+            ("short_side", 8, 4096), ("max_aspect", 1, 1000), ("stride", 1, 512),
+            ("segments", 1, 10_000), ("max_sibling_cosine", -1, 2), ("masked_blocks", 1, 1000),
+            ("sigma_squared", 1e-6, 1e6), ("image_weight", 0, 1), ("min_similarity", -1, 2),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise UsageError(f"Option {name!r} was given {value}; expected {low} to {high}.")
+        if "{}" not in self.template:
+            raise UsageError("Option 'template' needs {} where the label goes.")
+
+    @property
+    def max_splits(self) -> int:
+        """Splits of the tree that are visited."""
+        return self.segments - 1 if self.splits == "all" else self.segments // 2
+
+
+@dataclass(frozen=True)
+class ZeroCapConfig:
+    """Settings of the ZeroCap decoder (Tewel et al., CVPR 2022), as zero-guidance runs it.
+
+    Attributes:
+        prompt: how every caption starts; it is not part of the label.
+        max_tokens: new tokens at most.
+        beams: of the search.
+        iterations: gradient steps on the context of every token.
+        candidates: most probable next tokens whose texts CLIP compares with the segment.
+        temperature: tau of CLIP's softmax over them.
+        clip_weight: of the CLIP loss.
+        fluency_weight: of the divergence from the unshifted language model.
+        step_size: of a gradient step.
+        norm_exponent: a gradient is divided by its norm to this power.
+        fusion: exponent of the shifted distribution; the rest is the unshifted one's.
+        repetition_penalty: divides logits of tokens among the last four; 1 is off.
+        end_factor: raises the end token's logit after the first position; 1.1 in the code of
+            zero-guidance, 1.01 in that of ZeroCap.
+        start_factor: lowers the end token's logit at the first position.
+        forbidden_factor: lowers the logits of numbers and punctuation.
+        renormalization: fused probabilities are divided by their sum over all beams of a segment
+            ("joint", as published, which works as a length penalty) or "per-beam".
+        clean_up: of the winning caption: strip a trailing "dot", or drop the last character
+            whatever it is, as "released", which spoils captions that reached the limit.
+    """
+
+    prompt: str = "Image of a"
+    max_tokens: int = 15
+    beams: int = 5
+    iterations: int = 5
+    candidates: int = 512
+    temperature: float = 0.01
+    clip_weight: float = 1.0
+    fluency_weight: float = 0.2
+    step_size: float = 0.3
+    norm_exponent: float = 0.9
+    fusion: float = 0.99
+    repetition_penalty: float = 1.0
+    end_factor: float = 1.1
+    start_factor: float = 1.6
+    forbidden_factor: float = 20.0
+    renormalization: Literal["joint", "per-beam"] = "joint"
+    clean_up: Literal["dot", "released"] = "dot"
+
+    def __post_init__(self) -> None:
+        """Check what the types do not say.
+
+        Raises:
+            UsageError: a number out of its range.
+        """
+        for name, low, high in (
+            ("max_tokens", 1, 1000), ("beams", 1, 1000), ("iterations", 0, 1000),
+            ("candidates", 1, 1_000_000), ("temperature", 1e-6, 1000), ("fusion", 0, 1),
+            ("repetition_penalty", 1, 1000), ("end_factor", 1, 1000), ("start_factor", 1, 1000),
+            ("forbidden_factor", 1, 1000),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise UsageError(f"Option {name!r} was given {value}; expected {low} to {high}.")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A reading of the paper: what differs from the defaults.
+
+    Attributes:
+        options: fields of `ZeroGuidanceConfig`.
+        zerocap: fields of `ZeroCapConfig`.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    zerocap: Mapping[str, Any] = field(default_factory=dict)
+
+
+VARIANTS: Mapping[str, Variant] = {
+    "recommended": Variant(),
+    "paper": Variant({"saliency": "outputs"}),
+    "released": Variant({"splits": "half"}, {"clean_up": "released"}),
+}
+
+
+def find_variant(name: str) -> Variant:
+    """The variant of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if name not in VARIANTS:
+        raise UnknownNameError("variant", name, VARIANTS)
+    return VARIANTS[name]
