@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -38,9 +39,9 @@ def sample(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
         (B, 3, size, size) float32 in [0, 1].
     """
     count = len(images)
-    zoom = torch.empty(count).uniform_(0.8, 1.2, generator=generator)
-    stretch = torch.empty(count).uniform_(-0.12, 0.12, generator=generator).exp()
-    angle = torch.empty(count).uniform_(-0.12, 0.12, generator=generator)
+    zoom = torch.empty(count).uniform_(0.75, 1.3, generator=generator)
+    stretch = torch.empty(count).uniform_(-0.2, 0.2, generator=generator).exp()
+    angle = torch.empty(count).uniform_(-0.3, 0.3, generator=generator)
     mirror = torch.randint(0, 2, (count,), generator=generator) * 2.0 - 1.0
     shift = torch.empty(count, 2).uniform_(-0.08, 0.08, generator=generator)
     cos, sin = angle.cos() * zoom, angle.sin() * zoom
@@ -55,9 +56,9 @@ def recolor(pixels: Tensor, generator: torch.Generator, strength: float = 1.0) -
     """Turn hue, change saturation, contrast and brightness, one linear map per picture."""
     count = len(pixels)
     draw = torch.empty(4, count).uniform_(-1, 1, generator=generator) * strength
-    matrix = hue_matrix(draw[0] * 0.35) * (1 + 0.25 * draw[1])[:, None, None]
+    matrix = hue_matrix(draw[0] * 0.5) * (1 + 0.3 * draw[1])[:, None, None]
     grey = torch.tensor(LUMA).expand(3, 3)
-    keep = (1 + 0.35 * draw[2])[:, None, None]
+    keep = (1 + 0.5 * draw[2])[:, None, None]
     matrix = keep * matrix + (1 - keep) * grey
     offset = (0.12 * draw[3])[:, None, None]
     flat = torch.baddbmm(
@@ -75,13 +76,24 @@ def hue_matrix(angle: Tensor) -> Tensor:
 
 
 def blur(pixels: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur with mirrored borders; the kernel reaches to three sigma."""
-    reach = max(1, round(3 * sigma))
-    offsets = torch.arange(-reach, reach + 1, dtype=pixels.dtype, device=pixels.device)
-    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
-    wide = F.conv2d(F.pad(pixels, (reach,) * 4, mode="reflect"), kernel, groups=3)
-    return F.conv2d(wide, kernel.transpose(2, 3), groups=3)
+    """Gaussian blur with mirrored borders; the kernel reaches to three sigma.
+
+    As two products with a band matrix: on a processor several times faster than a convolution of
+    three lone channels.
+    """
+    rows, columns = (gaussian_band(side, sigma).to(pixels) for side in pixels.shape[2:])
+    return rows @ pixels @ columns.T
+
+
+@lru_cache(maxsize=64)
+def gaussian_band(side: int, sigma: float) -> Tensor:
+    """Matrix (side, side) that blurs a line of pixels mirrored at both ends."""
+    reach = min(max(1, round(3 * sigma)), side - 1)
+    offsets = torch.arange(-reach, reach + 1)
+    weight = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    source = (torch.arange(side)[:, None] + offsets).abs()
+    source = torch.where(source > side - 1, 2 * (side - 1) - source, source)
+    return torch.zeros(side, side).scatter_add_(1, source, (weight / weight.sum()).repeat(side, 1))
 
 
 def normalize(pixels: Tensor) -> Tensor:
