@@ -21,6 +21,9 @@ def miniworld(
     size: Annotated[
         int, typer.Option("--size", min=32, help="Side of the images in pixels.")
     ] = 224,
+    neighbors: Annotated[
+        float, typer.Option("--neighbors", help="Share of things beside one of their kind, 0-1.")
+    ] = 0.0,
     video: Annotated[bool, typer.Option("--video", help="Short clips instead of scenes.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -31,7 +34,7 @@ def miniworld(
     from lexiseg.datasets.miniworld import Miniworld, write_miniworld
 
     console.state.quiet = quiet
-    world = Miniworld(split=split, size=size, seed=seed)
+    world = Miniworld(split=split, size=size, seed=seed, neighbors=neighbors)
     unit, frames = ("clip", CLIP_FRAMES) if video else ("scene", None)
     write_miniworld(
         out, count, world, frames=frames, progress=lambda n: console.progress(n, count, unit)

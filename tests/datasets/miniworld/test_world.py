@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -117,6 +118,21 @@ def test_unseen_nouns_have_no_label_but_a_caption() -> None:
     assert (scene.semantic[scene.instances > 0] == 0).all()
 
 
+def test_neighbors_stand_beside_one_of_their_kind() -> None:
+    world = Miniworld("test", size=96, seed=1, things=(5, 8), neighbors=1.0)
+    for number in range(4):
+        placements = world[number].plan.placements
+        assert len({placement.sprite.name for placement in placements}) == 1
+        for one, other in pairwise(placements):
+            distance = np.hypot(one.x - other.x, one.y - other.y)
+            assert distance <= 0.5 * (one.side + other.side) + 1e-9
+
+
+def test_choice_of_neighbors_leaves_other_scenes_as_they_were() -> None:
+    picture = Miniworld("test", size=80, seed=4)[11].image
+    assert _digest(picture).startswith("ab26411a6971c59b")
+
+
 def test_largest_number_of_objects_keeps_part_numbers_apart() -> None:
     scene = Miniworld("train", size=128, things=(MAX_OBJECTS, MAX_OBJECTS))[0]
     assert all((scene.instances[scene.parts == p] == o).all() for p, o in scene.part_owner.items())
@@ -131,6 +147,7 @@ def test_largest_number_of_objects_keeps_part_numbers_apart() -> None:
         {"things": (3, 2)},
         {"things": (0, MAX_OBJECTS + 1)},
         {"novel": 1.5},
+        {"neighbors": -0.1},
     ],
 )
 def test_wrong_settings_are_explained(wrong: dict) -> None:

@@ -54,6 +54,8 @@ def write_miniworld(
         "things": list(world.things),
     }
     settings["frames"] = frames
+    if not world.neighbors:
+        del settings["neighbors"]  # so that folders written before there was a choice go on
     folder = WorldFolder(Path(out), settings)
     folder.claim(count)
     layout: ClipLayout | SceneLayout

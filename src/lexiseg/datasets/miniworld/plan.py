@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lexiseg.datasets.miniworld.colors import Matrix, shift_matrix
 from lexiseg.datasets.miniworld.sprites import Sprite, choices, novel_sprites, read_json
 from lexiseg.datasets.miniworld.stuff import all_stuff
 
 Rng = np.random.Generator
+Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,9 @@ class Plan:
     split: str
 
 
-def draw_plan(rng: Rng, split: str, things: tuple[int, int], novel: float = 0.0) -> Plan:
+def draw_plan(
+    rng: Rng, split: str, things: tuple[int, int], novel: float = 0.0, neighbors: float = 0.0
+) -> Plan:
     """Draw the plan of one scene.
 
     Args:
@@ -96,6 +100,7 @@ def draw_plan(rng: Rng, split: str, things: tuple[int, int], novel: float = 0.0)
         split: "train", "val" or "test".
         things: least and largest number of objects.
         novel: share of objects whose noun taxonomy A does not have, 0..1.
+        neighbors: share of objects that stand beside another one of their noun, 0..1.
     """
     ranges = TEST if split == "test" else TRAIN
     regions = _draw_regions(rng, split, ranges)
@@ -103,6 +108,8 @@ def draw_plan(rng: Rng, split: str, things: tuple[int, int], novel: float = 0.0)
     placements = _draw_placements(rng, ranges, count, choices(split))
     if novel:
         placements = tuple(_renew(rng, placement, novel) for placement in placements)
+    if neighbors:
+        placements = _gather(rng, placements, neighbors, choices(split))
     slope = ranges.light * rng.uniform(-1, 1, 2)
     warmth, gain = rng.uniform(-0.04, 0.04), rng.uniform(0.88, 1.1)
     noise, at = rng.uniform(0.0, 7.0), rng.random(2)
@@ -193,6 +200,37 @@ def _renew(rng: Rng, placement: Placement, share: float) -> Placement:
     return replace(placement, sprite=unseen[int(rng.integers(len(unseen)))])
 
 
+def _gather(
+    rng: Rng, placements: Sequence[Placement], share: float, table: Mapping[str, tuple[Sprite, ...]]
+) -> tuple[Placement, ...]:
+    """Perhaps turn an object into one like the one before it, of about its size, beside it."""
+    gathered: list[Placement] = []
+    for placement in placements:
+        if gathered and rng.random() < share and gathered[-1].sprite.name in table:
+            placement = _join(rng, placement, gathered, table)
+        gathered.append(placement)
+    return tuple(gathered)
+
+
+def _join(
+    rng: Rng,
+    placement: Placement,
+    others: list[Placement],
+    table: Mapping[str, tuple[Sprite, ...]],
+) -> Placement:
+    """Move an object beside the last of the others, to the freest of a few sides."""
+    last = others[-1]
+    kin = table[last.sprite.name]
+    side = last.side * float(rng.uniform(0.85, 1.15))
+    turns = rng.uniform(0, 2 * math.pi, 8)
+    reach = 0.5 * (last.side + side) * float(rng.uniform(0.8, 1.0))
+    points = np.array([last.x, last.y]) + reach * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    x, y = _freest(points.clip(0.38 * side, 1 - 0.38 * side), side, others)
+    return replace(
+        placement, sprite=kin[int(rng.integers(len(kin)))], x=x, y=y, side=side, tint=last.tint
+    )
+
+
 def _draw_side(rng: Rng, ranges: Ranges, count: int) -> float:
     """Log-uniform size; the more objects, the smaller the largest."""
     low, high = ranges.side
@@ -205,6 +243,10 @@ def _draw_centre(rng: Rng, side: float, others: list[Placement]) -> tuple[float,
     """The freest of a few random centres; the border may cut a little off."""
     reach = 0.5 - 0.38 * side
     points = 0.5 + rng.uniform(-reach, reach, (5, 2))
+    return _freest(points, side, others)
+
+
+def _freest(points: Points, side: float, others: list[Placement]) -> tuple[float, float]:
     if not others:
         return float(points[0, 0]), float(points[0, 1])
     centre = np.array([(other.x, other.y) for other in others])

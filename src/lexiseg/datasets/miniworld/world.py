@@ -35,6 +35,8 @@ class Miniworld:
         things: least and largest number of objects per scene.
         novel: share of objects whose nouns taxonomy A does not have (label 0), 0..1; see
             `taxonomy`.
+        neighbors: share of objects that stand beside another one of their noun, 0..1; with many
+            things, crowds of a kind.
 
     Raises:
         UsageError: an argument is out of range.
@@ -50,6 +52,7 @@ class Miniworld:
     seed: int = 0
     things: tuple[int, int] = (1, 6)
     novel: float = 0.0
+    neighbors: float = 0.0
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -58,8 +61,10 @@ class Miniworld:
             raise UsageError(f"Miniworld size is {self.size}; give 16 to 4096 pixels.")
         if self.seed < 0:
             raise UsageError(f"Miniworld seed is {self.seed}; give 0 or a positive number.")
-        if not 0.0 <= self.novel <= 1.0:
-            raise UsageError(f"Miniworld novel is {self.novel}; give a share from 0 to 1.")
+        for option in ("novel", "neighbors"):
+            share = getattr(self, option)
+            if not 0.0 <= share <= 1.0:
+                raise UsageError(f"Miniworld {option} is {share}; give a share from 0 to 1.")
         low, high = self.things
         if not 0 <= low <= high <= MAX_OBJECTS:
             raise UsageError(
@@ -119,4 +124,4 @@ class Miniworld:
 
     def _plan(self, entropy: tuple[int, ...]) -> tuple[Plan, np.random.Generator]:
         rng = np.random.default_rng(np.random.SeedSequence(entropy))
-        return draw_plan(rng, self.split, self.things, self.novel), rng
+        return draw_plan(rng, self.split, self.things, self.novel, self.neighbors), rng
