@@ -13,8 +13,7 @@ from typing import Any, Literal
 
 from lexiseg.errors import UnknownNameError, UsageError
 from lexiseg.ops.crf import CrfConfig
-
-Saliency = Literal["rows", "outputs", "head-outputs", "projected"]
+from lexiseg.ops.masked_attention import Saliency
 
 
 @dataclass(frozen=True)
