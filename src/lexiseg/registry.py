@@ -101,6 +101,7 @@ METHODS = Registry(
         "clip-surgery": "lexiseg.methods.dense:ClipSurgerySegmenter",
         "clearclip": "lexiseg.methods.dense:ClearClipSegmenter",
         "naclip": "lexiseg.methods.dense:NaClipSegmenter",
+        "sam+clip": "lexiseg.methods.baselines:SamClip",
     },
 )
 

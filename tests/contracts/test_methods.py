@@ -14,8 +14,10 @@ from lexiseg.types import Method, Result
 NAMES = ["dog", "grass", "zebra"]
 
 
-# TIDES needs a segmenter, and none travels inside the package; its own tests use small ones.
-BUNDLED = [name for name in METHODS if not name.startswith("tides")]
+# These need a segmenter or a detector, and none travels inside the package; their own tests use
+# small ones.
+UNBUNDLED = ("tides", "sam+clip")
+BUNDLED = [name for name in METHODS if not name.startswith(UNBUNDLED)]
 
 
 @pytest.fixture(scope="module", params=BUNDLED)

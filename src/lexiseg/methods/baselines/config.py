@@ -1,0 +1,69 @@
+"""Settings of the baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lexiseg.errors import UsageError
+from lexiseg.scorers.text import IMAGENET_TEMPLATES
+
+
+def check_ranges(config: object, ranges: tuple[tuple[str, float, float], ...]) -> None:
+    """Raise `UsageError` for the first field outside its (name, low, high)."""
+    for name, low, high in ranges:
+        value = getattr(config, name)
+        if not low <= value <= high:
+            raise UsageError(f"Option {name!r} was given {value}; expected {low} to {high}.")
+
+
+def check_templates(templates: tuple[str, ...]) -> None:
+    """Raise `UsageError` unless there are sentences with room for a name."""
+    if not templates or not all("{}" in template for template in templates):
+        raise UsageError("Every template needs {} where the name goes, e.g. 'a photo of a {}.'")
+
+
+@dataclass(frozen=True)
+class SamClipConfig:
+    """Settings of SAM + CLIP; those of the mask generator are SAM's own.
+
+    Attributes:
+        points_per_side: of the grid of point prompts.
+        min_mask_score: masks whose expected IoU is not above it are dropped.
+        min_stability: masks less stable are dropped.
+        max_box_iou: of two masks whose boxes overlap more, the better stays.
+        crop: CLIP sees what is in the "box" around a mask, or the "mask" alone before CLIP's mean
+            color.
+        margin: added to the box on every side, as a share of its longer side.
+        templates: sentences whose features are averaged to a class text.
+        background: texts that stand for what nobody asked for; a mask they win is dropped.
+        min_probability: masks whose name is less probable among names and background are dropped.
+        confidence: final score: probability of the name times the segmenter's own score, or the
+            "probability" alone.
+    """
+
+    points_per_side: int = 32
+    min_mask_score: float = 0.88
+    min_stability: float = 0.95
+    max_box_iou: float = 0.7
+    crop: Literal["box", "mask"] = "box"
+    margin: float = 0.0
+    templates: tuple[str, ...] = IMAGENET_TEMPLATES
+    background: tuple[str, ...] = ("background",)
+    min_probability: float = 0.0
+    confidence: Literal["probability*mask", "probability"] = "probability*mask"
+
+    def __post_init__(self) -> None:
+        """Check what the types do not say.
+
+        Raises:
+            UsageError: a number out of its range, or a template without {}.
+        """
+        check_ranges(
+            self,
+            (
+                ("points_per_side", 1, 256), ("min_stability", 0, 1), ("max_box_iou", 0, 1),
+                ("margin", 0, 10), ("min_probability", 0, 1),
+            ),
+        )  # fmt: skip
+        check_templates(self.templates)

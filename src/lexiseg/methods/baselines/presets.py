@@ -1,0 +1,41 @@
+"""Which weights a baseline loads, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lexiseg.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What to load.
+
+    Attributes:
+        weights: hub id or bundled name of the network that knows words.
+        segmenter: name in `lexiseg.registry.SEGMENTERS`; "" for a baseline without one.
+        options: fields of the config that differ from its defaults.
+    """
+
+    weights: str
+    segmenter: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find_preset(presets: Mapping[str, Preset], name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if name not in presets:
+        raise UnknownNameError("preset", name, presets)
+    return presets[name]
+
+
+# The paper's comparison runs ViT-B networks.
+SAM_CLIP: Mapping[str, Preset] = {
+    "paper": Preset("openai/clip-vit-base-patch16", "sam-vit-b"),
+}

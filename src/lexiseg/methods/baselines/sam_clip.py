@@ -1,0 +1,212 @@
+"""SAM + CLIP: every mask of an image, each named by CLIP (the naive way to do what TIDES does)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lexiseg.config import override
+from lexiseg.io.image import path_of, read_image
+from lexiseg.methods.baselines.answer import Encoded, Names, answer, recipe
+from lexiseg.methods.baselines.config import SamClipConfig
+from lexiseg.methods.baselines.crops import ImageArray, crop_square
+from lexiseg.methods.baselines.presets import SAM_CLIP, find_preset
+from lexiseg.models.clip import Clip
+from lexiseg.ops.stopwatch import Stopwatch
+from lexiseg.registry import SEGMENTERS
+from lexiseg.scorers.text import embed_names
+from lexiseg.types import Instance, Mask, Presence, PromptableSegmenter, Result, Vocabulary
+
+if TYPE_CHECKING:
+    from lexiseg.models.segmenters import Proposal
+
+CROPS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class SamClipScene(Encoded):
+    """All masks of an image, before anything is named.
+
+    Attributes:
+        proposals: N masks, best first.
+        features: (N, E) unit features of what CLIP saw of them.
+    """
+
+    proposals: Sequence[Proposal]
+    features: Tensor
+
+
+class SamClip:
+    """Names each automatic mask by the text that CLIP finds most like it.
+
+    Masks and crops know no names, so all of them belong to the slow half.
+
+    Args:
+        clip: names the masks.
+        segmenter: makes them, prompted with a grid of points.
+        config: settings.
+        preset: what to call the combination in results.
+
+    Example:
+        >>> import lexiseg
+        >>> baseline = lexiseg.load("sam+clip")                     # doctest: +SKIP
+        >>> baseline.segment("fruit.jpg", ["apple", "dog"])         # doctest: +SKIP
+    """
+
+    method = "sam+clip"
+
+    def __init__(
+        self,
+        clip: Clip,
+        segmenter: PromptableSegmenter,
+        config: SamClipConfig | None = None,
+        preset: str = "custom",
+    ) -> None:
+        self.clip = clip
+        self.segmenter = segmenter
+        self.config = config or SamClipConfig()
+        self.preset = preset
+
+    @classmethod
+    def load(
+        cls,
+        preset: str = "paper",
+        device: str = "auto",
+        dtype: str = "auto",
+        *,
+        segmenter: str | None = None,
+        clip_weights: str | Path | None = None,
+        segmenter_weights: str | Path | None = None,
+        **options: Any,
+    ) -> SamClip:
+        """Load settings and weights.
+
+        Args:
+            preset: a name of `presets.SAM_CLIP`.
+            device: "auto" or a torch device.
+            dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
+            segmenter: a name of `SEGMENTERS` in place of the preset's.
+            clip_weights: hub id, folder, file or bundled name of the CLIP.
+            segmenter_weights: hub id, folder or file of the segmenter.
+            options: fields of `SamClipConfig`.
+
+        Raises:
+            UnknownNameError: no such preset, segmenter or option.
+            WeightsNotFoundError: the weights are not on this machine.
+        """
+        chosen = find_preset(SAM_CLIP, preset)
+        config = override(SamClipConfig(), {**chosen.options, **options})
+        load_masks = SEGMENTERS[segmenter or chosen.segmenter]
+        clip = Clip.load(clip_weights or chosen.weights, device, dtype)
+        masks = load_masks(device=device, dtype=dtype, weights=segmenter_weights)
+        return cls(clip, masks, config, preset)
+
+    def encode(self, image: Any) -> SamClipScene:
+        """Cut out everything and show each piece to CLIP.
+
+        Args:
+            image: path, (H, W, 3) uint8 RGB array or Pillow image.
+
+        Raises:
+            ImageError: the image cannot be read.
+        """
+        pixels = read_image(image)
+        watch = Stopwatch(self.clip.device)
+        with watch("encode"):
+            proposals = self._propose(pixels)
+            features = self._see(pixels, [proposal.mask for proposal in proposals])
+        return SamClipScene(pixels, path_of(image), watch.timing_ms["encode"], proposals, features)
+
+    def _propose(self, image: ImageArray) -> Sequence[Proposal]:
+        # Imported here because it brings transformers, which takes seconds.
+        from lexiseg.models.segmenters import AutomaticConfig, AutomaticMasks
+
+        config = self.config
+        generator = AutomaticConfig(
+            points_per_side=config.points_per_side,
+            min_score=config.min_mask_score,
+            min_stability=config.min_stability,
+            max_box_iou=config.max_box_iou,
+        )
+        return AutomaticMasks(self.segmenter, generator).propose(image)
+
+    def _see(self, image: ImageArray, masks: Sequence[Mask]) -> Tensor:
+        """Unit features (N, E) of what surrounds each mask."""
+        config, wanted = self.config, self.clip.preprocessing
+        parts = [torch.empty(0, self.clip.visual.config.embed_dim, device=self.clip.device)]
+        for start in range(0, len(masks), CROPS_AT_ONCE):
+            squares = [
+                crop_square(image, mask, wanted.size, config.crop, config.margin, wanted.mean)
+                for mask in masks[start : start + CROPS_AT_ONCE]
+            ]
+            parts.append(self.clip.image_features(wanted.normalize(squares)))
+        return F.normalize(torch.cat(parts), dim=-1)
+
+    def segment(self, image: Any, names: Names) -> Result:
+        """Find named things.
+
+        Args:
+            image: a scene, or what `encode` takes.
+            names: a comma list, a list, or a mapping from alias to name.
+        """
+        vocabulary = Vocabulary.parse(names)
+        scene = image if isinstance(image, SamClipScene) else self.encode(image)
+        watch = Stopwatch(self.clip.device)
+        with watch("segment"):
+            probabilities = self._judge(scene, vocabulary)
+            found = self._name(scene, vocabulary, probabilities)
+            presence = _presence(vocabulary.names, probabilities, found)
+        timing = {"encode": scene.encode_ms, **watch.timing_ms}
+        networks = {"clip": self.clip, "segmenter": self.segmenter}
+        made = recipe(self.method, self.preset, self.config, networks, self.clip.device, timing)
+        return answer(scene, vocabulary.names, found, presence, made)
+
+    def _judge(self, scene: SamClipScene, vocabulary: Vocabulary) -> Tensor:
+        """Probabilities (N, C + 1) of names and, last, the background, on the CPU."""
+        asked = {text.casefold() for own in vocabulary.wordings for text in own}
+        rivals = [word for word in self.config.background if word.casefold() not in asked]
+        groups = [*vocabulary.wordings, tuple(rivals)]
+        texts = [text for group in groups for text in group]
+        features = embed_names(self.clip, texts, self.config.templates)
+        logits = self.clip.logit_scale * (scene.features @ features.T)
+        owner = torch.tensor([n for n, group in enumerate(groups) for _ in group])
+        shares = logits.softmax(dim=-1).cpu()
+        merged = shares.new_zeros(len(shares), len(groups))
+        return merged.scatter_reduce_(1, owner.expand(shares.shape), shares, "amax")
+
+    def _name(
+        self, scene: SamClipScene, vocabulary: Vocabulary, probabilities: Tensor
+    ) -> list[Instance]:
+        found = []
+        best, winner = probabilities.max(dim=1)
+        for proposal, share, number in zip(
+            scene.proposals, best.tolist(), winner.tolist(), strict=True
+        ):
+            if number < len(vocabulary) and share >= self.config.min_probability:
+                quality = min(max(proposal.score, 0.0), 1.0)
+                score = share * (quality if self.config.confidence == "probability*mask" else 1.0)
+                details = {"probability": share, "segmenter": proposal.score}
+                found.append(
+                    Instance(vocabulary.names[number], score, proposal.mask, details=details)
+                )
+        return found
+
+
+def _presence(
+    names: Sequence[str], probabilities: Tensor, found: Sequence[Instance]
+) -> list[Presence]:
+    if not len(probabilities):
+        return [Presence(name, 0.0, False, "the segmenter found no mask") for name in names]
+    labels = [item.label for item in found]
+    entries = []
+    for name, share in zip(names, probabilities[:, :-1].amax(dim=0).tolist(), strict=True):
+        count = labels.count(name)
+        reason = f"{count} of {len(probabilities)} masks look most like it"
+        entries.append(Presence(name, share, count > 0, reason))
+    return entries
