@@ -1,0 +1,96 @@
+"""Merging against a recursive twin on random trees."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lexiseg.methods.zero_guidance.merging import Node, level, merge_siblings, parent, similarity
+from lexiseg.types import Description
+
+
+def random_node(number, leaves, seed):
+    rng = np.random.default_rng([seed, number])
+    image, text = torch.from_numpy(rng.normal(1, 0.7, (2, 6)))
+    return Node(number, tuple(leaves), image, text, Description(f"node {number}", 0.3))
+
+
+@st.composite
+def leaf_ids(draw):
+    ids = {0}
+    for _ in range(draw(st.integers(0, 12))):
+        split = draw(st.sampled_from(sorted(ids)))
+        ids = ids - {split} | {2 * split + 1, 2 * split + 2}
+    vanished = draw(st.sets(st.sampled_from(sorted(ids)), max_size=2))
+    return sorted(ids - vanished) or [0]
+
+
+def survivors(number, leaf, bound, seed, weight):
+    """Members of a subtree after merging: one node if it merged whole."""
+    if number in leaf:
+        return [random_node(number, [leaf[number]], seed)]
+    if number > 4 * max(leaf):
+        return []
+    below = [
+        survivors(child, leaf, bound, seed, weight) for child in (2 * number + 1, 2 * number + 2)
+    ]
+    whole = all(len(part) == 1 and part[0].id == 2 * number + 1 + i for i, part in enumerate(below))
+    if whole and similarity(below[0][0], below[1][0], weight) >= bound:
+        return [random_node(number, below[0][0].leaves + below[1][0].leaves, seed)]
+    return below[0] + below[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(leaf_ids(), st.floats(-1, 1), st.integers(0, 99), st.sampled_from([0, 0.5, 1]))
+def test_equals_the_recursion(ids, bound, seed, weight):
+    leaf = {number: position for position, number in enumerate(ids)}
+    leaves = [random_node(number, [position], seed) for number, position in leaf.items()]
+
+    def describe(unions):
+        return [random_node(number, members, seed) for number, members in unions.items()]
+
+    merged = merge_siblings(leaves, describe, weight, bound)
+    expected = sorted(survivors(0, leaf, bound, seed, weight), key=lambda node: node.id)
+    assert [node.id for node in merged.nodes] == [node.id for node in expected]
+    for node, twin in zip(merged.nodes, expected, strict=True):
+        assert sorted(node.leaves) == sorted(twin.leaves)
+    assert sorted(k for node in merged.nodes for k in node.leaves) == list(range(len(ids)))
+
+
+def test_only_passed_unions_are_described_and_levels_go_together():
+    asked = []
+
+    def describe(unions):
+        asked.append(dict(unions))
+        return [
+            Node(number, members, torch.ones(3), torch.ones(3), Description("same", 1.0))
+            for number, members in unions.items()
+        ]
+
+    same, other = torch.ones(3), torch.tensor([1.0, -1.0, 0.0])
+    leaves = [
+        Node(number, (position,), direction, direction, Description("leaf", 1.0))
+        for position, (number, direction) in enumerate(
+            [(3, same), (4, same), (5, same), (13, same), (14, other)]
+        )
+    ]
+    merged = merge_siblings(leaves, describe)
+    assert asked == [{1: (0, 1)}]
+    assert [node.id for node in merged.nodes] == [1, 5, 13, 14]
+    assert merged.tested == {6: pytest.approx(0), 1: pytest.approx(1)}
+
+
+def test_a_single_leaf_stays():
+    leaf = random_node(0, [0], 1)
+    merged = merge_siblings([leaf], lambda unions: pytest.fail("nothing to describe"))
+    assert merged.nodes == (leaf,) and not merged.tested
+
+
+def test_heap_ids():
+    for number in range(1, 200):
+        assert number in (2 * parent(number) + 1, 2 * parent(number) + 2)
+        assert level(number) == level(parent(number)) + 1
+    assert level(2**200) == 200
