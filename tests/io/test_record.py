@@ -26,6 +26,22 @@ def test_a_record_holds_everything_it_states(result, tmp_path):
         assert [item.mask for item in again.instances] == [item.mask for item in result.instances]
 
 
+def test_details_and_alternatives_are_kept():
+    mask = Mask.from_array(np.ones((2, 3), bool))
+    item = Instance(
+        "dog", 0.25, mask, details={"io": 0.5, "node": 6}, alternatives=(("cat", 0.125),)
+    )
+    presence = PresenceTrace([Presence("dog", 0.25, True, "seen")])
+    found = Instances((item, Instance("sky", 0.5, mask)), (2, 3))
+    result = Result((2, 3), ("dog", "sky"), found, presence, Recipe("car", "mini"))
+    record = json.loads(json.dumps(result.to_json()))
+    assert record["instances"][0]["alternatives"] == [{"label": "cat", "score": 0.125}]
+    assert not {"alternatives", "details"} & set(record["instances"][1])
+    again, plain = result_from_record(record).instances
+    assert again.details == {"io": 0.5, "node": 6} and again.alternatives == (("cat", 0.125),)
+    assert not plain.details and not plain.alternatives
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=9)),

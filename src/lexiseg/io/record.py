@@ -108,7 +108,14 @@ def _parse(line: bytes) -> Mapping[str, Any]:
 
 
 def _instance(entry: Mapping[str, Any]) -> Instance:
-    return Instance(entry["label"], float(entry["score"]), Mask.from_coco(entry["segmentation"]))
+    others = entry.get("alternatives", [])
+    return Instance(
+        entry["label"],
+        float(entry["score"]),
+        Mask.from_coco(entry["segmentation"]),
+        details=dict(entry.get("details", {})),
+        alternatives=tuple((str(other["label"]), float(other["score"])) for other in others),
+    )
 
 
 def _presence(entry: Mapping[str, Any]) -> Presence:

@@ -2,7 +2,13 @@
 
 from lexiseg.types.captioner import Captioner, Description
 from lexiseg.types.dense import DenseFeatures
-from lexiseg.types.protocols import DenseScorer, MaskProposer, Method, PromptableSegmenter
+from lexiseg.types.protocols import (
+    DenseScorer,
+    Labeler,
+    MaskProposer,
+    Method,
+    PromptableSegmenter,
+)
 from lexiseg.types.result import (
     Instance,
     Instances,
@@ -28,6 +34,7 @@ __all__ = [
     "ImageEmbedding",
     "Instance",
     "Instances",
+    "Labeler",
     "Mask",
     "MaskProposer",
     "Method",

@@ -35,6 +35,19 @@ class Method(Protocol):
 
 
 @runtime_checkable
+class Labeler(Protocol):
+    """A segmentation system that needs no names: it says itself what it sees."""
+
+    def encode(self, image: Any) -> Any:
+        """Read an image (path, (H, W, 3) uint8 array or Pillow image) and compute its scene."""
+        ...
+
+    def label(self, scene: Any) -> Result:
+        """Name the segments of a scene, or of an image that is encoded first."""
+        ...
+
+
+@runtime_checkable
 class MaskProposer(Protocol):
     """Anything that cuts an image into class-agnostic masks without being told where."""
 

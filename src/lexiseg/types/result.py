@@ -65,7 +65,8 @@ class PresenceTrace(Mapping[str, Presence]):
 class Instance:
     """One region: its label, score in [0, 1], mask, and whether it is a countable thing.
 
-    `details` holds what else a method measured, by name.
+    `details` holds what else a method measured, by name; `alternatives` are further labels with
+    their scores, best first, where a method found the label itself.
     """
 
     label: str
@@ -73,6 +74,7 @@ class Instance:
     mask: Mask
     is_thing: bool = True
     details: Mapping[str, float] = field(default_factory=dict, compare=False)
+    alternatives: tuple[tuple[str, float], ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ class Result:
 
     Args:
         size_hw: (height, width) of the image in pixels; every mask has this size.
-        names: what was asked, in order.
+        names: what was asked, in order; without a question, the labels found.
         instances: regions found; a semantic method gives one per kept name.
         presence: verdict for every asked name.
         recipe: method, weights, settings, versions, timing.
@@ -319,10 +321,22 @@ def _presence_json(entry: Presence) -> dict[str, Any]:
 
 
 def _instance_json(item: Instance) -> dict[str, Any]:
-    return {
+    record = {
         "label": item.label,
         "score": round(float(item.score), 6),
         "bbox": list(item.mask.bbox),
         "area": item.mask.area,
         "segmentation": item.mask.to_coco(),
     }
+    if item.alternatives:
+        record["alternatives"] = [
+            {"label": label, "score": round(float(score), 6)} for label, score in item.alternatives
+        ]
+    if item.details:
+        record["details"] = {name: _number(value) for name, value in item.details.items()}
+    return record
+
+
+def _number(value: float) -> float:
+    """A whole number as it is, any other with six decimals."""
+    return value if isinstance(value, int) else round(float(value), 6)

@@ -138,7 +138,7 @@ class DenseSegmenter:
         vocabulary = Vocabulary.parse(names)
         scene = image if isinstance(image, DenseScene) else self.encode(image)
         start = perf_counter()
-        labels = self.label(scene, vocabulary)
+        labels = self.classify_pixels(scene, vocabulary)
         regions = self._regions(labels, vocabulary.names)
         spent = {"encode": scene.encode_ms, "segment": 1000 * (perf_counter() - start)}
         size_hw = (scene.image.shape[0], scene.image.shape[1])
@@ -153,7 +153,7 @@ class DenseSegmenter:
         )
 
     @torch.no_grad()
-    def label(self, scene: DenseScene, vocabulary: Vocabulary) -> Labels:
+    def classify_pixels(self, scene: DenseScene, vocabulary: Vocabulary) -> Labels:
         """The winner of every pixel: 0 for the background, k for the k-th name."""
         texts, query_class = self._queries(vocabulary)
         features = self.scorer.embed_texts(texts)
