@@ -23,8 +23,10 @@ class ZeroGuidanceConfig:
     Attributes:
         short_side: the picture's shorter side in pixels as DINO sees it. The paper's grid of
             111 x 111 cannot come from its 224 pixels, which give 109 x 109; 228 would do.
-        max_aspect: longer pictures are squeezed to this ratio of sides before DINO (our bound).
         stride: of the patch convolution in pixels; any divisor of the patch size.
+        facet: what describes a patch: the last block's "key", as in the paper, "query" or "value".
+        max_tokens: patches at most (our bound). A longer picture gets the next larger stride up
+            to the patch; if that is not enough either, it is shrunk.
         normalize: bring keys to unit length before clustering; only the code says so.
         linkage: "ward", minimum variance without connectivity, which is what the paper's
             "smallest combined variance" means in the code; "fast", the same on 32 principal
@@ -58,8 +60,9 @@ class ZeroGuidanceConfig:
 
     # Candidates: DINO keys, tree, cut, refinement
     short_side: int = 224
-    max_aspect: float = 4.0
     stride: int = 2
+    facet: Literal["key", "query", "value"] = "key"
+    max_tokens: int = 25_000
     normalize: bool = True
     linkage: Literal["ward", "fast", "grid"] = "ward"
     segments: int = 20
@@ -96,7 +99,7 @@ class ZeroGuidanceConfig:
             UsageError: a number out of its range, or a template without {}.
         """
         for name, low, high in (
-            ("short_side", 8, 4096), ("max_aspect", 1, 1000), ("stride", 1, 512),
+            ("short_side", 8, 4096), ("stride", 1, 512), ("max_tokens", 16, 1_000_000),
             ("segments", 1, 10_000), ("max_sibling_cosine", -1, 2), ("masked_blocks", 1, 1000),
             ("sigma_squared", 1e-6, 1e6), ("image_weight", 0, 1), ("min_similarity", -1, 2),
         ):  # fmt: skip
