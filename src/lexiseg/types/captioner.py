@@ -17,6 +17,8 @@ class Description:
         text: the best description, ready to be shown as a label.
         score: cosine of the segment's embedding and the text's, -1 to 1.
         alternatives: further (text, score) pairs, best first; `text` is not among them.
+        caption: the words before they were cleaned up to a label; "" where there was nothing to
+            clean.
 
     Example:
         >>> Description("dog", 0.31, (("cat", 0.27),)).text
@@ -26,6 +28,12 @@ class Description:
     text: str
     score: float
     alternatives: tuple[tuple[str, float], ...] = ()
+    caption: str = ""
+
+    @property
+    def wording(self) -> str:
+        """What texts are compared by: the caption as it was found."""
+        return self.caption or self.text
 
 
 @runtime_checkable
