@@ -8,7 +8,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from lexiseg.ops.windows import CellGrid
+from lexiseg.ops.windows import CellGrid, cover
 from lexiseg.types import Frame
 
 
@@ -28,6 +28,14 @@ class Canvas:
         """Centers of cells (P,) as points (P, 2) in image pixels, x and y."""
         scale = [i / c for i, c in zip(self.image_hw, self.cells.canvas_hw, strict=True)]
         return self.cells.centers(flat) * torch.tensor(scale[::-1], device=flat.device)
+
+    def pool(self, mask: Tensor) -> Tensor:
+        """Share of every cell, (rows, columns) float32, that a mask of the image (H, W) covers."""
+        rows, columns = (
+            cover((0,), length, pixels, length, self.cells.side).to(mask.device, torch.float32)
+            for length, pixels in zip(self.cells.canvas_hw, mask.shape, strict=True)
+        )
+        return rows @ mask.float() @ columns.T
 
     def cells_in(self, frame: Frame) -> tuple[Fraction, Fraction]:
         """Height and width of a cell in pixels of a segmenter's frame."""

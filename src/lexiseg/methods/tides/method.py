@@ -14,6 +14,7 @@ from lexiseg.methods.tides.loading import describe, load_scorer, load_segmenter,
 from lexiseg.methods.tides.pipeline import find_objects
 from lexiseg.methods.tides.presets import find_preset
 from lexiseg.methods.tides.scene import Scene, encode_scene
+from lexiseg.methods.tides.steps import PUBLISHED, Steps
 from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.types import DenseScorer, PromptableSegmenter, Recipe, Result, Vocabulary
 
@@ -28,6 +29,7 @@ class Tides:
         segmenter: cuts objects out at points.
         config: settings.
         preset: what to call the combination in results.
+        steps: who carries out steps A to D; exchange one to see what it costs.
 
     Example:
         >>> import lexiseg
@@ -46,11 +48,13 @@ class Tides:
         segmenter: PromptableSegmenter,
         config: TidesConfig | None = None,
         preset: str = "custom",
+        steps: Steps = PUBLISHED,
     ) -> None:
         self.scorer = scorer
         self.segmenter = segmenter
         self.config = config or TidesConfig()
         self.preset = preset
+        self.steps = steps
 
     @classmethod
     def load(
@@ -94,7 +98,11 @@ class Tides:
     def configured(self, **options: Any) -> Tides:
         """The same weights under other settings."""
         config = override(self.config, options)
-        return type(self)(self.scorer, self.segmenter, config, self.preset)
+        return type(self)(self.scorer, self.segmenter, config, self.preset, self.steps)
+
+    def with_steps(self, steps: Steps) -> Tides:
+        """The same weights and settings with other steps."""
+        return type(self)(self.scorer, self.segmenter, self.config, self.preset, steps)
 
     def encode(self, image: Any) -> Scene:
         """Compute what does not depend on names: the slow half of step A, and the embedding.
@@ -136,10 +144,15 @@ class Tides:
     def _recipe(self, scene: Scene, watch: Stopwatch) -> Recipe:
         spent = {"encode": scene.encode_ms, **watch.timing_ms}
         spent["total"] = spent["encode"] + spent["segment"]
+        exchanged = self.steps.exchanged
         return Recipe(
             method=self.method,
             preset=self.preset,
-            settings={"scorer": type(self.scorer).__name__, **to_dict(self.config)},
+            settings={
+                "scorer": type(self.scorer).__name__,
+                **to_dict(self.config),
+                **({"exchanged": exchanged} if exchanged else {}),
+            },
             weights={"scorer": describe(self.scorer), "segmenter": describe(self.segmenter)},
             versions={name: version(name) for name in ("lexiseg", "torch", "transformers")},
             device=str(self.scorer.device),

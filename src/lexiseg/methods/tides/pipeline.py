@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
-from lexiseg.methods.tides.class_filter import Verdict, class_probability, judge_classes
+from lexiseg.methods.tides.class_filter import Verdict, class_probability
 from lexiseg.methods.tides.config import TidesConfig
-from lexiseg.methods.tides.identification import identify
 from lexiseg.methods.tides.postprocess import Found, suppress_across_classes, weigh
-from lexiseg.methods.tides.proposals import Foreground, Proposals, propose
+from lexiseg.methods.tides.proposals import Foreground, Proposals
 from lexiseg.methods.tides.question import Question
 from lexiseg.methods.tides.report import explain_presence, list_instances
 from lexiseg.methods.tides.scene import Scene
-from lexiseg.methods.tides.semantic_features import score_cells
+from lexiseg.methods.tides.steps import Identifier, Steps
 from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.types import (
     DenseScorer,
@@ -36,6 +34,7 @@ class Parts(Protocol):
     scorer: DenseScorer
     segmenter: PromptableSegmenter
     config: TidesConfig
+    steps: Steps
 
 
 @dataclass(frozen=True)
@@ -53,35 +52,36 @@ def find_objects(scene: Scene, vocabulary: Vocabulary, parts: Parts, watch: Stop
     Args:
         scene: encoded image; what is prompted now is remembered there.
         vocabulary: names and their wordings.
-        parts: scorer, segmenter and settings.
+        parts: scorer, segmenter, settings, and who carries out the steps.
         watch: told where the time goes.
     """
-    config = parts.config
+    config, steps = parts.config, parts.steps
     with watch("text"):
         question = Question.ask(vocabulary, parts.scorer, config)
     with watch("B: class filter"):
-        verdicts = judge_classes(scene, question, config)
+        verdicts = steps.classes(scene, question, config)
         survivors = [index for index, verdict in enumerate(verdicts) if verdict.kept]
-    found: list[Found] = []
+    instances: dict[int, list[Instance]] = {}
     if survivors:
         with watch("A: semantic features"):
-            scores = score_cells(scene, question, survivors, parts.scorer, config)
-            foreground = Foreground.of(scores, config)
-        with watch("C: decoder"):
-            scene.masks.rows_of(foreground.points(config))
-        with watch("C: proposals"):
-            pool = propose(foreground, scene.masks, config)
+            foreground = steps.semantics(scene, question, survivors, parts.scorer, config)
+        pool = steps.proposals(scene, foreground, config, watch)
         with watch("D, E: identification"):
             judged = [verdicts[index] for index in survivors]
             found = [
-                _objects(pool.of_class(n, scene.masks), foreground, n, verdict, config)
+                _objects(pool.of_class(n), foreground, n, verdict, steps.identification, config)
                 for n, verdict in enumerate(judged)
             ]
             if config.across_classes == "semantic":
                 found = suppress_across_classes(found, foreground.shape, config)
-    with watch("E: masks"):
-        by_class = dict(zip(survivors, found, strict=True))
-        return _report(scene, vocabulary.names, verdicts, by_class, parts)
+        with watch("E: masks"):
+            for index, objects in zip(survivors, found, strict=True):
+                label = vocabulary.names[index]
+                instances[index] = list_instances(label, objects, pool, config)
+    counts = {index: len(listed) for index, listed in instances.items()}
+    presence = explain_presence(vocabulary.names, verdicts, counts, CLIP_SCALE)
+    listed = tuple(item for listed in instances.values() for item in listed)
+    return Answer(Instances(listed, scene.embedding.size_hw), PresenceTrace(presence))
 
 
 def _objects(
@@ -89,6 +89,7 @@ def _objects(
     foreground: Foreground,
     number: int,
     verdict: Verdict,
+    identify: Identifier,
     config: TidesConfig,
 ) -> Found:
     """Steps D and E for one surviving class."""
@@ -96,20 +97,3 @@ def _objects(
     identified = identify(proposals, values, cells, foreground.shape, config)
     probability = class_probability(verdict, CLIP_SCALE)
     return weigh(identified, values, cells, probability, config)
-
-
-def _report(
-    scene: Scene,
-    names: Sequence[str],
-    verdicts: Sequence[Verdict],
-    found: Mapping[int, Found],
-    parts: Parts,
-) -> Answer:
-    instances: list[Instance] = []
-    counts = {}
-    for index, objects in found.items():
-        listed = list_instances(names[index], objects, scene, parts.segmenter, parts.config)
-        counts[index] = len(listed)
-        instances += listed
-    presence = explain_presence(names, verdicts, counts, CLIP_SCALE)
-    return Answer(Instances(tuple(instances), scene.embedding.size_hw), PresenceTrace(presence))

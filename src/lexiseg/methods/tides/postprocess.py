@@ -10,11 +10,11 @@ from torch import Tensor
 
 from lexiseg.methods.tides.config import TidesConfig
 from lexiseg.methods.tides.identification import Identified, overlap_of
-from lexiseg.methods.tides.scene import Scene
+from lexiseg.methods.tides.proposals import MaskPool
 from lexiseg.ops.foreground import semantic_scores
 from lexiseg.ops.mask_nms import rank, suppress
 from lexiseg.ops.mask_quality import remove_small_regions
-from lexiseg.types import Mask, PromptableSegmenter
+from lexiseg.types import Mask
 
 
 @dataclass(frozen=True)
@@ -87,25 +87,15 @@ def suppress_across_classes(
     return [one[part] for one, part in zip(found, parts, strict=True)]
 
 
-@torch.no_grad()
-def finish_masks(
-    scene: Scene, found: Found, segmenter: PromptableSegmenter, config: TidesConfig
-) -> list[Mask]:
-    """Masks at the size of the image; each is made once per scene.
+def finish_masks(pool: MaskPool, found: Found, config: TidesConfig) -> list[Mask]:
+    """Masks at the size of the image.
 
     Args:
-        scene: encoded image.
+        pool: where the masks come from.
         found: objects of one class.
-        segmenter: whose rule enlarges logits.
         config: repair of small regions.
     """
-    proposals = found.identified.proposals
-    keys = proposals.keys
-    missing = [key for key in keys if key not in scene.finished]
-    for key, logits in scene.masks.logits(missing):
-        large = segmenter.full_size(logits, scene.embedding) > 0
-        scene.finished[key] = Mask.from_array(large.cpu().numpy())
-    whole = [scene.finished[key] for key in keys]
+    whole = pool.finish(found.identified.proposals)
     if not config.min_region:
         return whole
     arrays = (remove_small_regions(mask.to_array(), config.min_region) for mask in whole)

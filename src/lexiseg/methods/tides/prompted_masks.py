@@ -15,7 +15,7 @@ from torch import Tensor
 from lexiseg.methods.tides.canvas import Canvas
 from lexiseg.ops.mask_quality import stability_score
 from lexiseg.ops.windows import cover
-from lexiseg.types import Candidates, ImageEmbedding, PromptableSegmenter
+from lexiseg.types import Candidates, ImageEmbedding, Mask, PromptableSegmenter
 
 Key: TypeAlias = tuple[int, int]  # flat cell of the prompt, number of the candidate
 BITS = 2 ** torch.arange(8, dtype=torch.uint8)
@@ -55,6 +55,7 @@ class PromptedMasks:
         self._embedding = embedding
         self._canvas = canvas
         rows, columns = canvas.cells.shape
+        self._finished: dict[Key, Mask] = {}
         self._row_of = torch.full((rows * columns,), -1, dtype=torch.long)
         self._packed = torch.empty(0, 0, -(-rows * columns // 8), dtype=torch.uint8)
         self.scores = self.stability = torch.empty(0, 0)
@@ -87,8 +88,16 @@ class PromptedMasks:
         """Masks (n, cells) bool of candidates (n,) of rows (n,)."""
         return unpack_bits(self._packed[rows, candidates], len(self._row_of))
 
+    def finish(self, keys: Sequence[Key]) -> list[Mask]:
+        """Masks at the size of the image; each is made once."""
+        missing = [key for key in keys if key not in self._finished]
+        for key, logits in self._logits(missing):
+            large = self._segmenter.full_size(logits, self._embedding) > 0
+            self._finished[key] = Mask.from_array(large.cpu().numpy())
+        return [self._finished[key] for key in keys]
+
     @torch.no_grad()
-    def logits(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Tensor]]:
+    def _logits(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Tensor]]:
         """Pairs of key and logits (h, w), decoded again, one point after the other."""
         asked: dict[int, list[int]] = {}
         for point, candidate in keys:

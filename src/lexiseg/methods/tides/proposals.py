@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from lexiseg.methods.tides.config import TidesConfig
 from lexiseg.methods.tides.prompted_masks import PromptedMasks
+from lexiseg.methods.tides.scene import Scene
 from lexiseg.ops.foreground import (
     component_iou,
     foreground_overlap,
     foreground_probability,
     normalize_scores,
 )
+from lexiseg.ops.stopwatch import Stopwatch
+from lexiseg.types import Mask
 
 SCATTER = 2654435761  # Knuth's multiplier: neighbors end up far apart
 MASKS_AT_ONCE = 2048  # unpacked together while they are assigned to classes
@@ -112,44 +116,77 @@ class Proposals:
         )
 
 
+class MaskPool(Protocol):
+    """Masks of an image and the classes they are proposals of."""
+
+    def of_class(self, index: int) -> Proposals:
+        """The proposals of the class at a position among the surviving ones."""
+        ...
+
+    def finish(self, proposals: Proposals) -> list[Mask]:
+        """The masks of some proposals at the size of the image."""
+        ...
+
+
 @dataclass(frozen=True)
-class ProposalPool:
+class PromptedPool:
     """All acceptable masks of the prompted points and the classes they belong to.
 
     Attributes:
+        masks: of the scene.
         points: (N,) int64 flat cells.
         rows: (N,) int64, position among all masks of the scene.
         candidates: (N,) int64.
         members: (N, S) bool, the mask is a proposal of the class.
     """
 
+    masks: PromptedMasks
     points: Tensor
     rows: Tensor
     candidates: Tensor
     members: Tensor
 
-    def of_class(self, index: int, masks: PromptedMasks) -> Proposals:
+    def of_class(self, index: int) -> Proposals:
         """The proposals of one class, unpacked."""
         chosen = self.members[:, index]
         rows, candidates = self.rows[chosen], self.candidates[chosen]
         return Proposals(
-            masks.unpacked(rows, candidates),
+            self.masks.unpacked(rows, candidates),
             self.points[chosen],
             candidates,
-            masks.scores[rows, candidates],
+            self.masks.scores[rows, candidates],
         )
 
+    def finish(self, proposals: Proposals) -> list[Mask]:
+        """The masks of some proposals at the size of the image."""
+        return self.masks.finish(proposals.keys)
 
-def propose(foreground: Foreground, masks: PromptedMasks, config: TidesConfig) -> ProposalPool:
+
+def propose(
+    scene: Scene, foreground: Foreground, config: TidesConfig, watch: Stopwatch
+) -> PromptedPool:
     """Prompt with foreground cells and assign the answers to classes.
 
     Args:
+        scene: encoded image; what is prompted now is remembered there.
         foreground: of the surviving classes.
-        masks: answers so far; missing ones are decoded.
         config: points, bounds and the rule of assignment.
+        watch: told where the time goes.
     """
     points = foreground.points(config)
-    rows = masks.rows_of(points)
+    with watch("C: decoder"):
+        rows = scene.masks.rows_of(points)
+    with watch("C: proposals"):
+        return _assign(points, rows, scene.masks, foreground, config)
+
+
+def _assign(
+    points: Tensor,
+    rows: Tensor,
+    masks: PromptedMasks,
+    foreground: Foreground,
+    config: TidesConfig,
+) -> PromptedPool:
     accepted = torch.ones_like(masks.scores[rows], dtype=torch.bool)
     if config.min_mask_score is not None:
         accepted &= masks.scores[rows] >= config.min_mask_score
@@ -161,12 +198,25 @@ def propose(foreground: Foreground, masks: PromptedMasks, config: TidesConfig) -
     for start in range(0, len(position), MASKS_AT_ONCE):
         part = slice(start, start + MASKS_AT_ONCE)
         unpacked = masks.unpacked(chosen_rows[part], candidates[part])
-        overlap = _overlap(unpacked, chosen_points[part], foreground, config)
+        overlap = class_overlap(unpacked, chosen_points[part], foreground, config)
         members[part] = overlap > config.min_overlap
-    return ProposalPool(chosen_points, chosen_rows, candidates, members)
+    return PromptedPool(masks, chosen_points, chosen_rows, candidates, members)
 
 
-def _overlap(masks: Tensor, points: Tensor, foreground: Foreground, config: TidesConfig) -> Tensor:
+def class_overlap(
+    masks: Tensor, points: Tensor, foreground: Foreground, config: TidesConfig
+) -> Tensor:
+    """How far masks agree with every class by the configured rule; above its bound they belong.
+
+    Args:
+        masks: (N, cells) bool.
+        points: (N,) int64, the cell each was prompted with.
+        foreground: of the surviving classes.
+        config: the rule of assignment.
+
+    Returns:
+        (N, S) float32 in [0, 1].
+    """
     if config.assignment == "component":
         return component_iou(masks, points, foreground.cells.reshape(-1, *foreground.shape))
     overlap = foreground_overlap(masks, foreground.cells)

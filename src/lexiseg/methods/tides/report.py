@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 from lexiseg.methods.tides.class_filter import Verdict, class_probability
 from lexiseg.methods.tides.config import TidesConfig
 from lexiseg.methods.tides.postprocess import Found, finish_masks
-from lexiseg.methods.tides.scene import Scene
-from lexiseg.types import Instance, Presence, PromptableSegmenter
+from lexiseg.methods.tides.proposals import MaskPool
+from lexiseg.types import Instance, Presence
 
 
-def list_instances(
-    label: str, found: Found, scene: Scene, segmenter: PromptableSegmenter, config: TidesConfig
-) -> list[Instance]:
+def list_instances(label: str, found: Found, pool: MaskPool, config: TidesConfig) -> list[Instance]:
     """The objects of one class with all their scores; empty masks are left out.
 
     `details` holds ``io``, ``semantic`` and ``segmenter``, the three scores of a mask.
@@ -25,7 +23,7 @@ def list_instances(
         "segmenter": identified.proposals.segmenter_scores.tolist(),
     }
     instances = []
-    for number, mask in enumerate(finish_masks(scene, found, segmenter, config)):
+    for number, mask in enumerate(finish_masks(pool, found, config)):
         if mask.area:
             details = {name: values[number] for name, values in columns.items()}
             score = float(found.confidence[number])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from lexiseg.methods.tides.canvas import Canvas
 from lexiseg.methods.tides.config import TidesConfig
 from lexiseg.methods.tides.prompted_masks import PromptedMasks
 from lexiseg.scorers.dense_maps import DenseMaps, choose_cell, encode_windows, fit_canvas
-from lexiseg.types import DenseScorer, ImageEmbedding, Mask, PromptableSegmenter
+from lexiseg.types import DenseScorer, ImageEmbedding, PromptableSegmenter
 
 
 @dataclass
@@ -26,7 +26,6 @@ class Scene:
         windows: features of all windows, per window size.
         embedding: the segmenter's.
         masks: answers of the segmenter to the points prompted so far.
-        finished: masks at image size by their number in `masks`.
         path: where the image came from.
         encode_ms: milliseconds that the encoding took.
     """
@@ -36,7 +35,6 @@ class Scene:
     windows: DenseMaps
     embedding: ImageEmbedding
     masks: PromptedMasks
-    finished: dict[tuple[int, int], Mask] = field(default_factory=dict, repr=False)
     path: Path | None = None
     encode_ms: float = 0.0
 

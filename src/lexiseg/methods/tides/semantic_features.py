@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lexiseg.methods.tides.config import TidesConfig
+from lexiseg.methods.tides.proposals import Foreground
 from lexiseg.methods.tides.question import Question
 from lexiseg.methods.tides.scene import Scene
 from lexiseg.ops.foreground import normalize_scores
@@ -15,6 +16,17 @@ from lexiseg.ops.windows import fuse_windows
 from lexiseg.types import DenseFeatures, DenseScorer
 
 NUMBERS_AT_ONCE = 2**24  # scores of windows x patches x texts that exist together
+
+
+def find_foreground(
+    scene: Scene,
+    question: Question,
+    survivors: Sequence[int],
+    scorer: DenseScorer,
+    config: TidesConfig,
+) -> Foreground:
+    """Where the surviving classes are, by their scores and the background's; see `score_cells`."""
+    return Foreground.of(score_cells(scene, question, survivors, scorer, config), config)
 
 
 @torch.no_grad()
