@@ -78,7 +78,7 @@ def ward_tree(points: Tensor) -> MergeTree:
             "with n of at least 1."
         )
     log = MergeLog(len(points))
-    clusters = _Clusters(_center(points), log)
+    clusters = _Clusters(points.detach(), log)
     while clusters.count > 1:
         clusters.join_round()
     return log.tree()
@@ -93,9 +93,9 @@ def reduce_dimensions(points: Tensor, dimensions: int) -> Tensor:
 
 
 def _center(points: Tensor) -> Tensor:
-    exact = points.detach().double()
-    centered: Tensor = exact - exact.mean(dim=0)
-    return centered
+    exact = points.to(torch.float64, copy=True)
+    exact -= exact.mean(dim=0)
+    return exact
 
 
 class MergeLog:
@@ -145,7 +145,7 @@ class _Clusters:
         self.log = log
         first, sizes, nodes = join_equal(points, log)
         self.count = len(first)
-        self.means = points[first]
+        self.means = _center(points[first])
         # With TF32 switched on by the user float32 products are not what the error bound assumes.
         exact_products = torch.get_float32_matmul_precision() == "highest"
         self.coarse = self.means.to(torch.float32 if exact_products else torch.float64)
@@ -268,7 +268,7 @@ def join_equal(points: Tensor, log: MergeLog) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _group_equal(points: Tensor) -> Tensor:
-    """A number (n,) int64 for each row of (n, D) float64, the same for rows of equal bits."""
+    """A number (n,) int64 for each row of (n, D), the same for rows of equal bits."""
     rows = np.ascontiguousarray((points + 0.0).cpu())  # -0.0 becomes 0.0
     bits = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
     return torch.from_numpy(np.unique(bits, return_inverse=True)[1]).to(points.device)
