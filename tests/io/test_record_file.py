@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lexiseg.errors import OutputError
-from lexiseg.evaluation.records import RecordFile
+from lexiseg.io.record_file import RecordFile
 
 
 @settings(max_examples=15, deadline=None)
