@@ -119,10 +119,10 @@ def row_agreement(query: Tensor, key: Tensor, masks: Tensor) -> Tensor:
     columns = torch.stack([masks, masks.square()], dim=-1)  # (K, tokens, 2)
     if len(query) == 1:
         columns = columns.movedim(0, 1).flatten(1)[None]  # (1, tokens, 2 K)
-    overlap, length = _squared_attention(query, key, columns).unflatten(-1, (-1, 2)).unbind(-1)
+    sums = _squared_attention(query, key, columns)
+    overlap, length = sums[..., ::2], sums[..., 1::2]
     cosine = overlap / length.clamp_min(torch.finfo(torch.float32).tiny).sqrt()
-    mean = cosine.mean(dim=(1, 2))  # (B, columns)
-    return mean.flatten()
+    return cosine.mean(dim=(1, 2)).flatten()
 
 
 def _squared_attention(query: Tensor, key: Tensor, columns: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ def _squared_attention(query: Tensor, key: Tensor, columns: Tensor) -> Tensor:
     """
     heads, width = query.shape[1], query.shape[3]
     parts = []
-    for part in columns.to(query.dtype).split(width, dim=-1):
+    for part in torch.split(columns.to(query.dtype), width, dim=-1):
         value = F.pad(part, (0, width - part.shape[-1]))[:, None].expand(-1, heads, -1, -1)
         mixed = F.scaled_dot_product_attention(query, key, value, scale=2 * width**-0.5)
         parts.append(mixed[..., : part.shape[-1]].float())

@@ -108,21 +108,35 @@ class MaskedReader:
         Returns:
             (K, E) float32, not normalized.
         """
-        masks = F.pad(areas.flatten(1).clamp(0, 1), (1, 0), value=1.0)
+        masks = token_masks(areas)
         widest = self.tokens.shape[1] * self.tower.config.hidden
-        chunks = masks.split(max(1, CHUNK_ELEMENTS // widest))
+        chunks = torch.split(masks, max(1, CHUNK_ELEMENTS // widest))
         return torch.cat([self._read(chunk) for chunk in chunks])
 
     def _read(self, masks: Tensor) -> Tensor:
-        blocks, last = self.tower.blocks, len(self.tower.blocks) - 1
-        self.attentions = {
-            index: GlobalSubtraction(
-                masks, self.config.sigma_squared, self.config.saliency, blocks[index].merge_heads
-            )
-            for index in range(self.first, last + 1)
-        }
+        last = len(self.tower.blocks) - 1
+        self.attentions = segment_attentions(self.tower, masks, self.config)
         tokens = self.tower.run(self.tokens, self.first, last, self.attentions)
-        return self.tower.project(_cls_after(blocks[last], tokens, self.attentions[last])).float()
+        cls = _cls_after(self.tower.blocks[last], tokens, self.attentions[last])
+        return self.tower.project(cls).float()
+
+
+def token_masks(areas: Tensor) -> Tensor:
+    """Masks (K, 1 + grid * grid) of areas (K, grid, grid): CLS, which every segment has, first."""
+    return F.pad(areas.flatten(1).clamp(0, 1), (1, 0), value=1.0)
+
+
+def segment_attentions(
+    tower: VisionTower, masks: Tensor, config: ZeroGuidanceConfig
+) -> dict[int, GlobalSubtraction]:
+    """The attention of every masked block, by the block's index."""
+    depth = len(tower.blocks)
+    return {
+        index: GlobalSubtraction(
+            masks, config.sigma_squared, config.saliency, tower.blocks[index].merge_heads
+        )
+        for index in range(depth - config.masked_blocks, depth)
+    }
 
 
 def _cls_after(block: Block, tokens: Tensor, attention: GlobalSubtraction) -> Tensor:
