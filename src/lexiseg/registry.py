@@ -102,6 +102,8 @@ METHODS = Registry(
         "clearclip": "lexiseg.methods.dense:ClearClipSegmenter",
         "naclip": "lexiseg.methods.dense:NaClipSegmenter",
         "sam+clip": "lexiseg.methods.baselines:SamClip",
+        "grounded-sam": "lexiseg.methods.baselines:GroundedSam",
+        "owlv2+sam": "lexiseg.methods.baselines:OwlSam",
     },
 )
 
@@ -167,6 +169,9 @@ DATASETS = Registry(
         "gres": "lexiseg.datasets.refer:open_gres",
         "ref-davis": "lexiseg.datasets.ref_davis:open_ref_davis",
         "miniworld": "lexiseg.datasets.miniature:open_miniworld",
+        "miniworld-instances": "lexiseg.datasets.miniature_instances:open_miniworld_instances",
+        "coco": "lexiseg.datasets.coco_instances:open_coco",
+        "lvis": "lexiseg.datasets.lvis:open_lvis",
     },
 )
 
@@ -196,5 +201,18 @@ SEGMENTERS = Registry(
         "efficientvit-sam-l2": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_l2",
         "efficientvit-sam-xl0": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_xl0",
         "efficientvit-sam-xl1": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_xl1",
+    },
+)
+
+# Each is called as `CAPTIONERS[name](clip, **options)`.
+CAPTIONERS = Registry(
+    "decoder",
+    "lexiseg.captioners",
+    {
+        "zerocap": "lexiseg.methods.zero_guidance.names.zerocap:ZeroCap",
+        "vocabulary": "lexiseg.methods.zero_guidance.names.vocabulary:VocabularyNames",
+        "vocabulary+attributes": (
+            "lexiseg.methods.zero_guidance.names.attributes:AttributedNames"
+        ),
     },
 )

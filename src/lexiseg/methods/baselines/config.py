@@ -67,3 +67,64 @@ class SamClipConfig:
             ),
         )  # fmt: skip
         check_templates(self.templates)
+
+
+@dataclass(frozen=True)
+class BoxConfig:
+    """Settings that all baselines with a detector share.
+
+    Attributes:
+        min_score: boxes must score above it.
+        nms_iou: of two boxes that overlap more, whatever their names, the better stays, so that
+            no object is labelled twice; 1 keeps all.
+        max_objects: so many best boxes are cut out.
+        multimask: take the best of the segmenter's candidates instead of its single answer.
+    """
+
+    min_score: float = 0.25
+    nms_iou: float = 0.7
+    max_objects: int = 300
+    multimask: bool = True
+
+    def __post_init__(self) -> None:
+        """Check what the types do not say.
+
+        Raises:
+            UsageError: a number out of its range.
+        """
+        check_ranges(self, (("min_score", 0, 1), ("nms_iou", 0, 1), ("max_objects", 1, 100_000)))
+
+
+@dataclass(frozen=True)
+class GroundedSamConfig(BoxConfig):
+    """Settings of Grounded SAM.
+
+    Attributes:
+        min_score: of the word that a box answers most (the authors' box threshold).
+        min_word_score: of the best word of its name (their text threshold).
+    """
+
+    min_word_score: float = 0.25
+
+    def __post_init__(self) -> None:
+        """See `BoxConfig`."""
+        super().__post_init__()
+        check_ranges(self, (("min_word_score", 0, 1),))
+
+
+@dataclass(frozen=True)
+class OwlSamConfig(BoxConfig):
+    """Settings of OWLv2 + SAM.
+
+    Attributes:
+        min_score: the threshold that transformers uses by default.
+        template: sentence around a name.
+    """
+
+    min_score: float = 0.1
+    template: str = "a photo of a {}"
+
+    def __post_init__(self) -> None:
+        """See `BoxConfig`."""
+        super().__post_init__()
+        check_templates((self.template,))

@@ -39,3 +39,11 @@ def find_preset(presets: Mapping[str, Preset], name: str) -> Preset:
 SAM_CLIP: Mapping[str, Preset] = {
     "paper": Preset("openai/clip-vit-base-patch16", "sam-vit-b"),
 }
+GROUNDED_SAM: Mapping[str, Preset] = {
+    "paper": Preset("IDEA-Research/grounding-dino-base", "sam-vit-h"),
+    "small": Preset("IDEA-Research/grounding-dino-tiny", "sam-vit-b"),
+}
+OWL_SAM: Mapping[str, Preset] = {
+    "paper": Preset("google/owlv2-large-patch14-ensemble", "sam-vit-h"),
+    "small": Preset("google/owlv2-base-patch16-ensemble", "sam-vit-b"),
+}

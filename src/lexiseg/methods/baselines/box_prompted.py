@@ -1,0 +1,257 @@
+"""A detector that knows words draws boxes, a promptable segmenter cuts out what is in them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from lexiseg.config import override
+from lexiseg.io.image import path_of, read_image
+from lexiseg.methods.baselines.answer import Encoded, Names, answer, recipe
+from lexiseg.methods.baselines.box_masks import masks_in_boxes
+from lexiseg.methods.baselines.config import BoxConfig, GroundedSamConfig, OwlSamConfig
+from lexiseg.methods.baselines.presets import GROUNDED_SAM, OWL_SAM, Preset, find_preset
+from lexiseg.ops.mask_nms import box_iou, rank, suppress
+from lexiseg.ops.stopwatch import Stopwatch
+from lexiseg.registry import SEGMENTERS
+from lexiseg.types import (
+    ImageEmbedding,
+    Instance,
+    Presence,
+    PromptableSegmenter,
+    Result,
+    Vocabulary,
+)
+
+if TYPE_CHECKING:
+    from lexiseg.models.detectors import Detections
+
+
+@dataclass(frozen=True)
+class BoxScene(Encoded):
+    """An image that detector and segmenter have seen, before anything is named.
+
+    Attributes:
+        seen: the detector's features.
+        embedding: the segmenter's.
+    """
+
+    seen: Any
+    embedding: ImageEmbedding
+
+
+class BoxPrompted(ABC):
+    """Detect, then segment.
+
+    Args:
+        detector: finds boxes for phrases.
+        segmenter: answers boxes by masks.
+        config: settings.
+        preset: what to call the combination in results.
+    """
+
+    method: ClassVar[str]
+    config_type: ClassVar[type[BoxConfig]]
+    presets: ClassVar[Mapping[str, Preset]]
+
+    def __init__(
+        self,
+        detector: Any,
+        segmenter: PromptableSegmenter,
+        config: BoxConfig | None = None,
+        preset: str = "custom",
+    ) -> None:
+        self.detector = detector
+        self.segmenter = segmenter
+        self.config: Any = config or self.config_type()
+        self.preset = preset
+
+    @classmethod
+    def load(
+        cls,
+        preset: str = "paper",
+        device: str = "auto",
+        dtype: str = "auto",
+        *,
+        segmenter: str | None = None,
+        detector_weights: str | Path | None = None,
+        segmenter_weights: str | Path | None = None,
+        **options: Any,
+    ) -> BoxPrompted:
+        """Load settings and weights.
+
+        Args:
+            preset: a name of the method's `presets`.
+            device: "auto" or a torch device.
+            dtype: precision of the segmenter; detectors stay in float32, since 16 bits would move
+                boxes by several pixels.
+            segmenter: a name of `SEGMENTERS` in place of the preset's.
+            detector_weights: hub id or folder of the detector.
+            segmenter_weights: hub id, folder or file of the segmenter.
+            options: fields of the method's config.
+
+        Raises:
+            UnknownNameError: no such preset, segmenter or option.
+            WeightsNotFoundError: the weights are not on this machine.
+        """
+        chosen = find_preset(cls.presets, preset)
+        config = override(cls.config_type(), {**chosen.options, **options})
+        load_masks = SEGMENTERS[segmenter or chosen.segmenter]
+        detector = cls.load_detector(detector_weights or chosen.weights, device)
+        masks = load_masks(device=device, dtype=dtype, weights=segmenter_weights)
+        return cls(detector, masks, config, preset)
+
+    @staticmethod
+    @abstractmethod
+    def load_detector(source: str | Path, device: str) -> Any:
+        """The detector from a hub id or folder."""
+
+    @abstractmethod
+    def detect(self, seen: Any, wordings: Sequence[str]) -> Detections:
+        """Boxes of wordings above the configured thresholds."""
+
+    def encode(self, image: Any) -> BoxScene:
+        """Run both image encoders.
+
+        Args:
+            image: path, (H, W, 3) uint8 RGB array or Pillow image.
+
+        Raises:
+            ImageError: the image cannot be read.
+        """
+        pixels = read_image(image)
+        watch = Stopwatch(self.detector.device)
+        with watch("encode"):
+            seen, embedding = self.detector.encode(pixels), self.segmenter.encode(pixels)
+        return BoxScene(pixels, path_of(image), watch.timing_ms["encode"], seen, embedding)
+
+    def segment(self, image: Any, names: Names) -> Result:
+        """Find named things.
+
+        Args:
+            image: a scene, or what `encode` takes.
+            names: a comma list, a list, or a mapping from alias to name.
+        """
+        vocabulary = Vocabulary.parse(names)
+        scene = image if isinstance(image, BoxScene) else self.encode(image)
+        watch = Stopwatch(self.detector.device)
+        with watch("segment"):
+            wordings = [text for own in vocabulary.wordings for text in own]
+            owner = [n for n, own in enumerate(vocabulary.wordings) for _ in own]
+            found = self.detect(scene.seen, wordings)
+            instances = self._cut_out(scene, self._thin(found, scene), vocabulary.names, owner)
+            presence = self._presence(vocabulary.names, owner, found.best, instances)
+        timing = {"encode": scene.encode_ms, **watch.timing_ms}
+        networks = {"detector": self.detector, "segmenter": self.segmenter}
+        made = recipe(self.method, self.preset, self.config, networks, self.detector.device, timing)
+        return answer(scene, vocabulary.names, instances, presence, made)
+
+    def _thin(self, found: Detections, scene: BoxScene) -> Detections:
+        """Boxes cut to the image; of those that coincide the best stays, whatever its name."""
+        height, width = scene.size_hw
+        inside = found.boxes.clamp(min=0).minimum(torch.tensor([width, height] * 2))
+        clipped = replace(found, boxes=inside)
+        visible = clipped[(inside[:, 2:] > inside[:, :2]).all(dim=1)]
+        boxes = visible.boxes
+        kept = suppress(
+            rank(visible.scores),
+            lambda one, other: box_iou(boxes[one], boxes[other]),
+            self.config.nms_iou,
+        )
+        return visible[kept[: self.config.max_objects]]
+
+    def _cut_out(
+        self, scene: BoxScene, found: Detections, names: Sequence[str], owner: Sequence[int]
+    ) -> list[Instance]:
+        masks = masks_in_boxes(self.segmenter, scene.embedding, found.boxes, self.config.multimask)
+        return [
+            Instance(names[owner[phrase]], score, mask, details={"segmenter": quality})
+            for phrase, score, (mask, quality) in zip(
+                found.phrases.tolist(), found.scores.tolist(), masks, strict=True
+            )
+            if mask.area
+        ]
+
+    def _presence(
+        self,
+        names: Sequence[str],
+        owner: Sequence[int],
+        best: Tensor,
+        instances: Sequence[Instance],
+    ) -> list[Presence]:
+        labels = [item.label for item in instances]
+        scores = [0.0] * len(names)
+        for number, score in zip(owner, best.tolist(), strict=True):
+            scores[number] = max(scores[number], score)
+        entries = []
+        for name, score in zip(names, scores, strict=True):
+            count = labels.count(name)
+            reason = f"{count} object{'s' if count > 1 else ''}"
+            if not count:
+                reason = "no box is its own: others are stronger"
+            if score <= self.config.min_score:
+                reason = f"best box {score:.2f} is not above {self.config.min_score:.2f}"
+            entries.append(Presence(name, score, count > 0, reason))
+        return entries
+
+
+class GroundedSam(BoxPrompted):
+    """Grounding DINO and a promptable segmenter (Ren et al. 2024).
+
+    Example:
+        >>> import lexiseg
+        >>> baseline = lexiseg.load("grounded-sam", segmenter="sam2.1-large")  # doctest: +SKIP
+        >>> baseline.segment("fruit.jpg", ["apple", "dog"])                    # doctest: +SKIP
+    """
+
+    method = "grounded-sam"
+    config_type = GroundedSamConfig
+    presets = GROUNDED_SAM
+
+    @staticmethod
+    def load_detector(source: str | Path, device: str) -> Any:
+        """Grounding DINO."""
+        from lexiseg.models.detectors import GroundingDino
+
+        return GroundingDino.load(source, device)
+
+    def detect(self, seen: Any, wordings: Sequence[str]) -> Detections:
+        """Boxes of wordings, several in one text."""
+        config = self.config
+        found: Detections = self.detector.detect(
+            seen, wordings, config.min_score, config.min_word_score
+        )
+        return found
+
+
+class OwlSam(BoxPrompted):
+    """OWLv2 and a promptable segmenter.
+
+    Example:
+        >>> import lexiseg
+        >>> baseline = lexiseg.load("owlv2+sam")                 # doctest: +SKIP
+        >>> baseline.segment("fruit.jpg", ["apple", "dog"])      # doctest: +SKIP
+    """
+
+    method = "owlv2+sam"
+    config_type = OwlSamConfig
+    presets = OWL_SAM
+
+    @staticmethod
+    def load_detector(source: str | Path, device: str) -> Any:
+        """OWLv2."""
+        from lexiseg.models.detectors import Owlv2
+
+        return Owlv2.load(source, device)
+
+    def detect(self, seen: Any, wordings: Sequence[str]) -> Detections:
+        """Boxes of wordings, each in a sentence of its own."""
+        texts = [self.config.template.replace("{}", wording) for wording in wordings]
+        found: Detections = self.detector.detect(seen, texts, self.config.min_score)
+        return found
