@@ -12,7 +12,7 @@ import typer
 
 from lexiseg.errors import LexisegError
 
-app = typer.Typer(add_completion=False, help="Make and measure the bundled small CLIP pair.")
+app = typer.Typer(add_completion=False, help="Make and measure the bundled small models.")
 
 
 class Tower(StrEnum):
@@ -55,6 +55,32 @@ def clip(
 
 
 @app.command()
+def sam(
+    out: Annotated[Path, typer.Option(help="Folder for scenes, checkpoints, curves, weights.")],
+    minutes: Annotated[float | None, typer.Option(help="Time in all.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps in all.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, scenes and chance.")] = 0,
+    scenes: Annotated[int, typer.Option(help="How many to draw for training.")] = 8000,
+    batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 8,
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
+    bundled: Annotated[bool, typer.Option(help="Begin with the weights of the package.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+) -> None:
+    """Train the small SAM on objects, parts and groups of Miniworld.
+
+    python -m lexiseg.training.mini sam --out run --minutes 45
+    """
+    from lexiseg.training.mini.sam import SamRecipe, SamTraining
+    from lexiseg.training.mini.sam_pool import SamPoolConfig
+    from lexiseg.training.mini.session import Plan
+
+    if (minutes is None) == (steps is None):
+        raise typer.BadParameter("give either --minutes or --steps")
+    pool, training = SamPoolConfig(scenes, seed=seed), SamTraining(seed=seed, batch=batch)
+    SamRecipe(out, Plan(steps, minutes), pool, training, resume, bundled, device).run()
+
+
+@app.command()
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="Weights in Hugging Face's CLIP format.")],
     single: Annotated[int, typer.Option(help="Scenes with one thing.")] = 500,
@@ -69,6 +95,68 @@ def evaluate(
     from lexiseg.training.mini.measure import Sample, measure
 
     figures = measure(folder, Sample(single, several))
+    if card:
+        write_card(folder, figures)
+    print(json.dumps(figures))
+
+
+@app.command()
+def gpt2(
+    out: Annotated[Path, typer.Option(help="Folder for vocabulary, checkpoints, curve, weights.")],
+    minutes: Annotated[float | None, typer.Option(help="Time, in all.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps, in all.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, texts and chance.")] = 0,
+    texts: Annotated[int, typer.Option(help="How many to write for training.")] = 60_000,
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
+    bundled: Annotated[bool, typer.Option(help="Begin with the weights of the package.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+) -> None:
+    """Train the small GPT-2 on captions and noun phrases of Miniworld.
+
+    python -m lexiseg.training.mini gpt2 --out run --minutes 6
+    """
+    from lexiseg.training.mini.gpt2 import Gpt2Recipe, Gpt2Training
+    from lexiseg.training.mini.session import Plan
+
+    if (minutes is None) == (steps is None):
+        raise typer.BadParameter("give either --minutes or --steps")
+    config = Gpt2Training(seed=seed, texts=texts)
+    print(Gpt2Recipe(out, Plan(steps, minutes), config, resume, bundled, device).run())
+
+
+@app.command("evaluate-gpt2")
+def evaluate_gpt2(
+    folder: Annotated[Path, typer.Argument(help="Weights in Hugging Face's GPT-2 format.")],
+    captions: Annotated[int, typer.Option(help="Captions of test scenes.")] = 200,
+    samples: Annotated[int, typer.Option(help="Phrases, and continuations to sample.")] = 1000,
+    card: Annotated[bool, typer.Option(help="Write the model card with these figures.")] = False,
+) -> None:
+    """Measure a small GPT-2 on texts it has not read and print the figures as JSON.
+
+    python -m lexiseg.training.mini evaluate-gpt2 run/gpt2/weights --card
+    """
+    from lexiseg.training.mini.gpt2_card import Gpt2Sample, measure_gpt2, write_gpt2_card
+
+    figures = measure_gpt2(folder, Gpt2Sample(captions, samples, samples))
+    if card:
+        write_gpt2_card(folder, figures)
+    print(json.dumps(figures))
+
+
+@app.command("evaluate-sam")
+def evaluate_sam(
+    folder: Annotated[Path, typer.Argument(help="Weights in Hugging Face's SAM format.")],
+    scenes: Annotated[int, typer.Option(help="Held-out scenes per split.")] = 200,
+    card: Annotated[bool, typer.Option(help="Write the model card with these figures.")] = False,
+) -> None:
+    """Measure a small SAM on held-out scenes and print the figures as JSON.
+
+    python -m lexiseg.training.mini evaluate-sam run/sam/weights --card
+    """
+    from lexiseg.training.mini.sam_card import write_card
+    from lexiseg.training.mini.sam_measure import measure_sam
+
+    figures = {split: measure_sam(folder, scenes, split) for split in ("val", "test")}
     if card:
         write_card(folder, figures)
     print(json.dumps(figures))

@@ -31,13 +31,23 @@ class Optimizer:
 
     Block matrices follow Muon (Jordan et al. 2024): the momentum, orthogonalised and scaled to the
     size of an Adam step. In this small setting it needs about half of AdamW's pictures.
+
+    Args:
+        module: all its trainable parameters are stepped.
+        weight_decay: of everything with two axes or more.
+        dtype: of the iteration, which forgives low precision.
+        blocks: what the names of the block matrices contain.
     """
 
     def __init__(
-        self, module: nn.Module, weight_decay: float = 0.05, dtype: torch.dtype = torch.float32
+        self,
+        module: nn.Module,
+        weight_decay: float = 0.05,
+        dtype: torch.dtype = torch.float32,
+        blocks: str = "resblocks",
     ) -> None:
-        named = list(module.named_parameters())
-        self.matrices = {n: p for n, p in named if p.ndim == 2 and "resblocks" in n}
+        named = [(n, p) for n, p in module.named_parameters() if p.requires_grad]
+        self.matrices = {n: p for n, p in named if p.ndim == 2 and blocks in n}
         self.momenta = {n: torch.zeros_like(p) for n, p in self.matrices.items()}
         rest = [p for n, p in named if n not in self.matrices]
         plain = [p for p in rest if p.ndim < 2]
@@ -47,7 +57,7 @@ class Optimizer:
         ]
         self.adam = torch.optim.AdamW(groups, betas=(0.9, 0.98))
         self.weight_decay = weight_decay
-        self.dtype = dtype  # of the iteration, which forgives low precision
+        self.dtype = dtype
 
     @torch.no_grad()
     def step(self, rate: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -39,7 +39,19 @@ def learn_merges(texts: Iterable[str], limit: int) -> list[Pair]:
     """
     symbols = byte_symbols()
     words = Counter(piece for text in texts for piece in PIECES.findall(text.lower()))
-    spelled = {word: _spell(word, symbols) for word in words}
+    return merge_pieces(words, {word: _spell(word, symbols) for word in words}, limit)
+
+
+def merge_pieces(
+    words: Mapping[str, int], spelled: Mapping[str, list[str]], limit: int
+) -> list[Pair]:
+    """Join the most frequent neighbours again and again.
+
+    Args:
+        words: how often each word occurs.
+        spelled: the symbols of each word.
+        limit: as of `learn_merges`.
+    """
     merges: list[Pair] = []
     while len(merges) < limit:
         pairs: Counter[Pair] = Counter()

@@ -1,0 +1,201 @@
+"""What every training here has: a plan, a pace, checkpoints that resume exactly, and a curve."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from lexiseg.errors import UsageError
+from lexiseg.models.device import choose_dtype
+from lexiseg.training.mini.team import Team
+
+ALONE = Team()
+CHECKPOINT, CURVE = "checkpoint.pt", "curve.jsonl"
+SEED_STRIDE = 10_000_019  # steps that one seed has for itself
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train in all, earlier sessions included: by steps or by minutes."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+    def progress(self, step: int, seconds: float) -> float:
+        """Share of the plan that is done, 0..1."""
+        if self.steps is not None:
+            return min(1.0, step / max(1, self.steps))
+        return min(1.0, seconds / max(1e-9, 60 * (self.minutes or 0)))
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Settings of any training; each network adds its own."""
+
+    seed: int = 0
+    batch: int = 64  # examples per step and process
+    rate: float = 3e-3  # learning rate at its highest
+    warmup: int = 30  # steps
+    checkpoint_every: int = 200  # steps
+
+
+class Stateful(Protocol):
+    """What a checkpoint can hold: modules and optimizers."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything a later `load_state_dict` needs."""
+
+    def load_state_dict(self, state: dict[str, Any], /) -> Any:
+        """Continue from a saved state."""
+
+
+class Learner(ABC):
+    """A network in training; all chance follows from the seed and the number of the step.
+
+    Args:
+        config: its settings.
+        device: where to train.
+        team: processes that train together; each has its own examples.
+    """
+
+    label: ClassVar[str]  # for people
+    examples: ClassVar[str] = "pictures"  # what a batch consists of
+
+    def __init__(self, config: Pace, device: torch.device | str, team: Team) -> None:
+        torch.manual_seed(config.seed)
+        self.pace, self.team = config, team
+        self.device = torch.device(device)
+        self.dtype = choose_dtype("auto", self.device)
+        self.step, self.seconds = 0, 0.0
+        self.sessions: list[dict[str, Any]] = [self._session()]
+
+    @abstractmethod
+    def advance(self, progress: float) -> dict[str, float]:
+        """Make one step at a share 0..1 of the plan and return the losses."""
+
+    @abstractmethod
+    def parts(self) -> dict[str, Stateful]:
+        """Everything with a state, by the name it has in a checkpoint."""
+
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """What is shipped."""
+
+    def measure(self) -> dict[str, float]:
+        """A quick look at held-out examples, for the curve."""
+        return {}
+
+    def generator(self) -> torch.Generator:
+        """The chance of this step and this process."""
+        number = self.step * self.team.size + self.team.rank
+        return torch.Generator().manual_seed(self.pace.seed * SEED_STRIDE + number)
+
+    def rate(self, progress: float) -> float:
+        """Learning rate: linear warm-up, then half a cosine down to a hundredth."""
+        warm = min(1.0, (self.step + 1) / self.pace.warmup)
+        return self.pace.rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
+
+    def autocast(self) -> torch.autocast:
+        """Mixed precision where the processor has it."""
+        low = self.dtype != torch.float32
+        return torch.autocast(self.device.type, self.dtype if low else None, enabled=low)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint; an interruption leaves the old one."""
+        self._record()
+        state = {name: part.state_dict() for name, part in self.parts().items()}
+        own = {"step": self.step, "seconds": self.seconds, "sessions": self.sessions}
+        partial = path.with_suffix(".partial")
+        torch.save({**state, **own, "config": asdict(self.pace)}, partial)
+        partial.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Continue from a checkpoint."""
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        for name, part in self.parts().items():
+            part.load_state_dict(state[name])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.sessions = [*state["sessions"], self._session()]
+
+    def _session(self) -> dict[str, Any]:
+        return {
+            "first_step": self.step,
+            "last_step": self.step,
+            "examples": 0,
+            "minutes": 0.0,
+            "began": self.seconds,
+            "processes": self.team.size,
+            "device": self.device.type,
+        }
+
+    def _record(self) -> None:
+        """Bring the log of this session up to date."""
+        session = self.sessions[-1]
+        session["last_step"] = self.step
+        steps = self.step - session["first_step"]
+        session["examples"] = steps * self.pace.batch * self.team.size
+        session["minutes"] = round((self.seconds - session["began"]) / 60, 2)
+
+
+def begin(learner: Learner, folder: Path, resume: bool) -> None:
+    """Make the folder ready, and continue from its checkpoint if that is wanted.
+
+    Raises:
+        UsageError: the folder holds a run that would be overwritten.
+    """
+    checkpoint = folder / CHECKPOINT
+    if checkpoint.is_file() and not resume:
+        raise UsageError(f"{checkpoint} exists; continue it with --resume or choose another --out.")
+    folder.mkdir(parents=True, exist_ok=True)
+    if checkpoint.is_file():
+        learner.resume(checkpoint)
+
+
+def train(learner: Learner, plan: Plan, folder: Path) -> None:
+    """Train to the end of a plan, logging a curve and leaving checkpoints.
+
+    Args:
+        learner: new or resumed.
+        plan: counts what was done before too.
+        folder: gets `curve.jsonl` and `checkpoint.pt`.
+    """
+    began = time.monotonic() - learner.seconds
+    team = learner.team
+    bar = tqdm(total=1000, desc=learner.label, unit="permille", disable=not team.leads)
+    while (done := team.agree(plan.progress(learner.step, learner.seconds))) < 1:
+        losses = learner.advance(done)
+        learner.seconds = time.monotonic() - began
+        bar.n = round(1000 * done)
+        bar.set_postfix(step=learner.step, **losses)
+        if team.leads and learner.step % learner.pace.checkpoint_every == 0:
+            learner.save(folder / CHECKPOINT)
+            _log(folder, learner, losses)
+    if team.leads:
+        learner.save(folder / CHECKPOINT)
+    bar.close()
+
+
+def _log(folder: Path, learner: Learner, losses: dict[str, float]) -> None:
+    row = {"step": learner.step, "seconds": round(learner.seconds, 1)}
+    with (folder / CURVE).open("a", encoding="utf-8") as curve:
+        curve.write(json.dumps({**row, **losses, **learner.measure()}) + "\n")
+
+
+def session_table(sessions: list[dict[str, Any]], examples: str) -> str:
+    """The sessions of a record as the rows of a model card."""
+    rows = [f"| steps | {examples} | minutes | processes |", "|---|---|---|---|"]
+    rows += [
+        f"| {s['first_step']} to {s['last_step']} | {s['examples']:,} | {s['minutes']:.1f} "
+        f"| {s['processes']} on {s['device']} |"
+        for s in sessions
+    ]
+    return "\n".join(rows)
