@@ -104,6 +104,7 @@ METHODS = Registry(
         "sam+clip": "lexiseg.methods.baselines:SamClip",
         "grounded-sam": "lexiseg.methods.baselines:GroundedSam",
         "owlv2+sam": "lexiseg.methods.baselines:OwlSam",
+        "clipseg": "lexiseg.methods.baselines:ClipSegMethod",
     },
 )
 

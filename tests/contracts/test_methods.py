@@ -16,7 +16,7 @@ NAMES = ["dog", "grass", "zebra"]
 
 # These need a segmenter or a detector, and none travels inside the package; their own tests use
 # small ones.
-UNBUNDLED = ("tides", "sam+clip", "grounded-sam", "owlv2+sam")
+UNBUNDLED = ("tides", "sam+clip", "grounded-sam", "owlv2+sam", "clipseg")
 BUNDLED = [name for name in METHODS if not name.startswith(UNBUNDLED)]
 
 

@@ -128,3 +128,26 @@ class OwlSamConfig(BoxConfig):
         """See `BoxConfig`."""
         super().__post_init__()
         check_templates((self.template,))
+
+
+@dataclass(frozen=True)
+class ClipSegConfig:
+    """Settings of CLIPSeg.
+
+    Attributes:
+        min_probability: pixels where no name is more probable are background; 0.5 is where the
+            trained maps change sign.
+        template: sentence around a name; by default none.
+    """
+
+    min_probability: float = 0.5
+    template: str = "{}"
+
+    def __post_init__(self) -> None:
+        """Check what the types do not say.
+
+        Raises:
+            UsageError: a number out of its range, or a template without {}.
+        """
+        check_ranges(self, (("min_probability", 0, 1),))
+        check_templates((self.template,))

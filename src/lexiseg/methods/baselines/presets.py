@@ -47,3 +47,6 @@ OWL_SAM: Mapping[str, Preset] = {
     "paper": Preset("google/owlv2-large-patch14-ensemble", "sam-vit-h"),
     "small": Preset("google/owlv2-base-patch16-ensemble", "sam-vit-b"),
 }
+CLIPSEG: Mapping[str, Preset] = {
+    "paper": Preset("CIDAS/clipseg-rd64-refined"),
+}
