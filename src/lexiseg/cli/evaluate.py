@@ -15,7 +15,9 @@ from lexiseg.errors import UsageError
 
 def evaluate(
     method: Annotated[str, typer.Argument(help="The system to evaluate.")],
-    dataset: Annotated[str | None, typer.Option("--dataset", help="voc21, refcoco, ...")] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="voc21, refcoco, coco, lvis, ...")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="The data set's folder, laid out as published.")
     ] = None,
@@ -51,9 +53,24 @@ def evaluate(
     if dataset is None:
         _replicate(method, out, scenes=scenes, jobs=jobs, device=device, dtype=dtype)
         return
-    usual = "mini" if dataset == "miniworld" else dataset
-    model = Model(method, preset or usual, device, dtype, settings)
-    _evaluate(model, _open(dataset, data, split), out, limit)
+    finds_objects = _finds_objects(method)
+    model = Model(method, preset or _usual_preset(dataset, finds_objects), device, dtype, settings)
+    name = "miniworld-instances" if dataset == "miniworld" and finds_objects else dataset
+    _evaluate(model, _open(name, data, split), out, limit)
+
+
+def _finds_objects(method: str) -> bool:
+    """Whether a method's answer is single objects, which is then what is judged on Miniworld."""
+    from lexiseg.registry import METHODS
+
+    return getattr(METHODS[method], "task", "semantic") == "instances"
+
+
+def _usual_preset(dataset: str, finds_objects: bool) -> str:
+    """Miniworld goes with the bundled weights; semantic sets have settings of their own."""
+    if dataset.startswith("miniworld"):
+        return "mini"
+    return "paper" if finds_objects or dataset in ("coco", "lvis") else dataset
 
 
 def _open(name: str, data: Path | None, split: str | None) -> Any:
@@ -61,7 +78,7 @@ def _open(name: str, data: Path | None, split: str | None) -> Any:
     from lexiseg.registry import DATASETS
 
     open_dataset = DATASETS[name]
-    place = data if data or name == "miniworld" else Path()
+    place = data if data or name.startswith("miniworld") else Path()
     return open_dataset(place, split=split) if split else open_dataset(place)
 
 

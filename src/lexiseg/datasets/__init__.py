@@ -5,9 +5,11 @@ from lexiseg.datasets.sample import (
     IGNORE,
     Dataset,
     Expression,
+    InstanceSample,
     ReferringSample,
     SemanticSample,
     Target,
+    TrueObject,
     VideoSample,
 )
 
@@ -16,9 +18,11 @@ __all__ = [
     "ClassList",
     "Dataset",
     "Expression",
+    "InstanceSample",
     "ReferringSample",
     "SemanticSample",
     "Target",
+    "TrueObject",
     "VideoSample",
     "class_list_names",
     "load_class_list",

@@ -18,7 +18,7 @@ IGNORE = 65535
 
 LabelMap = NDArray[np.uint16]
 Picture = Path | NDArray[np.uint8]
-Task = Literal["semantic", "referring", "video"]
+Task = Literal["semantic", "referring", "video", "instances"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,51 @@ class VideoSample:
     expressions: tuple[Expression, ...]
 
 
-SampleT = TypeVar("SampleT", SemanticSample, ReferringSample, VideoSample, covariant=True)
+@dataclass(frozen=True)
+class TrueObject:
+    """One annotated object.
+
+    Args:
+        class_index: of its class.
+        mask: at the size of the image.
+        area: pixels as annotated, which decide whether it is small, medium or large.
+        crowd: a region of uncountably many, or one too hidden to be asked for; what matches it
+            is neither right nor wrong.
+    """
+
+    class_index: int
+    mask: Mask
+    area: float
+    crowd: bool = False
+
+
+@dataclass(frozen=True)
+class InstanceSample:
+    """One image and its objects.
+
+    Args:
+        id: unique within the data set.
+        number: the image's number in files of results.
+        image: a path, or (H, W, 3) uint8 RGB.
+        objects: what is annotated.
+        asked: class indices to ask for in this image; None asks for all of them.
+        known: class indices the annotation speaks of, answers of others are not judged; None
+            means all.
+        incomplete: class indices of which not every object is annotated.
+    """
+
+    id: str
+    number: int
+    image: Picture
+    objects: tuple[TrueObject, ...]
+    asked: tuple[int, ...] | None = None
+    known: frozenset[int] | None = None
+    incomplete: frozenset[int] = frozenset()
+
+
+SampleT = TypeVar(
+    "SampleT", SemanticSample, ReferringSample, VideoSample, InstanceSample, covariant=True
+)
 
 
 class Dataset(Protocol[SampleT]):

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from lexiseg.datasets.sample import Dataset
 from lexiseg.errors import DatasetError, LexisegError
-from lexiseg.evaluation import referring, semantic, video
+from lexiseg.evaluation import instances, referring, semantic, video
 from lexiseg.evaluation.protocol import protocol_of, recipe_of
 from lexiseg.evaluation.records import Record, RecordFile
 from lexiseg.evaluation.summary import Evaluation, Summary
@@ -25,12 +25,14 @@ _SEED = 0  # of the bootstrap
 class _Task:
     score: Callable[[Any, Any, Any], Record]
     summarize: Callable[..., Summary]
+    write: Callable[[Sequence[Record], Any, Path], object] | None = None  # files of its own
 
 
 _TASKS = {
     "semantic": _Task(semantic.score_image, semantic.summarize),
     "referring": _Task(referring.score_image, referring.summarize),
     "video": _Task(video.score_clip, video.summarize),
+    "instances": _Task(instances.score_image, instances.summarize, instances.write_results),
 }
 
 
@@ -49,7 +51,7 @@ def evaluate(
         dataset: what ``lexiseg.registry.DATASETS[name](folder)`` opens.
         out: folder for ``records.jsonl`` (one line per image, appended as the run goes; a second
             call with the same folder continues), ``result.json``, ``report.md`` and
-            ``per_class.csv``; None writes nothing.
+            ``per_class.csv``, for single objects also ``coco-results.json``; None writes nothing.
         limit: only the first so many images.
         quiet: no progress bar (there is none either where stderr is no terminal).
 
@@ -78,6 +80,8 @@ def evaluate(
     evaluation = Evaluation(replace(protocol, images=len(done)), summary, failures)
     if out:
         evaluation.save(Path(out))
+        if task.write:
+            task.write(done, dataset, Path(out))
     return evaluation
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,37 @@ class ClassRow:
 
 
 @dataclass(frozen=True)
+class InstanceRow:
+    """One class of single objects: AP, AP at IoU 0.5 and recall in [0, 1] (None if none is shown).
+
+    Args:
+        name: of the class.
+        prompt: shown to the method.
+        ap: over IoU 0.50 to 0.95.
+        ap50: at IoU 0.50.
+        recall: over the same thresholds, of all judged answers.
+        images: that show the class.
+        objects: that are counted.
+        answers: that were judged.
+    """
+
+    name: str
+    prompt: str
+    ap: float | None
+    ap50: float | None
+    recall: float | None
+    images: int
+    objects: int
+    answers: int
+
+
+@dataclass(frozen=True)
 class Summary:
     """Numbers in [0, 1], 95 % bootstrap intervals of the main ones, and the per-class table."""
 
     scores: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
-    classes: tuple[ClassRow, ...] = ()
+    classes: tuple[ClassRow, ...] | tuple[InstanceRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,22 +103,27 @@ class Evaluation:
             interval = f"{_percent(pair[0])} to {_percent(pair[1])}" if pair else ""
             lines.append(f"| {key} | {_percent(value)} | {interval} |")
         if self.summary.classes:
-            lines += ["", "| class | prompt | IoU | images |", "| --- | --- | --- | --- |"]
-            lines += [
-                f"| {_cell(row.name)} | {_cell(row.prompt)} | {_percent(row.iou)} | {row.images} |"
-                for row in self.summary.classes
-            ]
+            lines += ["", *_table(self.class_header, self.class_cells)]
         return "\n".join(lines) + "\n"
 
     def per_class_csv(self) -> str:
         """The per-class table as comma-separated values."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(["class", "prompt", "iou", "images", "pixels"])
-        for row in self.summary.classes:
-            iou = "" if row.iou is None else f"{row.iou:.6f}"
-            writer.writerow([row.name, row.prompt, iou, row.images, row.pixels])
+        writer.writerow(self.class_header)
+        for cells in self.class_cells:
+            writer.writerow([f"{cell:.6f}" if isinstance(cell, float) else cell for cell in cells])
         return buffer.getvalue()
+
+    @property
+    def class_header(self) -> list[str]:
+        """Columns of the table of classes."""
+        return ["class", *list(asdict(self.summary.classes[0]))[1:]]
+
+    @property
+    def class_cells(self) -> list[list[Any]]:
+        """Its rows."""
+        return [list(asdict(row).values()) for row in self.summary.classes]
 
     def save(self, folder: Path) -> list[Path]:
         """Write ``result.json``, ``report.md`` and, with classes, ``per_class.csv``."""
@@ -114,5 +144,17 @@ def _percent(value: float | None) -> str:
     return "" if value is None or value != value else f"{100 * value:.1f}"
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Lines of a Markdown table; shares are shown in percent."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    return [_line(header), _line(["---"] * len(header)), *(_line(row) for row in cells)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(value: Any) -> str:
+    if value is None or isinstance(value, float):
+        return _percent(value)
+    return str(value).replace("|", "\\|")

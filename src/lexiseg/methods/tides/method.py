@@ -40,6 +40,7 @@ class Tides:
     """
 
     method = "tides"
+    task = "instances"
     fixed: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(

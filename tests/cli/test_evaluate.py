@@ -1,0 +1,70 @@
+"""Objects judged from the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lexiseg.registry import METHODS
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def coco(tmp_path: Path) -> Path:
+    """Two pictures: a red square that is annotated, and nothing."""
+    folder = tmp_path / "coco"
+    (folder / "annotations").mkdir(parents=True)
+    (folder / "val2017").mkdir()
+    images = []
+    for number in (7, 3):
+        pixels = np.zeros((12, 16, 3), np.uint8)
+        pixels[..., 2] = 9
+        if number == 7:
+            pixels[2:8, 3:9] = (255, 0, 0)
+        Image.fromarray(pixels).save(folder / "val2017" / f"{number}.png")
+        images.append({"id": number, "file_name": f"{number}.png", "height": 12, "width": 16})
+    square = {"id": 1, "image_id": 7, "category_id": 18, "area": 36, "iscrowd": 0,
+              "segmentation": [[3, 2, 9, 2, 9, 8, 3, 8]]}  # fmt: skip
+    tables = {
+        "images": images,
+        "annotations": [square],
+        "categories": [{"id": 18, "name": "red"}, {"id": 2, "name": "green"}],
+    }
+    path = folder / "annotations" / "instances_val2017.json"
+    path.write_text(json.dumps(tables), encoding="utf-8")
+    return folder
+
+
+def test_coco_is_judged_and_written_for_other_tools(
+    lexiseg_command: Command, coco: Path, tmp_path: Path
+) -> None:
+    code, printed, _ = lexiseg_command(
+        "evaluate", "color", "--dataset", "coco", "--data", coco, "-o", tmp_path / "run"
+    )
+    assert code == 0
+    assert "| ap | 100.0 |" in printed
+    stored = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
+    assert stored["protocol"]["asked"] == "all classes in every image"
+    assert stored["protocol"]["classes"] == ["green", "red"]
+    entries = json.loads((tmp_path / "run" / "coco-results.json").read_text(encoding="utf-8"))
+    assert [(row["image_id"], row["category_id"]) for row in entries] == [(7, 18)]
+
+
+def test_methods_that_find_objects_get_the_objects_of_miniworld(
+    lexiseg_command: Command, color_method: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert METHODS["tides"].task == "instances"
+    monkeypatch.setattr(color_method, "task", "instances", raising=False)
+    code, printed, _ = lexiseg_command("evaluate", "color", "--dataset", "miniworld", "--limit", 2)
+    assert code == 0
+    assert "| ap | 0.0 |" in printed
+    monkeypatch.setattr(color_method, "task", "semantic")
+    _, printed, _ = lexiseg_command("evaluate", "color", "--dataset", "miniworld", "--limit", 2)
+    assert "| miou | " in printed

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lexiseg.datasets.coco_instances import open_coco
+from lexiseg.datasets.miniature_instances import MiniworldObjects, open_miniworld_instances
+from lexiseg.datasets.miniworld import Miniworld, write_miniworld
+from lexiseg.errors import DatasetError
+from lexiseg.registry import DATASETS
+from lexiseg.types import Mask
+
+
+def write(folder: Path) -> Path:
+    disk = np.zeros((6, 8), dtype=bool)
+    disk[1:4, 2:5] = True
+    tables = {
+        "images": [
+            {"id": 9, "file_name": "b.jpg", "height": 6, "width": 8},
+            {"id": 4, "file_name": "a.jpg", "height": 6, "width": 8},
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 9, "category_id": 90, "area": 9.5, "iscrowd": 0,
+             "segmentation": [[2, 1, 5, 1, 5, 4, 2, 4]]},
+            {"id": 2, "image_id": 9, "category_id": 3, "area": 9, "iscrowd": 1,
+             "segmentation": {"size": [6, 8], "counts": Mask.from_array(disk).counts.tolist()}},
+        ],
+        "categories": [{"id": 90, "name": "toothbrush"}, {"id": 3, "name": "car"}],
+    }  # fmt: skip
+    (folder / "annotations").mkdir(parents=True)
+    (folder / "val2017").mkdir()
+    path = folder / "annotations" / "instances_val2017.json"
+    path.write_text(json.dumps(tables), encoding="utf-8")
+    return path
+
+
+def test_gaps_crowds_and_images_without_annotations(tmp_path: Path) -> None:
+    write(tmp_path)
+    dataset = DATASETS["coco"](tmp_path)
+    assert dataset.ids == ("4", "9")
+    assert dataset.classes.names == ("car", "toothbrush")
+    assert dataset.category_ids == (3, 90)
+    empty, full = dataset
+    assert empty.objects == ()
+    assert (full.number, full.image) == (9, tmp_path / "val2017" / "b.jpg")
+    brush, crowd = full.objects
+    assert (brush.class_index, brush.area, brush.crowd) == (1, 9.5, False)
+    assert (crowd.class_index, crowd.crowd) == (0, True)
+    assert brush.mask == crowd.mask  # the polygon and the run lengths are the same pixels
+
+
+def test_photos_are_the_class_list_of_coco(shared: Path) -> None:
+    dataset = open_coco(shared / "data" / "real" / "coco")
+    assert len(dataset) == 121
+    assert dataset.classes.name == "coco-80"
+    assert sum(len(sample.objects) for sample in (dataset[0], dataset[1])) > 0
+    assert all(dataset[index].image.exists() for index in range(3))
+
+
+def test_damaged_tables_are_one_sentence(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    tables = json.loads(path.read_text(encoding="utf-8"))
+    tables["annotations"][0]["category_id"] = 5
+    path.write_text(json.dumps(tables), encoding="utf-8")
+    with pytest.raises(DatasetError, match="unknown category_id"):
+        open_coco(tmp_path)
+    with pytest.raises(DatasetError, match="instances_val2017.json"):
+        open_coco(tmp_path / "val2017")
+
+
+def test_written_miniworld_has_the_drawn_objects(tmp_path: Path) -> None:
+    world = Miniworld(split="test", size=64, seed=5, things=(3, 6), neighbors=0.6)
+    write_miniworld(tmp_path, 4, world)
+    drawn = MiniworldObjects(world, 4)
+    written = open_miniworld_instances(tmp_path)
+    assert written.classes.names == drawn.classes.names
+    assert written.category_ids == drawn.category_ids
+    for one, other in zip(drawn, written, strict=True):
+        assert one.number == other.number
+        assert one.objects == other.objects
+    plain = open_coco(tmp_path, split="test")
+    assert not any(item.crowd for sample in plain for item in sample.objects)
+
+
+def test_half_of_the_asked_names_are_absent() -> None:
+    world = Miniworld(split="test", size=64, seed=5, things=(0, 6))
+    dataset = MiniworldObjects(world, 6, half_absent=True)
+    for sample in dataset:
+        shown = {item.class_index for item in sample.objects if not item.crowd}
+        hidden = {item.class_index for item in sample.objects}
+        assert shown <= set(sample.asked)
+        assert len(set(sample.asked) - hidden) == max(len(shown), 1)
+    assert dataset[0].asked != dataset[1].asked
