@@ -23,11 +23,12 @@ from lexiseg.ops.mean_field import (
     PydensecrfMeanField,
     SpatialKernel,
     TorchMeanField,
+    WindowMeanField,
 )
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
-Backend = Literal["auto", "numpy", "torch", "pydensecrf"]
+Backend = Literal["auto", "numpy", "torch", "pydensecrf", "window"]
 
 # Mean color of the DeepLab preprocessing in thousandths, blue first.
 _MEAN_BGR_MILLI = np.array([104_008, 116_669, 122_675])
@@ -46,8 +47,10 @@ class CrfConfig:
         bilateral_weight: weight of the appearance kernel; 0 drops it.
         image: what the appearance kernel sees: "rgb", the picture, or "bgr_wrapped", the
             mean-shifted picture with integer wrap-around of CaR's released code.
-        backend: "numpy" (CPU), "torch" (any device), "pydensecrf" (CPU, optional C++ package), or
-            "auto", which is "numpy" on the CPU and "torch" elsewhere; all give the same result.
+        backend: "torch" (any device, several threads), "numpy" (CPU, one thread), "pydensecrf"
+            (CPU, optional C++ package), or "auto", which is "torch"; all give the same result.
+            "window" (any device) does without the lattice's approximation, which takes long
+            unless the deviations are of few pixels.
     """
 
     iterations: int = 10
@@ -123,7 +126,7 @@ class DenseCrf:
         Args:
             image_u8: (H, W, 3) uint8 RGB.
             config: parameters, CaR's by default.
-            device: where the "torch" backend computes; the others stay on the CPU.
+            device: where "torch" and "window" compute; the others stay on the CPU.
 
         Raises:
             UsageError: if the image has another shape or type.
@@ -138,9 +141,7 @@ class DenseCrf:
         if image_u8.size == 0:
             raise UsageError(f"The CRF got an empty image of shape {image_u8.shape}.")
         self.size_hw = image_u8.shape[:2]
-        backend = config.backend
-        if backend == "auto":
-            backend = "numpy" if device == "cpu" else "torch"
+        backend = "torch" if config.backend == "auto" else config.backend
         kernels = _kernels(_IMAGES[config.image](image_u8), config)
         self._solver = _SOLVERS[backend](kernels, config.iterations, device)
 
@@ -199,6 +200,7 @@ _SOLVERS: dict[str, type[MeanField]] = {
     "numpy": NumpyMeanField,
     "torch": TorchMeanField,
     "pydensecrf": PydensecrfMeanField,
+    "window": WindowMeanField,
 }
 
 

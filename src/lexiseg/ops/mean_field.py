@@ -2,7 +2,8 @@
 
 One update is ``Q = softmax(-U + sum_m w_m K_m Q)`` (Kraehenbuehl and Koltun, 2011, algorithm 1)
 with symmetrically normalized kernels ``K = D^-1/2 k D^-1/2``, ``D`` the row sums of ``k``, in which
-each point's own contribution is kept. Three interchangeable solvers give the same marginals.
+each point's own contribution is kept. Interchangeable solvers give the same marginals; all but
+one filter by the permutohedral lattice, which approximates the Gaussians.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from lexiseg.errors import MissingExtraError
 from lexiseg.ops.permutohedral import PermutohedralLattice
 from lexiseg.ops.permutohedral_torch import TorchLattice
+from lexiseg.ops.window_filter import WindowFilter
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
@@ -185,6 +187,15 @@ class TorchMeanField(_LatticeMeanField):
         return logits.sigmoid()
 
 
+class WindowMeanField(TorchMeanField):
+    """Mean field with the Gaussians themselves, on any device: slow, for kernels of few pixels."""
+
+    def __init__(self, kernels: Sequence[Kernel], iterations: int, device: str = "cpu") -> None:
+        self.lattices = [_window_filter(kernel, device) for kernel in kernels]
+        self.iterations = iterations
+        self.device = device
+
+
 class PydensecrfMeanField:
     """Mean field by the C++ code of the optional package pydensecrf2, on the CPU."""
 
@@ -243,6 +254,20 @@ def _build_torch(kernel: Kernel, device: str) -> TorchLattice:
     row_sums = lattice.filter(torch.ones_like(features[:1]))[0]
     lattice.scale((row_sums + _NORM_FLOOR).rsqrt(), kernel.weight)
     return lattice
+
+
+def _window_filter(kernel: Kernel, device: str) -> WindowFilter:
+    """Build a normalized and weighted filter."""
+    if isinstance(kernel, SpatialKernel):
+        window = WindowFilter(kernel.size_hw, kernel.sigma)
+        height, width = kernel.size_hw
+    else:
+        height, width = kernel.image.shape[:2]
+        colors = torch.tensor(kernel.image, device=device).permute(2, 0, 1) / kernel.color_sigma
+        window = WindowFilter((height, width), kernel.sigma, colors)
+    row_sums = window.filter(torch.ones(1, height * width, device=device))[0]
+    window.scale((row_sums + _NORM_FLOOR).rsqrt(), kernel.weight)
+    return window
 
 
 def _is_cacheable(kernel: Kernel) -> bool:
