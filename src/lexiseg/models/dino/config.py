@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any, Literal
 
 from torch import Tensor
@@ -109,7 +110,7 @@ def _native_grid(state: Mapping[str, Tensor]) -> int:
     if "pos_embed" not in state:
         return 0
     positions = int(state["pos_embed"].shape[1]) - 1
-    side = round(float(positions) ** 0.5)
+    side = isqrt(positions)
     if side * side != positions:
         raise ValueError(f"a position table of {positions} patches is not square")
     return side
