@@ -119,6 +119,7 @@ SCORERS = Registry(
         "clip-surgery": "lexiseg.scorers.clip_surgery:ClipSurgery",
         "clearclip": "lexiseg.scorers.clearclip:ClearClip",
         "naclip": "lexiseg.scorers.naclip:NaClip",
+        "car": "lexiseg.methods.car.scorer:CarScorer",
     },
 )
 

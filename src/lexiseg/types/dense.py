@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+AnyFeatures = TypeVar("AnyFeatures", bound="DenseFeatures")
 
 
 @dataclass(frozen=True, eq=False)
 class DenseFeatures:
     """Features of a batch of images, float32 and of unit length.
+
+    A method that needs more than these extends the class; every field has one row per image.
 
     Attributes:
         patches: (B, rows, columns, E), the method's patch features.
@@ -32,17 +36,14 @@ class DenseFeatures:
         """Rows and columns of patches."""
         return self.patches.shape[1], self.patches.shape[2]
 
-    def __getitem__(self, rows: slice) -> DenseFeatures:
+    def __getitem__(self, rows: slice) -> Self:
         """Some images of the batch."""
-        return DenseFeatures(self.patches[rows], self.cls[rows], self.clip_cls[rows])
+        return type(self)(*(getattr(self, part.name)[rows] for part in fields(self)))
 
     @staticmethod
-    def concatenate(parts: Sequence[DenseFeatures]) -> DenseFeatures:
-        """Join batches of the same grid."""
+    def concatenate(parts: Sequence[AnyFeatures]) -> AnyFeatures:
+        """Join batches of the same grid, with whatever a method keeps beside the features."""
         import torch
 
-        return DenseFeatures(
-            torch.cat([part.patches for part in parts]),
-            torch.cat([part.cls for part in parts]),
-            torch.cat([part.clip_cls for part in parts]),
-        )
+        joined = (torch.cat([getattr(p, part.name) for p in parts]) for part in fields(parts[0]))
+        return type(parts[0])(*joined)
