@@ -182,18 +182,21 @@ class Variant:
     """A reading of the paper: what differs from the defaults.
 
     Attributes:
+        decoder: name of the captioner; words of a list are quicker and steadier than the paper's
+            captions, so they are recommended.
         options: fields of `ZeroGuidanceConfig`.
         zerocap: fields of `ZeroCapConfig`.
     """
 
+    decoder: str
     options: Mapping[str, Any] = field(default_factory=dict)
     zerocap: Mapping[str, Any] = field(default_factory=dict)
 
 
 VARIANTS: Mapping[str, Variant] = {
-    "recommended": Variant(),
-    "paper": Variant({"saliency": "outputs"}),
-    "released": Variant({"splits": "half"}, {"clean_up": "released"}),
+    "recommended": Variant("vocabulary"),
+    "paper": Variant("zerocap", {"saliency": "outputs"}),
+    "released": Variant("zerocap", {"splits": "half"}, {"clean_up": "released"}),
 }
 
 

@@ -1,0 +1,75 @@
+"""From names and options to settings and a captioner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lexiseg.config import override
+from lexiseg.methods.zero_guidance.config import ZeroGuidanceConfig, find_variant
+from lexiseg.methods.zero_guidance.presets import Preset
+from lexiseg.models.clip import Clip
+from lexiseg.registry import CAPTIONERS
+from lexiseg.types import Captioner
+
+DECODER_PREFIX = "decoder."
+ZEROCAP = "zerocap"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Settings of the method, and which captioner with which options.
+
+    Attributes:
+        config: of the method.
+        decoder: a name of `CAPTIONERS`.
+        decoder_options: what it is called with, after CLIP.
+    """
+
+    config: ZeroGuidanceConfig
+    decoder: str
+    decoder_options: Mapping[str, Any]
+
+
+def choose(preset: Preset, variant: str, decoder: str | None, options: Mapping[str, Any]) -> Choice:
+    """Put variant, preset and options together; what is more special wins.
+
+    Args:
+        preset: weights and their settings.
+        variant: reading of the paper.
+        decoder: in place of the variant's.
+        options: fields of `ZeroGuidanceConfig`, and options of the captioner after ``decoder.``.
+
+    Raises:
+        UnknownNameError: no such variant, decoder or option.
+        UsageError: a value of the wrong type or out of its range.
+    """
+    reading = find_variant(variant)
+    name = decoder or reading.decoder
+    _ = CAPTIONERS[name]
+    own = {key: value for key, value in options.items() if not key.startswith(DECODER_PREFIX)}
+    inner = {key.removeprefix(DECODER_PREFIX): options[key] for key in options.keys() - own.keys()}
+    defaults: dict[str, Any] = dict(preset.decoders.get(name, {}))
+    if name == ZEROCAP:
+        defaults = {"language_model": preset.language_model, **defaults, **reading.zerocap}
+    settings = {**reading.options, **preset.options, **own}
+    return Choice(override(ZeroGuidanceConfig(), settings), name, {**defaults, **inner})
+
+
+def load_captioner(choice: Choice, clip: Clip) -> Captioner:
+    """The captioner on the CLIP that embeds the segments.
+
+    Raises:
+        UnknownNameError: no such option.
+        WeightsNotFoundError: its weights are not on this machine.
+    """
+    captioner: Captioner = CAPTIONERS[choice.decoder](clip, **choice.decoder_options)
+    return captioner
+
+
+def describe(part: Any) -> str:
+    """Name and fingerprint of a part's weights, as far as it tells them."""
+    name = getattr(part, "name", type(part).__name__)
+    digest = getattr(part, "fingerprint", "")
+    return f"{name} sha256:{digest}" if digest else str(name)

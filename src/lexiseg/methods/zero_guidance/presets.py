@@ -1,0 +1,45 @@
+"""Which weights work together, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from lexiseg.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What to load.
+
+    Attributes:
+        dino: weights of the self-supervised transformer.
+        clip: weights of CLIP.
+        language_model: weights of the language model that ZeroCap needs.
+        options: fields of `ZeroGuidanceConfig` that differ from the variant's.
+        decoders: name of a captioner -> its options that differ from its defaults.
+    """
+
+    dino: str
+    clip: str
+    language_model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    decoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+PRESETS: Mapping[str, Preset] = {
+    "paper": Preset("dino-vits8", "clip-vit-l14-336", "gpt2-medium"),
+    "mini": Preset("mini-dino", "mini-clip-classifier", "mini-gpt2"),
+}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if name not in PRESETS:
+        raise UnknownNameError("preset", name, PRESETS)
+    return PRESETS[name]
