@@ -29,13 +29,13 @@ class Canvas:
         scale = [i / c for i, c in zip(self.image_hw, self.cells.canvas_hw, strict=True)]
         return self.cells.centers(flat) * torch.tensor(scale[::-1], device=flat.device)
 
-    def pool(self, mask: Tensor) -> Tensor:
-        """Share of every cell, (rows, columns) float32, that a mask of the image (H, W) covers."""
+    def pool(self, masks: Tensor) -> Tensor:
+        """Share of every cell, (..., rows, columns) float32, that masks (..., H, W) cover."""
         rows, columns = (
-            cover((0,), length, pixels, length, self.cells.side).to(mask.device, torch.float32)
-            for length, pixels in zip(self.cells.canvas_hw, mask.shape, strict=True)
+            cover((0,), length, pixels, length, self.cells.side).to(masks.device, torch.float32)
+            for length, pixels in zip(self.cells.canvas_hw, masks.shape[-2:], strict=True)
         )
-        return rows @ mask.float() @ columns.T
+        return rows @ masks.float() @ columns.T
 
     def cells_in(self, frame: Frame) -> tuple[Fraction, Fraction]:
         """Height and width of a cell in pixels of a segmenter's frame."""

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lexiseg.analysis.instance_numbers import class_overlap, gather_matches, mean_precision
+from lexiseg.datasets.sample import InstanceSample, TrueObject
+from lexiseg.types import Mask
+
+
+def square(left, top=0, side=4):
+    array = np.zeros((8, 16), bool)
+    array[top : top + side, left : left + side] = True
+    return Mask.from_array(array)
+
+
+def sample(*objects, **more):
+    true = [TrueObject(k, mask, float(mask.area), bool(crowd)) for k, mask, *crowd in objects]
+    return InstanceSample("a", 0, np.zeros((8, 16, 3), np.uint8), tuple(true), **more)
+
+
+@pytest.mark.parametrize(
+    ("found", "truth", "expected"),
+    [
+        ({0, 1}, sample((0, square(0))), 1 / 2),
+        ({0}, sample((0, square(0)), (2, square(8))), 1 / 2),
+        (set(), sample((0, square(0))), 0),
+        (set(), sample(), 1),
+        ({1}, sample(), 0),
+        ({0, 1}, sample((0, square(0)), (1, square(8), True)), 1),  # of 1 there is but a crowd
+        ({0, 1}, sample((0, square(0)), known=frozenset({0})), 1),
+    ],
+)
+def test_class_iou(found, truth, expected):
+    assert class_overlap(found, truth) == expected
+
+
+def precision(answers, *samples, columns=slice(None)):
+    classes = gather_matches(answers, samples)
+    return mean_precision(classes, np.ones((1, len(samples))), columns)[0]
+
+
+def test_average_precision():
+    truth = sample((0, square(0)), (0, square(8)), (1, square(4, 4)))
+    right = [(0, 0.9, square(0)), (0, 0.8, square(8)), (1, 0.7, square(4, 4))]
+    assert precision([right], truth) == pytest.approx(1)
+    # Class 0 loses half of its recall: 51 of 101 recalls are reached.
+    assert precision([right[1:]], truth) == pytest.approx((51 / 101 + 1) / 2)
+    # A class that is nowhere has no precision to lose; a wrong answer above the right ones does.
+    assert precision([[*right, (3, 1.0, square(0))]], truth) == pytest.approx(1)
+    worse = precision([[*right, (1, 1.0, square(12))]], truth)
+    assert worse == pytest.approx((1 + 1 / 2) / 2, abs=1e-6)
+    shifted = [(0, 0.9, square(1)), (0, 0.8, square(9)), (1, 0.7, square(5, 4))]  # IoU 0.6
+    assert precision([shifted], truth, columns=slice(0, 1)) == pytest.approx(1)
+    assert precision([shifted], truth, columns=slice(5, 6)) == 0
+
+
+def test_images_drawn_anew():
+    truth = sample((0, square(0)))
+    classes = gather_matches([[(0, 0.9, square(0))], []], [truth, truth])
+    drawn = np.array([[2, 0], [0, 2], [1, 1]])
+    assert mean_precision(classes, drawn).tolist() == pytest.approx([1, 0, 51 / 101])
+
+
+def test_annotations_that_do_not_tell_everything():
+    truth = sample((0, square(0)), known=frozenset({0, 1}), incomplete=frozenset({0}))
+    right, extra, other = (0, 0.5, square(0)), (0, 0.9, square(8)), (2, 0.9, square(8))
+    assert precision([[right, extra, other]], truth) == pytest.approx(1)
+    assert precision([[right, extra]], sample((0, square(0)))) == pytest.approx(1 / 2)

@@ -1,0 +1,98 @@
+"""``lexiseg analyze`` on a painted data set, with a method that needs no weights."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+
+import pytest
+
+from lexiseg.registry import DATASETS, METHODS
+from tests.analysis.conftest import SCENES, Boxes, build
+
+
+class LoadedTides:
+    asked: dict = {}  # noqa: RUF012 - one test looks at it
+
+    @classmethod
+    def load(cls, **options):
+        cls.asked = options
+        return build()
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch):
+    monkeypatch.setitem(METHODS._targets, "tides", LoadedTides)
+    monkeypatch.setitem(DATASETS._targets, "boxes", lambda data, **options: Boxes(**options))
+
+
+def test_both_studies_have_an_example(lexiseg_command):
+    code, out, _ = lexiseg_command("analyze", "--help")
+    assert code == 0 and "psm-bias" in out and "tides-oracles" in out
+    for study in ("psm-bias", "tides-oracles"):
+        code, out, _ = lexiseg_command("analyze", study, "--help")
+        assert code == 0 and f"Example: lexiseg analyze {study}" in " ".join(out.split())
+
+
+def test_psm_bias(lexiseg_command, tmp_path, monkeypatch):
+    groups = tmp_path / "groups.yaml"
+    groups.write_text("groups: {warm: [red], cold: [green, blue]}")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    words = ("analyze", "psm-bias", "--dataset", "boxes", "--limit", "2", "--points", "2")
+    code, out, err = lexiseg_command(
+        *words,
+        "--groups",
+        groups,
+        "--segmenter",
+        "any",
+        "--set",
+        "bins=20",
+        "-o",
+        tmp_path / "bias",
+    )
+    assert code == 0 and "| warm | prompt | Best Score |" in out
+    assert "No plots: Drawing histograms needs an optional package" in err
+    expected = {"preset": "mini", "device": "auto", "dtype": "auto"}
+    assert LoadedTides.asked == {**expected, "segmenter": "any", "bins": 20}
+    with (tmp_path / "bias" / "psm-bias.csv").open() as stream:
+        assert {row["group"] for row in csv.DictReader(stream)} == {"all classes", "warm", "cold"}
+    assert json.loads((tmp_path / "bias" / "psm-bias.json").read_text())["images"] == 2
+
+
+def test_tides_oracles(lexiseg_command, tmp_path):
+    words = ("analyze", "tides-oracles", "--dataset", "boxes", "--scenes", "1")
+    code, out, err = lexiseg_command(*words, "-o", tmp_path / "oracles", "--scorer", "any")
+    assert code == 0 and "| all | 100.0 |" in out and "tides-oracles.json" in err
+    assert LoadedTides.asked["scorer"] == "any" and "segmenter" not in LoadedTides.asked
+
+
+def test_failed_images_are_told(lexiseg_command, tmp_path, monkeypatch):
+    monkeypatch.setitem(DATASETS._targets, "boxes", lambda data: Boxes(broken=(1,)))
+    words = ("analyze", "tides-oracles", "--dataset", "boxes", "--limit", "2")
+    code, _, err = lexiseg_command(*words, "-o", tmp_path / "oracles")
+    assert code == 1 and "image-1: this picture is broken" in err
+
+
+def test_a_data_set_without_masks_of_objects(lexiseg_command, tmp_path, monkeypatch):
+    monkeypatch.setitem(DATASETS._targets, "boxes", lambda data: Boxes(task="semantic"))
+    code, out, err = lexiseg_command("analyze", "psm-bias", "--dataset", "boxes", "-o", tmp_path)
+    assert code == 2 and not out and "no masks of single objects" in err
+    code, _, err = lexiseg_command("analyze", "psm-bias", "--dataset", "box", "-o", tmp_path)
+    assert code == 2 and "Unknown data set 'box'" in err
+
+
+@pytest.mark.parametrize("study", ["psm-bias", "tides-oracles"])
+def test_miniworld_is_drawn(lexiseg_command, tmp_path, monkeypatch, study):
+    opened = []
+
+    def open_drawn(data, **options):
+        opened.append((data, options))
+        return Boxes(SCENES[:1])
+
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(DATASETS._targets, "miniworld-instances", open_drawn)
+    code, _, _ = lexiseg_command(
+        "analyze", study, "--scenes", "3", "--seed", "7", "--split", "val", "-o", tmp_path / "out"
+    )
+    assert code == 0 and opened == [(None, {"split": "val", "scenes": 3, "seed": 7})]
