@@ -196,6 +196,8 @@ SEGMENTERS = Registry(
         "sam2.1-small": "lexiseg.models.segmenters.loading:load_sam21_small",
         "sam2.1-base-plus": "lexiseg.models.segmenters.loading:load_sam21_base_plus",
         "sam2.1-large": "lexiseg.models.segmenters.loading:load_sam21_large",
+        "edgetam": "lexiseg.models.segmenters.loading:load_edgetam",
+        "sam3-tracker": "lexiseg.models.segmenters.loading:load_sam3_tracker",
         "hq-sam2.1-large": "lexiseg.models.hq_sam2.loading:load_hq_sam2_large",
         "mobile-sam": "lexiseg.models.mobile_sam.loading:load_mobile_sam",
         "efficientvit-sam-l0": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_l0",

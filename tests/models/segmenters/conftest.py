@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput
 
 from lexiseg.models.segmenters import FAMILIES, Preprocessing
 
@@ -75,10 +78,55 @@ def sam3_settings():
     }  # fmt: skip
 
 
+class PyramidConfig(PreTrainedConfig):
+    model_type = "tiny_pyramid"
+
+
+class Pyramid(PreTrainedModel):
+    """Four strided convolutions in the place of the RepViT that EdgeTAM takes from timm."""
+
+    config_class = PyramidConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        widths = (3, 8, 12, 16, 24)
+        self.stages = nn.ModuleList(
+            nn.Conv2d(a, b, s, s) for a, b, s in zip(widths, widths[1:], (4, 2, 2, 2), strict=False)
+        )
+        self.post_init()
+
+    def forward(self, pixel_values, **_):
+        maps = []
+        for stage in self.stages:
+            pixel_values = stage(pixel_values).tanh()
+            maps.append(pixel_values)
+        return BaseModelOutput(last_hidden_state=maps)
+
+
+AutoConfig.register("tiny_pyramid", PyramidConfig, exist_ok=True)
+AutoModel.register(PyramidConfig, Pyramid, exist_ok=True)
+
+
+def edgetam_settings():
+    return {
+        "model_type": "edgetam",
+        "vision_config": {
+            "model_type": "edgetam_vision_model",
+            "backbone_config": {"model_type": "tiny_pyramid"},
+            "backbone_channel_list": [24, 16, 12, 8],
+            "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
+            "fpn_hidden_size": 32,
+        },
+        "prompt_encoder_config": {**PROMPT, "image_size": 64, "patch_size": 16},
+        "mask_decoder_config": dict(DECODER),
+    }
+
+
 SETTINGS = {
     "sam": sam_settings,
     "sam_hq": hq_settings,
     "sam2": sam2_settings,
+    "edgetam": edgetam_settings,
     "sam3_tracker": sam3_settings,
 }
 

@@ -71,7 +71,7 @@ def test_sam_mask_prompts(network_of, segmenter_of, picture_of):
 
 @pytest.mark.parametrize("multimask", [True, False])
 @pytest.mark.parametrize("kind", ["points", "boxes", "both"])
-@pytest.mark.parametrize("family", ["sam2", "sam3_tracker"])
+@pytest.mark.parametrize("family", ["sam2", "edgetam", "sam3_tracker"])
 def test_sam2_and_its_kin_are_transformers_models(
     network_of, segmenter_of, picture_of, family, kind, multimask
 ):

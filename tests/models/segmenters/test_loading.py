@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import Sam3VideoConfig, Sam3VideoModel
+from transformers.initialization import no_init_weights
 
-from lexiseg.errors import CheckpointError, WeightsNotFoundError
+from lexiseg.errors import CheckpointError, MissingExtraError, WeightsNotFoundError
 from lexiseg.models.segmenters import load_segmenter
 from lexiseg.models.segmenters.loading import FAMILIES
 from lexiseg.registry import SEGMENTERS
@@ -16,7 +19,7 @@ from lexiseg.registry import SEGMENTERS
 POINTS = [[[10.0, 20.0]], [[30.0, 5.0]]]
 
 
-@pytest.fixture(params=["sam", "sam_hq", "sam2", "sam3_tracker"])
+@pytest.fixture(params=["sam", "sam_hq", "sam2", "edgetam", "sam3_tracker"])
 def kind(request):
     return request.param
 
@@ -112,6 +115,26 @@ def test_the_tracker_inside_a_sam3_checkpoint(tmp_path, network_of, segmenter_of
     found = answer(load_segmenter(tmp_path, "cpu", "float32"), picture_of(40, 30))
     wanted = answer(segmenter_of("sam3_tracker"), picture_of(40, 30))
     torch.testing.assert_close(found.logits, wanted.logits)
+
+
+def test_a_whole_sam3_of_the_published_size_holds_the_tracker():
+    outer = Sam3VideoConfig()
+    with torch.device("meta"), no_init_weights():
+        state = Sam3VideoModel(outer).state_dict()
+    family = FAMILIES["sam3_tracker"]
+    network = family.build(outer.to_dict())
+    wanted = {key: tensor.shape for key, tensor in network.state_dict().items()}
+    found = {key: t.shape for key, t in family.fitting_state(network, state).items()}
+    assert found == wanted and len(wanted) > 500
+
+
+def test_edgetam_without_its_encoders_package_names_the_extra(settings_of):
+    if importlib.util.find_spec("timm"):
+        pytest.skip("timm is installed")
+    settings = settings_of("edgetam")
+    settings["vision_config"] = {"model_type": "edgetam_vision_model"}
+    with pytest.raises(MissingExtraError, match="edgetam"):
+        FAMILIES["edgetam"].build(settings)
 
 
 @pytest.mark.parametrize("settings", [{}, {"model_type": "clip"}])

@@ -1,4 +1,4 @@
-"""The families whose networks transformers has: SAM, SAM-HQ, SAM 2 and SAM 3's tracker."""
+"""The families whose networks transformers has: SAM, SAM-HQ, SAM 2, EdgeTAM, SAM 3's tracker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from transformers.initialization import no_init_weights
 
-from lexiseg.errors import CheckpointError
+from lexiseg.errors import CheckpointError, MissingExtraError
 from lexiseg.models.segmenters.decoder import HqDecoder, MaskDecoder, Sam2Decoder
 from lexiseg.models.segmenters.preprocess import Preprocessing
 from lexiseg.models.segmenters.prompts import PromptEncoder
@@ -57,6 +57,7 @@ class Family:
 
         Raises:
             CheckpointError: the settings make no network.
+            MissingExtraError: its image encoder needs a package that is not installed.
         """
         home = import_module(f"transformers.models.{self.module}")
         parts = settings.get("tracker_config") or settings
@@ -64,6 +65,8 @@ class Family:
             config = getattr(home, self.config)(**{part: parts.get(part) for part in PARTS})
             with torch.device(device), no_init_weights():
                 return getattr(home, self.model)(config)
+        except ImportError as error:
+            raise MissingExtraError(f"The image encoder of {self.name}", "edgetam") from error
         except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise CheckpointError(
@@ -134,6 +137,10 @@ FAMILIES: Mapping[str, Family] = {
     "sam2": Family(
         "SAM 2", "sam2", "Sam2Config", "Sam2Model", Sam2Decoder, _sam2_encoder, SAM2_FRAME
     ),
+    "edgetam": Family(
+        "EdgeTAM", "edgetam", "EdgeTamConfig", "EdgeTamModel", Sam2Decoder, _sam2_encoder,
+        SAM2_FRAME,
+    ),
     "sam3_tracker": Family(
         "SAM 3 tracker", "sam3_tracker", "Sam3TrackerConfig", "Sam3TrackerModel", Sam2Decoder,
         _sam2_encoder, SAM3_FRAME, SAM3_KEYS,
@@ -145,6 +152,8 @@ MODEL_TYPES = {
     "sam_hq": "sam_hq",
     "sam2": "sam2",
     "sam2_video": "sam2",
+    "edgetam": "edgetam",
+    "edgetam_video": "edgetam",
     "sam3_tracker": "sam3_tracker",
     "sam3_tracker_video": "sam3_tracker",
     "sam3_video": "sam3_tracker",

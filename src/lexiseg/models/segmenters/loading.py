@@ -32,7 +32,7 @@ def load_segmenter(
     revision: str | None = None,
     download: bool = False,
 ) -> Segmenter:
-    """Load a SAM, SAM-HQ, SAM 2 or SAM 3 tracker.
+    """Load a SAM, SAM-HQ, SAM 2, EdgeTAM or SAM 3 tracker.
 
     Args:
         source: known name ("sam-vit-b"), hub id, folder in transformers' format, or
@@ -137,4 +137,6 @@ load_sam21_tiny = _named("sam2.1-tiny")
 load_sam21_small = _named("sam2.1-small")
 load_sam21_base_plus = _named("sam2.1-base-plus")
 load_sam21_large = _named("sam2.1-large")
+load_edgetam = _named("edgetam")
 load_sam3_tracker = _named("sam3-tracker")
+load_mini_sam = _named("mini-sam")
