@@ -65,33 +65,29 @@ def _draw(
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtraError("Drawing histograms", "plots") from error
-    size = (2.6 * len(selected), 0.9 + 2.0 * len(groups))
+    size = (2.4 * len(selected), 0.8 + 1.9 * len(groups))
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     figure.suptitle(f"IoU with the true mask; {title}", fontsize=10, color=INK)
     grid = figure.subplots(len(groups), len(selected), sharex=True, sharey="row", squeeze=False)
-    for row, (group, own) in zip(grid, groups.items(), strict=True):
+    for line, (row, (group, own)) in enumerate(zip(grid, groups.items(), strict=True)):
         classes = [names.index(name) for name in own if name in names]
         for axes, (selection, taken) in zip(row, selected.items(), strict=True):
-            _histogram(axes, taken.of_classes(classes))
-            if row is grid[0]:
-                axes.set_title(selection, fontsize=10, color=INK)
+            _histogram(axes, taken.of_classes(classes), selection if line == 0 else "")
         row[0].set_ylabel(f"{group}\n% of masks", fontsize=9, color=INK)
     with open_output(path, overwrite=True) as stream:
         figure.savefig(stream, format="png")
     return path
 
 
-def _histogram(axes: Any, taken: Selected) -> None:
+def _histogram(axes: Any, taken: Selected, heading: str) -> None:
     """Share of masks per range of IoU; those that count as the object are dark."""
     shares, edges = np.histogram(taken.iou, BINS, (0.0, 1.0))
     percent = 100 * shares / max(len(taken), 1)
     colors = [DARK if left >= GOOD else PALE for left in edges[:-1]]
     axes.bar(edges[:-1], percent, width=0.92 / BINS, align="edge", color=colors)
     good = 100 * float((taken.iou > GOOD).mean()) if len(taken) else float("nan")
-    label = f"{good:.0f} % above {GOOD}"
-    axes.text(0.5, 0.93, label, transform=axes.transAxes, ha="center", va="top", fontsize=9,
-              color=DARK)  # fmt: skip
-    axes.margins(y=0.22)
+    share = f"{good:.0f} % above {GOOD}"
+    axes.set_title(f"{heading}\n{share}" if heading else share, fontsize=9, color=INK)
     axes.set_xlim(0, 1)
     axes.tick_params(labelsize=8, color=INK, labelcolor=INK)
     for side in ("top", "right"):
