@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.comparison import Comparison
-from benchmarks.parity_zero_guidance import embeddings, merging
+from benchmarks.parity_zero_guidance import candidates, embeddings, merging
 
-PARTS = (embeddings, merging)
+PARTS = (candidates, embeddings, merging)
 
 
 def recognizes(folder: Path) -> bool:

@@ -188,12 +188,21 @@ class TorchMeanField(_LatticeMeanField):
 
 
 class WindowMeanField(TorchMeanField):
-    """Mean field with the Gaussians themselves, on any device: slow, for kernels of few pixels."""
+    """Mean field with the Gaussians themselves, on any device: slow, for kernels of few pixels.
+
+    It computes in float64, since heavy weights blow up what rounding leaves.
+    """
 
     def __init__(self, kernels: Sequence[Kernel], iterations: int, device: str = "cpu") -> None:
         self.lattices = [_window_filter(kernel, device) for kernel in kernels]
         self.iterations = iterations
         self.device = device
+
+    def _load(self, values: FloatArray) -> torch.Tensor:
+        return super()._load(values).double()
+
+    def _fetch(self, values: torch.Tensor) -> FloatArray:
+        return super()._fetch(values).astype(np.float32)
 
 
 class PydensecrfMeanField:
@@ -258,15 +267,16 @@ def _build_torch(kernel: Kernel, device: str) -> TorchLattice:
 
 def _window_filter(kernel: Kernel, device: str) -> WindowFilter:
     """Build a normalized and weighted filter."""
+    colors = None
     if isinstance(kernel, SpatialKernel):
-        window = WindowFilter(kernel.size_hw, kernel.sigma)
         height, width = kernel.size_hw
     else:
         height, width = kernel.image.shape[:2]
-        colors = torch.tensor(kernel.image, device=device).permute(2, 0, 1) / kernel.color_sigma
-        window = WindowFilter((height, width), kernel.sigma, colors)
-    row_sums = window.filter(torch.ones(1, height * width, device=device))[0]
-    window.scale((row_sums + _NORM_FLOOR).rsqrt(), kernel.weight)
+        image = torch.tensor(kernel.image, dtype=torch.float64, device=device)
+        colors = image.permute(2, 0, 1) / kernel.color_sigma
+    window = WindowFilter((height, width), kernel.sigma, colors)
+    ones = torch.ones(1, height * width, dtype=torch.float64, device=device)
+    window.scale((window.filter(ones)[0] + _NORM_FLOOR).rsqrt(), kernel.weight)
     return window
 
 

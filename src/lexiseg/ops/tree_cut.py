@@ -61,7 +61,7 @@ def cut_tree(
     root = 2 * tree.points - 2
     heap = {root: 0}
     leaves = {root}
-    for row in reversed(range(len(tree.children) - splits, len(tree.children))):
+    for row in _visited(tree, splits):
         node, (left, right) = tree.points + row, tree.children[row].tolist()
         heap[left], heap[right] = 2 * heap[node] + 1, 2 * heap[node] + 2
         differ = node == root or _cosine(means[left], means[right]) < max_cosine
@@ -74,6 +74,20 @@ def cut_tree(
         tuple(heap[leaf] for leaf in ordered),
         torch.stack([means[leaf][0] for leaf in ordered]),
     )
+
+
+def sibling_cosines(tree: MergeTree, points: Tensor, splits: int) -> NDArray[np.float64]:
+    """Cosine (splits,) of the children's means for the last joins of a tree, the last one first."""
+    splits = min(splits, len(tree.children))
+    means = _node_means(tree, splits, flat_clusters(tree, splits), points)
+    pairs = (tree.children[row].tolist() for row in _visited(tree, splits))
+    return np.array([_cosine(means[left], means[right]) for left, right in pairs])
+
+
+def _visited(tree: MergeTree, splits: int) -> range:
+    """Rows of the joins that are undone, the last one first."""
+    joins = len(tree.children)
+    return range(joins - 1, joins - 1 - splits, -1)
 
 
 def flat_clusters(tree: MergeTree, splits: int) -> NDArray[np.int64]:
@@ -101,7 +115,7 @@ def _node_means(
         node: (total / count, count)
         for node, total, count in zip(nodes.tolist(), sums, counts, strict=True)
     }
-    for row in range(len(tree.children) - splits, len(tree.children)):
+    for row in reversed(_visited(tree, splits)):
         (left, a), (right, b) = (means[child] for child in tree.children[row].tolist())
         means[tree.points + row] = (a * left + b * right) / (a + b), a + b
     return means
@@ -117,7 +131,7 @@ def _labels_of(
     """Position in `leaves` of every point's leaf."""
     label = np.full(2 * tree.points - 1, -1)
     label[leaves] = np.arange(len(leaves))
-    for row in reversed(range(len(tree.children) - splits, len(tree.children))):
+    for row in _visited(tree, splits):
         node = tree.points + row
         if label[node] >= 0:
             label[tree.children[row]] = label[node]

@@ -22,7 +22,7 @@ class WindowFilter:
     Args:
         size_hw: height and width in pixels.
         sigma: spatial standard deviation in pixels.
-        colors: (3, H, W) float32 in standard deviations of the color; None for position alone.
+        colors: (3, H, W) float in standard deviations of the color; None for position alone.
 
     Example:
         >>> import torch
@@ -43,10 +43,10 @@ class WindowFilter:
         """Filter every channel.
 
         Args:
-            values: (C, N) float32.
+            values: (C, N) float.
 
         Returns:
-            (C, N) float32, each value the Gaussian-weighted sum over all points (self included).
+            (C, N), each value the Gaussian-weighted sum over all points (self included).
         """
         image = (values * self._before).view(-1, *self.size_hw)
         total = image.clone()
@@ -60,7 +60,7 @@ class WindowFilter:
         """Turn the filter ``K`` into ``weight * diag(factor) K diag(factor)``, in place.
 
         Args:
-            factor: (N,) float32, applied to the points before and after filtering.
+            factor: (N,), applied to the points before and after filtering.
             weight: applied to the result.
         """
         self._before = self._before * factor

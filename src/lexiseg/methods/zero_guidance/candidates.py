@@ -49,6 +49,8 @@ def find_segments(image: Image8, dino: Dino, config: ZeroGuidanceConfig) -> Segm
     )
     resized = resize(image, sampling.size_hw)
     features = dino.describe_patches(resized, sampling.stride, config.facet)
+    if features.device.type == "mps":  # it has no float64, in which trees are made
+        features = features.cpu()
     if config.normalize:
         features = F.normalize(features, dim=-1)
     grid_hw = (features.shape[0], features.shape[1])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from lexiseg.errors import CheckpointError
+from lexiseg.errors import CheckpointError, UsageError
 
 Image8 = NDArray[np.uint8]
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet
@@ -50,16 +50,25 @@ def choose_sampling(
         stride: the finest.
         max_tokens: patches at most.
 
+    Raises:
+        UsageError: the stride does not divide the patch.
+
     Example:
         >>> choose_sampling((480, 640), 224, 8, 2, 25_000)
         Sampling(size_hw=(224, 298), stride=2)
         >>> choose_sampling((200, 4096), 224, 8, 2, 25_000)
         Sampling(size_hw=(224, 4587), stride=8)
     """
+    strides = [step for step in range(1, patch + 1) if patch % step == 0]
+    if stride not in strides:
+        raise UsageError(
+            f"A stride of {stride} does not divide the patch of {patch} pixels; choose one of "
+            f"{', '.join(map(str, strides))}."
+        )
     short = min(image_hw)
     target = max(short_side, patch)
     height, width = (target * side // short for side in image_hw)
-    for step in (step for step in range(stride, patch + 1) if patch % step == 0):
+    for step in strides[strides.index(stride) :]:
         if _patches(height, patch, step) * _patches(width, patch, step) <= max_tokens:
             return Sampling((height, width), step)
     scale = patch * sqrt(max_tokens / (height * width))
