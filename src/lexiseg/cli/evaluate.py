@@ -93,6 +93,13 @@ def _evaluate(model: Model, dataset: Any, out: Path | None, limit: int | None) -
 
 
 def _replicate(method: str, out: Path | None, **how: Any) -> None:
-    from lexiseg.evaluation.replication import replicate
+    how["quiet"] = console.state.quiet
+    if method == "tides":
+        from lexiseg.evaluation.replication_tides import replicate_tides
 
-    typer.echo(replicate(method, out=out, quiet=console.state.quiet, **how))
+        page = replicate_tides(out=out, **how)
+    else:
+        from lexiseg.evaluation.replication import replicate
+
+        page = replicate(method, out=out, **how)
+    typer.echo(page)

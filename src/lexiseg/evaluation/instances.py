@@ -145,14 +145,15 @@ def gather(
     """
     by_class: dict[int, dict[int, Matches]] = defaultdict(dict)
     for index, (record, sample) in enumerate(zip(records, samples, strict=True)):
-        for number, matches in match_image(_answers(record), sample, rules).items():
+        for number, matches in match_image(answers_of(record), sample, rules).items():
             by_class[number][index] = matches
     return {
         number: ClassMatches.gather(by_class[number], len(records)) for number in sorted(by_class)
     }
 
 
-def _answers(record: Record) -> list[tuple[int, float, Mask]]:
+def answers_of(record: Record) -> list[tuple[int, float, Mask]]:
+    """Class index, score and mask of each object in a record."""
     return [
         (number, score, Mask.from_coco({"size": record["size"], "counts": counts}))
         for number, score, counts in record["found"]
@@ -212,10 +213,7 @@ def _class_numbers(
     records: Sequence[Record], seed: int
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     """Class IoU (mean over images of classes in both / in either) and presence."""
-    overlap = np.array([record["class_overlap"] for record in records], dtype=np.float64)
-    # An image without classes that is answered with none is fully right.
-    both, either = overlap.T
-    ratio = np.where(either > 0, both / either.clip(1), 1.0)
+    ratio = class_ious(records)
     counts = np.array([record["presence"] for record in records], dtype=np.float64)
     total = PresenceCounts(*(int(value) for value in counts.sum(axis=0)))
     scores = {
@@ -230,6 +228,15 @@ def _class_numbers(
         "presence_mcc": bootstrap_interval(images, lambda w: matthews(w @ counts), seed=seed),
     }
     return scores, intervals
+
+
+def class_ious(records: Sequence[Record]) -> NDArray[np.float64]:
+    """(images,) classes answered and true over classes answered or true.
+
+    An image without classes that is answered with none is fully right.
+    """
+    both, either = np.array([record["class_overlap"] for record in records], dtype=np.float64).T
+    return np.where(either > 0, both / either.clip(1), 1.0)
 
 
 def _rows(
@@ -280,7 +287,7 @@ def write_results(
             "segmentation": mask.to_coco(),
         }
         for record in records
-        for index, score, mask in _answers(record)
+        for index, score, mask in answers_of(record)
     ]
     text = ",\n".join(json_text(entry) for entry in entries)
     return write_text(folder / RESULTS, f"[{text}]\n")

@@ -25,16 +25,19 @@ from lexiseg.evaluation.records import Record, RecordFile
 from lexiseg.evaluation.replication_report import Finding, ReferringFinding, Report
 from lexiseg.evaluation.replication_tables import REFERRING, Table, ablation_tables
 from lexiseg.evaluation.replication_worker import (
+    Answers,
+    AnswerT,
     Changes,
     Replicant,
     Task,
+    TaskT,
     run_in_worker,
     split_tasks,
     start_worker,
 )
 from lexiseg.io.writer import write_text
 
-_RECORDS = "replication-records"
+RECORDS = "replication-records"
 
 
 def replicate(
@@ -65,7 +68,7 @@ def replicate(
     replicant = Replicant(method, device, dtype, scenes)
     tables = ablation_tables(replicant.base.config)
     with ExitStack() as stack:
-        bench = Bench(replicant, tables, folder / _RECORDS, stack)
+        bench = Bench(replicant, tables, folder / RECORDS, stack)
         tasks = bench.tasks()
         answers = answer_all(replicant, tasks, jobs or (os.cpu_count() or 1))
         silent = quiet or not sys.stderr.isatty()
@@ -82,16 +85,15 @@ def replicate(
 
 
 def answer_all(
-    replicant: Replicant, tasks: Sequence[Task], jobs: int
-) -> Iterator[tuple[list[Record], list[Record]]]:
-    """Records of the tasks, in their order, from this process or from several."""
+    replicant: Answers[TaskT, AnswerT], tasks: Sequence[TaskT], jobs: int
+) -> Iterator[AnswerT]:
+    """What a replicant answers to tasks, in their order, from this process or from several."""
     jobs = min(jobs, len(tasks))
     if jobs <= 1:
         yield from map(replicant.run, tasks)
         return
-    fresh = Replicant(replicant.method, replicant.device, replicant.dtype, replicant.scenes)
     with ProcessPoolExecutor(
-        jobs, get_context("spawn"), initializer=start_worker, initargs=(fresh,)
+        jobs, get_context("spawn"), initializer=start_worker, initargs=(replicant.fresh(),)
     ) as pool:
         yield from pool.map(run_in_worker, tasks)
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
 
@@ -22,6 +22,20 @@ from lexiseg.evaluation.records import Record
 
 SEED = 2024  # of the scenes; nothing was tuned on them
 Changes = Mapping[str, Any]
+TaskT = TypeVar("TaskT", contravariant=True)
+AnswerT = TypeVar("AnswerT", covariant=True)
+
+
+class Answers(Protocol[TaskT, AnswerT]):
+    """Whatever works off the tasks of a replication, here or in another process."""
+
+    def run(self, task: TaskT, /) -> AnswerT:
+        """Records of a task."""
+        ...
+
+    def fresh(self) -> Answers[TaskT, AnswerT]:
+        """The same without anything loaded, to be sent to another process."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,10 @@ class Replicant:
     def dataset(self) -> MiniworldScenes:
         """Its scenes with names to ask for."""
         return MiniworldScenes(DrawnScenes(self.world, self.scenes))
+
+    def fresh(self) -> Replicant:
+        """The same without anything loaded, to be sent to another process."""
+        return Replicant(self.method, self.device, self.dtype, self.scenes)
 
     def sentences(self, kind: str) -> MiniworldSentences:
         """Its scenes with sentences of one kind."""
@@ -111,17 +129,17 @@ def _weights(changes: Changes) -> dict[str, Any]:
     return {key: value for key, value in changes.items() if key.endswith("_weights")}
 
 
-_own: list[Replicant] = []  # of a worker process: filled once, when it starts
+_own: list[Answers[Any, Any]] = []  # of a worker process: filled once, when it starts
 
 
-def start_worker(replicant: Replicant) -> None:
+def start_worker(replicant: Answers[Any, Any]) -> None:
     """Prepare a process of a pool; the pool is what runs in parallel, not its parts."""
     torch.set_num_threads(1)
     _own[:] = [replicant]
 
 
-def run_in_worker(task: Task) -> tuple[list[Record], list[Record]]:
-    """`Replicant.run` of this process."""
+def run_in_worker(task: Any) -> Any:
+    """`Answers.run` of this process."""
     return _own[0].run(task)
 
 

@@ -81,7 +81,9 @@ def average_precision(
     """
     hits, ignored = matches.hit[_AREA[area], columns], matches.ignored[_AREA[area], columns]
     total = weights @ matches.truths[_AREA[area]].astype(np.float64)
-    values = np.empty((len(weights), len(hits)))
+    values = np.full((len(weights), len(hits)), np.nan)
+    if not total.any():
+        return values
     for rows in _chunks(len(weights), len(matches.images)):
         answers = weights[rows][:, matches.images]
         for threshold, (hit, void) in enumerate(zip(hits, ignored, strict=True)):

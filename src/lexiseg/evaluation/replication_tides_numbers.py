@@ -1,0 +1,108 @@
+"""Numbers of one row of the TIDES replication, and paired differences of two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lexiseg.datasets.sample import InstanceSample
+from lexiseg.evaluation.instance_rules import COCO_RULES
+from lexiseg.evaluation.instances import answers_of, class_ious, gather, statistics_of
+from lexiseg.evaluation.records import Record
+from lexiseg.metrics import bootstrap_interval, mask_ious
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one row found.
+
+    Args:
+        records: one per scene.
+        samples: the truth of each.
+    """
+
+    records: Sequence[Record]
+    samples: Sequence[InstanceSample]
+
+    def precision(self, weights: NDArray[Any]) -> NDArray[np.float64]:
+        """AP for drawings of scenes, which all differences share and which are counted once."""
+        key = weights.tobytes()
+        if key not in self._precision:
+            self._precision[key] = self.statistics["ap"](weights)
+        return self._precision[key]
+
+    @cached_property
+    def _precision(self) -> dict[bytes, NDArray[np.float64]]:
+        return {}
+
+    @cached_property
+    def statistics(self) -> Mapping[str, Any]:
+        """Name of a number -> function of scene weights."""
+        return statistics_of(gather(self.records, self.samples, COCO_RULES), COCO_RULES)
+
+    def value(self, name: str) -> float:
+        """A number in [0, 1]; NaN where nothing is counted."""
+        return float(self.statistics[name](np.ones((1, len(self.records))))[0])
+
+    def interval(self, name: str = "ap") -> tuple[float, float]:
+        """Its 95 % interval over scenes."""
+        statistic = self.precision if name == "ap" else self.statistics[name]
+        return bootstrap_interval(len(self.records), statistic)
+
+    @cached_property
+    def class_iou(self) -> float:
+        """Classes answered and true over classes answered or true, averaged over scenes."""
+        return float(class_ious(self.records).mean())
+
+    @cached_property
+    def class_interval(self) -> tuple[float, float]:
+        """Its 95 % interval over scenes."""
+        ious = class_ious(self.records)
+        return bootstrap_interval(len(ious), lambda weights: weights @ ious / len(ious))
+
+    @cached_property
+    def answers_per_scene(self) -> float:
+        """Mean number of answers."""
+        return float(np.mean([len(record["found"]) for record in self.records]))
+
+    @cached_property
+    def ideal(self) -> float:
+        """AP if every answer were scored by its best IoU with an object of its class."""
+        told = [
+            {**record, "found": _scored_by_truth(record, sample)}
+            for record, sample in zip(self.records, self.samples, strict=True)
+        ]
+        return Finding(told, self.samples).value("ap")
+
+
+def _scored_by_truth(record: Record, sample: InstanceSample) -> list[list[Any]]:
+    scored = []
+    for (number, _, mask), entry in zip(answers_of(record), record["found"], strict=True):
+        own = [item.mask for item in sample.objects if item.class_index == number]
+        ious = mask_ious([mask], own, np.zeros(len(own), dtype=bool))
+        scored.append([number, float(ious.max(initial=0)), entry[2]])
+    return scored
+
+
+def mean_gain(pairs: Sequence[tuple[Finding, Finding]]) -> tuple[float, float, float]:
+    """AP points that the second of each pair is above the first, averaged over pairs.
+
+    Returns:
+        The value and its 95 % interval over scenes, which are the same for all.
+    """
+
+    def statistic(weights: NDArray[Any]) -> NDArray[np.float64]:
+        gains = [io.precision(weights) - raw.precision(weights) for raw, io in pairs]
+        mean: NDArray[np.float64] = 100 * np.mean(gains, axis=0)
+        return mean
+
+    scenes = len(pairs[0][0].records)
+    return (
+        float(statistic(np.ones((1, scenes)))[0]),
+        *bootstrap_interval(scenes, statistic),
+    )

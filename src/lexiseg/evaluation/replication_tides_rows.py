@@ -1,0 +1,75 @@
+"""What the miniature of the TIDES tables asks, beside the paper's numbers.
+
+Numbers are mask AP and class IoU in percent on COCO val2017, from Tables 1 and 3 of the paper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lexiseg.methods.tides.oracles import ORACLES, Oracle
+
+Ranking = Literal["io", "segmenter"]
+SCORER = "clip-surgery"  # of Table 3
+SCORERS = (SCORER, "sclip", "sc-clip", "maskclip", "clearclip", "naclip")
+PAPER_AP: dict[tuple[str, Ranking], float] = {
+    ("clip-surgery", "segmenter"): 14.6,
+    ("clip-surgery", "io"): 19.2,
+    ("sclip", "segmenter"): 13.7,
+    ("sclip", "io"): 18.2,
+    ("sc-clip", "segmenter"): 15.3,
+    ("sc-clip", "io"): 19.1,
+}
+"""With SAM-H; the other three scorers are not in the paper."""
+PAPER_GAIN = 2.71  # mean of IO minus Raw over the paper's nine pairings
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to ask a scene.
+
+    Args:
+        scorer: name in `lexiseg.registry.SCORERS`.
+        ranking: "io", or "segmenter" for the paper's Raw.
+        truth: steps that the truth takes the place of.
+    """
+
+    scorer: str = SCORER
+    ranking: Ranking = "io"
+    truth: tuple[Oracle, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Name of the file of its records."""
+        return "-".join(("tides", self.scorer, self.ranking, *self.truth))
+
+
+@dataclass(frozen=True)
+class OracleRow:
+    """A line of Table 3: what is known, and the paper's class IoU and AP."""
+
+    label: str
+    truth: tuple[Oracle, ...]
+    paper: tuple[float, float]
+
+    @property
+    def row(self) -> Row:
+        """How it is asked."""
+        return Row(truth=self.truth)
+
+
+PAIRS = tuple((Row(scorer, "segmenter"), Row(scorer, "io")) for scorer in SCORERS)
+ORACLE_ROWS = (
+    OracleRow("nothing", (), (19.0, 20.5)),
+    OracleRow("semantics (A)", ("semantics",), (85.3, 57.4)),
+    OracleRow("vocabulary (B)", ("vocabulary",), (93.0, 52.9)),
+    OracleRow("masks (C, D)", ("masks",), (59.1, 68.4)),
+    OracleRow("all", ORACLES, (98.4, 98.4)),
+)
+
+
+def all_rows() -> tuple[Row, ...]:
+    """Every row once."""
+    rows = [row for pair in PAIRS for row in pair] + [line.row for line in ORACLE_ROWS]
+    return tuple(dict.fromkeys(rows))
