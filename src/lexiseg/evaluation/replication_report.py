@@ -93,7 +93,8 @@ class Report:
             "",
             "The ablations of Sun et al., *CLIP as RNN* (CVPR 2024), with the bundled small CLIP "
             "pair on Miniworld instead of OpenAI's CLIP on Pascal VOC. Compare directions, not "
-            "heights: another world, other weights.",
+            "heights: another world, other weights. TIDES has [a page of its own]"
+            "(replication-tides.md).",
             "",
             f"- Scenes: {terms['images']} of Miniworld {terms['split']}; pictographs, backgrounds "
             "and looks were held out from training, and no setting was chosen on these scenes.",
