@@ -9,13 +9,28 @@ from typing import Annotated
 import typer
 
 from lexiseg import __version__
+from lexiseg.cli import (
+    analyze,
+    console,
+    convert,
+    demo,
+    doctor,
+    evaluate,
+    label,
+    models,
+    segment,
+    video,
+    world,
+)
 from lexiseg.cli import bench as bench_verb
-from lexiseg.cli import console, convert, demo, doctor, evaluate, models, segment, video, world
 from lexiseg.errors import LexisegError
 
 app = typer.Typer(
     name="lexiseg",
-    help="Segment anything you can name.\n\nExample: lexiseg segment photo.jpg -t dog -t 'red car'",
+    help=(
+        "Segment anything you can name, and name anything you can segment.\n\n"
+        "Example: lexiseg segment photo.jpg -t dog -t 'red car'"
+    ),
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -23,8 +38,10 @@ app = typer.Typer(
 )
 app.command("segment")(segment.segment)
 app.command("refer")(segment.refer)
+app.command("label")(label.label)
 app.command("video")(video.video)
 app.command("evaluate")(evaluate.evaluate)
+app.add_typer(analyze.app, name="analyze")
 app.command("convert")(convert.convert)
 app.add_typer(models.app, name="models")
 app.command("bench")(bench_verb.bench)

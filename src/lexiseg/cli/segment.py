@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +29,7 @@ from lexiseg.cli.options import (
     read_settings,
     read_vocabulary,
 )
+from lexiseg.errors import UsageError
 from lexiseg.types import Result, Vocabulary
 
 Images = Annotated[
@@ -88,7 +89,9 @@ def segment(
         loaded = model.load()
         return lambda path: loaded.segment(path, vocabulary)
 
-    _run("segment", images, vocabulary, model, load_and_bind, out, format, json, overwrite)
+    run_model(
+        "segment", images, texts_of(vocabulary), model, load_and_bind, out, format, json, overwrite
+    )
 
 
 def refer(
@@ -118,13 +121,20 @@ def refer(
         loaded = model.load()
         return lambda path: loaded.refer(path, sentences.names)
 
-    _run("refer", images, sentences, model, load_and_bind, out, format, json, overwrite)
+    run_model(
+        "refer", images, texts_of(sentences), model, load_and_bind, out, format, json, overwrite
+    )
 
 
-def _run(
+def texts_of(vocabulary: Vocabulary) -> dict[str, tuple[str, ...]]:
+    """Names with their wordings, as a run remembers them."""
+    return dict(zip(vocabulary.names, vocabulary.wordings, strict=True))
+
+
+def run_model(
     verb: str,
     images: list[str],
-    vocabulary: Vocabulary,
+    texts: Mapping[str, Sequence[str]],
     model: Model,
     load_and_bind: Callable[[], Callable[[Path], Result]],
     out: Path | None,
@@ -132,12 +142,26 @@ def _run(
     as_json: bool,
     overwrite: bool,
 ) -> None:
+    """Answer images one by one into a run folder, and leave with 1 if some failed.
+
+    Args:
+        verb: what the method is to do; also the name of its function for it.
+        images: files, folders, patterns, lists.
+        texts: what is asked.
+        model: which method.
+        load_and_bind: loads it, and gives the function that answers one image.
+        out: run folder; by default a new one, or none with `as_json`.
+        formats: writers, with commas.
+        as_json: print results on stdout.
+        overwrite: replace results that are there.
+
+    Raises:
+        UsageError: the method has no such verb.
+    """
     from lexiseg.cli.batch import Job, RunFolder, open_default, run_images
     from lexiseg.io.listing import list_images
-    from lexiseg.registry import METHODS
 
-    METHODS[model.method]
-    texts = dict(zip(vocabulary.names, vocabulary.wordings, strict=True))
+    require_verb(model.method, verb)
     job = Job(verb, model.method, model.preset, texts, model.settings, read_formats(formats))
     paths = list_images(images)
     folder = None
@@ -151,3 +175,19 @@ def _run(
     console.tell(f"{len(paths) - failures} of {len(paths)} images done{failed}{where}")
     if failures:
         raise typer.Exit(1)
+
+
+def require_verb(method: str, verb: str) -> None:
+    """Check that a method can do what is asked of it.
+
+    Raises:
+        UnknownNameError: there is no such method.
+        UsageError: it has no such verb.
+    """
+    from lexiseg.registry import METHODS
+
+    if not hasattr(METHODS[method], verb):
+        raise UsageError(
+            f"Method {method!r} cannot {verb}; choose another with --method, or another verb "
+            "(lexiseg --help)."
+        )
