@@ -12,6 +12,7 @@ VERBS = [
     "refer",
     "video",
     "evaluate",
+    "analyze",
     "convert",
     "models",
     "bench",

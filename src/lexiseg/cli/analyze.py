@@ -12,7 +12,12 @@ from lexiseg.cli.options import ConfigFile, Device, Dtype, Quiet, Settings, read
 from lexiseg.cli.segment import Model
 
 app = typer.Typer(
-    help="Find out what limits a system.", no_args_is_help=True, rich_markup_mode=None
+    help=(
+        "Find out what limits a system.\n\n"
+        "Example: lexiseg analyze psm-bias --segmenter mini-sam --scenes 50 -o bias"
+    ),
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 Out = Annotated[
     Path, typer.Option("-o", "--out", help="Folder for tables, plots and records; resumes there.")
