@@ -38,7 +38,7 @@ def neighborhood(grid_hw: tuple[int, int], sigma: float = 5.0) -> AttentionFn:
     """Key-key attention with a Gaussian bump around each patch (NACLIP: Hajimiri et al. 2025).
 
     Args:
-        grid_hw: rows and columns of patches; the tokens are CLS and then the patches.
+        grid_hw: rows and columns of patches; the tokens are CLS, if there is one, and the patches.
         sigma: standard deviation in patches; the bump has the height 1 and is added before the
             softmax. Nothing is added for CLS.
 
@@ -54,7 +54,7 @@ def neighborhood(grid_hw: tuple[int, int], sigma: float = 5.0) -> AttentionFn:
 
 
 def _gaussian_bias(grid_hw: tuple[int, int], sigma: float, like: Tensor) -> Tensor:
-    """(1 + n, 1 + n): the Gaussian is separable, so rows and columns are made apart."""
+    """(tokens, tokens): the Gaussian is separable, so rows and columns are made apart."""
     across = []
     for side in grid_hw:
         place = torch.arange(side, device=like.device, dtype=torch.float32)
@@ -62,5 +62,6 @@ def _gaussian_bias(grid_hw: tuple[int, int], sigma: float, like: Tensor) -> Tens
     rows, columns = across
     exponent = rows[:, None, :, None] + columns[None, :, None, :]
     count = grid_hw[0] * grid_hw[1]
-    bias = F.pad(exponent.exp().reshape(count, count), (1, 0, 1, 0))
+    others = like.shape[-2] - count
+    bias = F.pad(exponent.exp().reshape(count, count), (others, 0, others, 0))
     return bias.to(like.dtype)

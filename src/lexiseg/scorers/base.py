@@ -12,7 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lexiseg.config import override
-from lexiseg.models.clip import Block, Clip, PositionTable, VisionTower
+from lexiseg.errors import UsageError
+from lexiseg.models.clip import Block, Clip, PositionTable
+from lexiseg.models.siglip import PooledTower, Siglip
 from lexiseg.ops.attention import AttentionFn, plain
 from lexiseg.scorers.text import IMAGENET_TEMPLATES, embed_names
 from lexiseg.types import DenseFeatures
@@ -38,33 +40,46 @@ class ClipScorer(ABC):
     """A dense scorer on a CLIP vision transformer, which stays as it is.
 
     Args:
-        clip: the network; others may use it at the same time.
+        clip: the network; others may use it at the same time. Methods that do not read a CLS
+            token (`needs_cls`) also take a SigLIP.
         options: fields of the scorer's config.
 
     Raises:
         UnknownNameError: no such option.
+        UsageError: the method is not defined on the network.
     """
 
     config_type: ClassVar[type[ScorerConfig]] = ScorerConfig
+    needs_cls: ClassVar[bool] = True
 
-    def __init__(self, clip: Clip, **options: Any) -> None:
+    def __init__(self, clip: Clip | Siglip, **options: Any) -> None:
         self.clip = clip
         self.config: Any = override(self.config_type(), options)
+        if self.needs_cls and not self.has_cls:
+            raise UsageError(
+                f"{type(self).__name__} reads CLIP's CLS token, which a SigLIP does not have; give "
+                "CLIP weights, or choose maskclip, sclip, clearclip or naclip."
+            )
 
     @property
-    def tower(self) -> VisionTower:
-        """The image tower."""
+    def tower(self) -> Any:
+        """The image tower, a `VisionTower` or a `PooledTower`."""
         return self.clip.visual
+
+    @property
+    def has_cls(self) -> bool:
+        """Whether the image tower has a CLS token."""
+        return not isinstance(self.clip.visual, PooledTower)
 
     @property
     def input_size(self) -> int:
         """Native side of the square input in pixels."""
-        return self.tower.config.image_size
+        return int(self.tower.config.image_size)
 
     @property
     def patch_size(self) -> int:
         """Side of a patch in pixels."""
-        return self.tower.config.patch_size
+        return int(self.tower.config.patch_size)
 
     @property
     def device(self) -> torch.device:
@@ -114,20 +129,22 @@ class ClipScorer(ABC):
     def embed(self, pixels: Tensor) -> Tensor:
         """Input tokens of the first block."""
         placed = pixels.to(self.device, self.clip.dtype)
-        return self.tower.embed(placed, self.config.position)
+        return cast(Tensor, self.tower.embed(placed, self.config.position))
 
     def project(self, tokens: Tensor) -> Tensor:
         """Final norm and projection, float32."""
-        return self.tower.project(tokens).float()
+        return cast(Tensor, self.tower.project(tokens)).float()
 
 
 class LastBlockScorer(ClipScorer):
     """A method that changes only the last block's attention, and possibly what follows it.
 
     The blocks before run once; the last one is left twice, changed for all tokens and plain for
-    CLS alone.
+    CLS alone. Without CLS, the plain image feature is pooled from all plain tokens, and stands in
+    for the method's own.
     """
 
+    needs_cls: ClassVar[bool] = False
     keeps_residual: ClassVar[bool] = True
 
     @abstractmethod
@@ -144,7 +161,11 @@ class LastBlockScorer(ClipScorer):
         changed = block.merge_heads(attend(*heads))
         if self.keeps_residual:
             changed = feed_forward(block, x + changed)
-        return self.project(changed), self.project(plain_cls(block, x, heads))
+        if self.has_cls:
+            return self.project(changed), self.project(plain_cls(block, x, heads))
+        unchanged = feed_forward(block, x + block.merge_heads(plain(*heads)))
+        whole = self.tower.pool(unchanged).float()
+        return torch.cat([whole[:, None], self.project(changed)], dim=1), whole
 
 
 def feed_forward(block: Block, x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lexiseg.models.clip import Clip
+from lexiseg.models.siglip import Siglip
 
 _DATA = json.loads(files(__package__).joinpath("templates.json").read_text(encoding="utf-8"))
 
@@ -18,7 +19,7 @@ SCENE_TEMPLATES: tuple[str, ...] = IMAGENET_TEMPLATES + tuple(_DATA["scene"])
 
 
 def embed_names(
-    clip: Clip, names: Sequence[str], templates: Sequence[str] = IMAGENET_TEMPLATES
+    clip: Clip | Siglip, names: Sequence[str], templates: Sequence[str] = IMAGENET_TEMPLATES
 ) -> Tensor:
     """One text feature per name: unit features of its sentences, averaged, made unit again.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -148,10 +148,10 @@ class CarScorer(ClipScorer):
         known = torch.cat([texts, rivals])
         names = tuple(str(number) for number in range(len(known)))
         question = Question(names[: len(texts)], names[len(texts) :], self.config.prompts)
-        config = self.config.recurrence
+        config, clip = self.config.recurrence, cast(Clip, self.clip)
         recurrence = Recurrence(
-            KnownTextGenerator(self.clip, config, known),
-            KnownTextClassifier(self.clip, config, known),
+            KnownTextGenerator(clip, config, known),
+            KnownTextClassifier(clip, config, known),
             config,
         )
         maps = [

@@ -21,6 +21,8 @@ from lexiseg.methods.dense.config import B16, MINI, DenseConfig, find_config
 from lexiseg.methods.dense.labels import Labels, label_pixels
 from lexiseg.models.bundled import bundled_folder, bundled_weights
 from lexiseg.models.clip import Clip
+from lexiseg.models.image_text import load_image_text
+from lexiseg.models.siglip import Siglip
 from lexiseg.registry import SCORERS
 from lexiseg.scorers.base import ClipScorer
 from lexiseg.scorers.dense_maps import DenseMaps, WindowConfig, encode_windows
@@ -223,9 +225,10 @@ class DenseSegmenter:
         )
 
 
-def _load_clip(source: str | Path, device: str, dtype: str) -> Clip:
+def _load_clip(source: str | Path, device: str, dtype: str) -> Clip | Siglip:
     is_bundled = str(source).startswith("mini-") or str(source) in bundled_weights()
-    clip = Clip.load(bundled_folder(str(source)) if is_bundled else source, device, dtype)
+    place = bundled_folder(str(source)) if is_bundled else source
+    clip = load_image_text(place, device, dtype)
     clip.name = str(source)
     return clip
 

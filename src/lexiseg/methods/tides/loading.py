@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lexiseg.models.bundled import bundled_folder, bundled_weights
-from lexiseg.models.clip import Clip
+from lexiseg.models.image_text import load_image_text
 from lexiseg.registry import SCORERS, SEGMENTERS
 from lexiseg.types import DenseScorer, PromptableSegmenter
 
@@ -37,7 +37,7 @@ def load_scorer(
 
     Args:
         name: in `SCORERS`.
-        weights: hub id, folder, file or bundled name of the CLIP.
+        weights: hub id, folder, file or bundled name of the CLIP or SigLIP.
         device: "auto" or a torch device.
         dtype: "auto" or a precision.
         options: fields of the scorer's config.
@@ -47,7 +47,7 @@ def load_scorer(
         WeightsNotFoundError: the weights are not on this machine.
     """
     build = SCORERS[name]
-    clip = Clip.load(_place(weights), device, dtype)
+    clip = load_image_text(_place(weights), device, dtype)
     clip.name = str(weights)
     scorer: DenseScorer = build(clip, **options)
     return scorer

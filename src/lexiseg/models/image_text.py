@@ -1,0 +1,30 @@
+"""An image-text network of whatever kind a checkpoint holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lexiseg.models.clip import Clip
+from lexiseg.models.hub import find_weights
+from lexiseg.models.siglip import Siglip
+from lexiseg.models.weights import read_json
+
+
+def load_image_text(source: str | Path, device: str = "auto", dtype: str = "auto") -> Clip | Siglip:
+    """Load a CLIP or a SigLIP.
+
+    Args:
+        source: known, bundled or hub name, folder or file.
+        device: "auto" or a torch device.
+        dtype: "auto" or a precision.
+
+    Raises:
+        WeightsNotFoundError: not on this machine.
+        CheckpointError: it is neither.
+    """
+    path = find_weights(source)
+    side_file = path / "config.json"
+    kind = read_json(side_file).get("model_type") if side_file.is_file() else "clip"
+    if kind in ("siglip", "siglip2"):
+        return Siglip.load(source, device, dtype)
+    return Clip.load(source, device, dtype)

@@ -1,0 +1,142 @@
+"""A loaded SigLIP: towers, tokenizer and preprocessing together."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lexiseg.errors import CheckpointError, WeightsNotFoundError
+from lexiseg.models.clip import Preprocessing
+from lexiseg.models.clip.text_cache import TextCache
+from lexiseg.models.device import choose_device, choose_dtype
+from lexiseg.models.hub import find_weights
+from lexiseg.models.huggingface import Architecture, Published, load_published
+from lexiseg.models.siglip.tower import PooledTower
+from lexiseg.models.weights import read_json
+
+# SigLIP, and SigLIP 2 for fixed sizes, have the first form; SigLIP 2 for flexible sizes the second.
+ARCHITECTURES = {
+    "siglip": Architecture("SigLIP", "siglip", "siglip", "SiglipModel"),
+    "siglip2": Architecture("SigLIP 2", "siglip2", "siglip2", "Siglip2Model"),
+}
+STATISTICS = {"image_mean": (0.5, 0.5, 0.5), "image_std": (0.5, 0.5, 0.5)}
+TEXT_BATCH = 256
+IMAGE_BATCH = 32
+
+
+class Siglip:
+    """Image and text encoder with frozen weights, asked like `lexiseg.models.clip.Clip`.
+
+    Args:
+        published: the filled network and its folder.
+    """
+
+    def __init__(self, published: Published) -> None:
+        self.network: Any = published.network
+        self.name = published.name
+        self.fingerprint = published.fingerprint
+        self.visual = PooledTower(self.network.vision_model)
+        settings = {**STATISTICS, **published.side_file("preprocessor_config.json")}
+        self.preprocessing = Preprocessing.from_huggingface(settings, self.visual.config.image_size)
+        self.logit_scale = float(self.network.logit_scale.float().exp())
+        self._context = int(self.network.config.text_config.max_position_embeddings)
+        self._tokenizer = _read_tokenizer(published.folder)
+        side = published.side_file("tokenizer_config.json")
+        # The first SigLIP was trained on texts without punctuation.
+        self._plain = side.get("tokenizer_class") == "SiglipTokenizer"
+        self._texts = TextCache(self._encode_texts)
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path,
+        device: str | torch.device = "auto",
+        dtype: str | torch.dtype = "auto",
+        *,
+        revision: str | None = None,
+        download: bool = False,
+    ) -> Siglip:
+        """Load from a known name ("siglip2-b16"), hub id or folder.
+
+        Args:
+            source: where the weights are.
+            device: "auto" or a torch device.
+            dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
+            revision: branch, tag or commit on the hub.
+            download: allow fetching from the hub what is not in its cache.
+
+        Raises:
+            WeightsNotFoundError: not on this machine.
+            CheckpointError: the folder does not fit.
+        """
+        place = choose_device(device)
+        path = find_weights(source, revision, download)
+        kind = read_json(path / "config.json").get("model_type") if path.is_dir() else None
+        architecture = ARCHITECTURES.get(str(kind), ARCHITECTURES["siglip"])
+        found = load_published(architecture, path, place, choose_dtype(dtype, place))
+        return cls(Published(found.network, path, str(source), found.fingerprint))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lies."""
+        return self.network.logit_scale.device  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision the network computes in."""
+        return self.network.dtype  # type: ignore[no-any-return]
+
+    def text_features(self, texts: Sequence[str]) -> Tensor:
+        """Features (N, E) float32 of texts in their order, each distinct string encoded once."""
+        if not texts:
+            return torch.empty(0, self.visual.config.embed_dim, device=self.device)
+        return self._texts(texts)
+
+    @torch.no_grad()
+    def _encode_texts(self, texts: list[str]) -> Tensor:
+        parts = []
+        for start in range(0, len(texts), TEXT_BATCH):
+            ids = self._tokenize(texts[start : start + TEXT_BATCH]).to(self.device)
+            # The last place is read, padding or not, and nothing is masked: so it was trained.
+            parts.append(self.network.text_model(input_ids=ids).pooler_output.float())
+        return torch.cat(parts)
+
+    def _tokenize(self, texts: list[str]) -> Tensor:
+        """Ids (N, context) of lower-case texts."""
+        clean = [text.encode("utf-8", "replace").decode("utf-8").lower() for text in texts]
+        if self._plain:
+            gone = str.maketrans("", "", string.punctuation)
+            clean = [" ".join(text.translate(gone).split()) for text in clean]
+        ids = self._tokenizer(
+            clean, padding="max_length", max_length=self._context, truncation=True
+        )["input_ids"]
+        return torch.tensor(ids)
+
+    @torch.no_grad()
+    def image_features(self, pixels: Tensor) -> Tensor:
+        """Features (B, E) float32 of normalized pixels (B, 3, H, W)."""
+        parts = [
+            self.visual(chunk.to(self.device, self.dtype)).float()
+            for chunk in torch.split(pixels, IMAGE_BATCH)
+        ]
+        return torch.cat(parts)
+
+
+def _read_tokenizer(folder: Path) -> Any:
+    from transformers import PreTrainedTokenizerFast
+
+    if not (folder / "tokenizer.json").is_file():
+        raise WeightsNotFoundError(f"Folder {folder} has no tokenizer: expected tokenizer.json.")
+    try:
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
+    except Exception as error:  # the tokenizers library raises plain Exception on bad files
+        raise CheckpointError(
+            f"The tokenizer files in {folder} cannot be read ({error})."
+        ) from error
+    tokenizer.padding_side = "right"
+    return tokenizer
