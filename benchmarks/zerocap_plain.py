@@ -111,7 +111,8 @@ class PlainZeroCap:
         x = tower.token_embedding(ids) + tower.positional_embedding[: ids.shape[1]]
         x = tower.transformer.run(x, attention=causal)
         ends = x[torch.arange(len(ids)), tower.end_positions(ids)]
-        return (tower.ln_final(ends) @ tower.text_projection).float()
+        features: Tensor = tower.ln_final(ends) @ tower.text_projection
+        return features.float()
 
     def adjust(self, logits: list[float], tokens: list[int], position: int) -> Tensor:
         """The rules on tokens, one token after the other."""

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.comparison import Comparison
-from benchmarks.parity_zero_guidance import candidates, embeddings, merging
+from benchmarks.parity_zero_guidance import candidates, embeddings, merging, names
 
-PARTS = (candidates, embeddings, merging)
+PARTS = (candidates, embeddings, names, merging)
 
 
 def recognizes(folder: Path) -> bool:

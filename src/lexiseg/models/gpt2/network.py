@@ -91,7 +91,7 @@ class Gpt2Network(nn.Module):
         return int(self.config.vocab_size)
 
     def logits(self, tokens: Tensor, past: Tensor | None = None) -> Tensor:
-        """Next-token logits (rows, V) float32 after tokens (rows, T) that follow `past`."""
+        """Next-token logits (rows, V), at least float32, after tokens (rows, T) that follow `past`."""
         return self._run(tokens, past)[0]
 
     @torch.no_grad()
@@ -104,7 +104,7 @@ class Gpt2Network(nn.Module):
                 none.
 
         Returns:
-            Logits (rows, V) float32 behind the last token, and keys and values of all P + T
+            Logits (rows, V), at least float32, behind the last token, and keys and values of all P + T
             tokens.
         """
         logits, cache = self._run(tokens, past)
@@ -115,7 +115,8 @@ class Gpt2Network(nn.Module):
         cache = DynamicCache(None if past is None else [(keys, values) for keys, values in past])
         hidden = self.blocks(input_ids=tokens, past_key_values=cache, use_cache=True)
         head = self.blocks.wte.weight if self.head is None else self.head
-        return F.linear(hidden.last_hidden_state[:, -1], head).float(), cache
+        logits = F.linear(hidden.last_hidden_state[:, -1], head)
+        return logits.to(torch.promote_types(logits.dtype, torch.float32)), cache
 
 
 def infer_config(state: Mapping[str, Tensor], heads: int | None, origin: str) -> GPT2Config:

@@ -130,14 +130,7 @@ class CaptionSearch:
     def advance(self, front: Front) -> Front:
         """Add one token to every beam."""
         logits, keys_values = self.model.extend(front.contexts[:, -1:], front.past)
-        before = logits.log_softmax(-1)
-        by_beam = (len(front.segments), front.width, -1)
-        mixed = fuse(
-            self.shifted(front, before).view(by_beam),
-            before.view(by_beam),
-            self.config.fusion,
-            self.config.renormalization,
-        )
+        mixed = self.next_log_probs(front, logits.log_softmax(-1))
         if front.beams is None:
             beams = start_beams(mixed[:, 0], self.config.beams, self.rules.end)
             parents = torch.zeros_like(beams.lengths)
@@ -149,8 +142,19 @@ class CaptionSearch:
             front.segments, front.images, contexts, keys_values[:, :, rows.flatten()], beams
         )
 
-    def shifted(self, front: Front, before: Tensor) -> Tensor:
-        """Log-probabilities (S * B, V) of the next token in shifted contexts, under the rules.
+    def next_log_probs(self, front: Front, before: Tensor) -> Tensor:
+        """The distribution that the beam search sees, (S, B, V) log-probabilities.
+
+        Args:
+            front: where the search stands.
+            before: (S * B, V), log-probabilities of the next token in the unshifted contexts.
+        """
+        by_beam = (len(front.segments), front.width, -1)
+        shifted, plain = self._shifted(front, before).view(by_beam), before.view(by_beam)
+        return fuse(shifted, plain, self.config.fusion, self.config.renormalization)
+
+    def _shifted(self, front: Front, before: Tensor) -> Tensor:
+        """The same in shifted contexts and under the rules on tokens, (S * B, V).
 
         Rows of finished beams need none of it, unless they count in a joint normalization.
         """
