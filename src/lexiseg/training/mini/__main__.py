@@ -101,6 +101,52 @@ def evaluate(
 
 
 @app.command()
+def dino(
+    out: Annotated[Path, typer.Option(help="Folder for scenes, checkpoints, curve, weights.")],
+    minutes: Annotated[float | None, typer.Option(help="Time, in all.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps, in all.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, scenes and chance.")] = 0,
+    scenes: Annotated[int, typer.Option(help="How many to draw for training.")] = 24_000,
+    batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 32,
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
+    bundled: Annotated[bool, typer.Option(help="Begin with the weights of the package.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+) -> None:
+    """Train the small DINO on pictures of Miniworld, without names or masks.
+
+    python -m lexiseg.training.mini dino --out run --minutes 40
+
+    With torchrun in front, several processes share the work.
+    """
+    from lexiseg.training.mini.dino import DinoRecipe, DinoTraining
+    from lexiseg.training.mini.pool import PoolConfig
+    from lexiseg.training.mini.session import Plan
+
+    if (minutes is None) == (steps is None):
+        raise typer.BadParameter("give either --minutes or --steps")
+    config, pool = DinoTraining(seed=seed, batch=batch), PoolConfig(scenes=scenes, seed=seed)
+    print(DinoRecipe(out, Plan(steps, minutes), config, pool, resume, bundled, device).run())
+
+
+@app.command("evaluate-dino")
+def evaluate_dino(
+    folder: Annotated[Path, typer.Argument(help="Weights in Hugging Face's ViT format.")],
+    scenes: Annotated[int, typer.Option(help="Scenes with two to six things.")] = 60,
+    card: Annotated[bool, typer.Option(help="Write the model card with these figures.")] = False,
+) -> None:
+    """Measure the clusters of a small DINO on held-out scenes and print the figures as JSON.
+
+    python -m lexiseg.training.mini evaluate-dino run/dino/weights --card
+    """
+    from lexiseg.training.mini.dino_card import measure_dino, write_dino_card
+
+    figures = measure_dino(folder, scenes)
+    if card:
+        write_dino_card(folder, figures)
+    print(json.dumps(figures))
+
+
+@app.command()
 def gpt2(
     out: Annotated[Path, typer.Option(help="Folder for vocabulary, checkpoints, curve, weights.")],
     minutes: Annotated[float | None, typer.Option(help="Time, in all.")] = None,

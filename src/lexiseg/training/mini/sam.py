@@ -1,0 +1,186 @@
+"""Training of the small SAM on Miniworld: `python -m lexiseg.training.mini sam`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers.models.sam import SamModel
+
+from lexiseg.models.bundled import bundled_folder
+from lexiseg.models.device import choose_device
+from lexiseg.models.segmenters.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from lexiseg.training.mini.augment import recolor
+from lexiseg.training.mini.optimizer import Optimizer
+from lexiseg.training.mini.sam_loss import decoder_losses
+from lexiseg.training.mini.sam_network import (
+    SIDE,
+    PromptedSam,
+    build_sam,
+    enlarge,
+    normalize,
+    read_sam,
+    sam_config,
+)
+from lexiseg.training.mini.sam_pool import SamPool, SamPoolConfig, open_sam_pool
+from lexiseg.training.mini.sam_prompts import draw_prompts
+from lexiseg.training.mini.sam_watch import Watch
+from lexiseg.training.mini.session import ALONE, Learner, Pace, Plan, Stateful, begin, train
+from lexiseg.training.mini.team import Team
+
+RECORD = "training.json"  # left beside the weights
+FURTHER_RATE = 0.5  # share of the learning rate for weights that are trained further
+
+
+@dataclass(frozen=True)
+class SamTraining(Pace):
+    """Settings of the small SAM's training."""
+
+    batch: int = 8
+    rate: float = 2e-3
+    warmup: int = 50
+    checkpoint_every: int = 100
+    clicks: int = 12  # per picture
+    boxes: int = 4  # per picture
+    cells: int = 64  # side of the grid on which masks are compared with the truth
+
+
+class SamLearner(Learner):
+    """The small SAM in training.
+
+    Args:
+        config: sizes and settings.
+        pool: drawn scenes.
+        network: to train; None for a new one.
+        device: where to train.
+        team: processes that train together; each draws its own scenes.
+        watch: looks at held-out scenes for the curve.
+    """
+
+    label = "training sam"
+
+    def __init__(
+        self,
+        config: SamTraining,
+        pool: SamPool,
+        network: SamModel | None = None,
+        device: torch.device | str = "cpu",
+        team: Team = ALONE,
+        watch: Watch | None = None,
+    ) -> None:
+        super().__init__(config, device, team)
+        self.config, self.pool, self.watch = config, pool, watch
+        self.model: Any = build_sam(sam_config()) if network is None else network
+        self.model.to(self.device).train()
+        self.sam = PromptedSam(self.model)
+        self.optimizer = Optimizer(self.model, dtype=self.dtype, blocks="layers.")
+
+    def network(self) -> nn.Module:
+        """What is shipped."""
+        network: nn.Module = self.model
+        return network
+
+    def parts(self) -> dict[str, Stateful]:
+        """Everything with a state, by the name it has in a checkpoint."""
+        return {"network": self.model, "optimizer": self.optimizer}
+
+    def measure(self) -> dict[str, float]:
+        """A quick look at held-out scenes."""
+        return self.watch(self.sam, self.autocast()) if self.watch else {}
+
+    def advance(self, progress: float) -> dict[str, float]:
+        """Make one step and return the losses."""
+        config, generator = self.config, self.generator()
+        pixels, labels = self._scenes(generator)
+        asked = draw_prompts(labels, config.clicks, config.boxes, config.cells, generator)
+        points, boxes = asked.points.to(self.device), asked.boxes.to(self.device)
+        logits, scores = self.sam.answer(pixels, points, boxes, self.autocast())
+        losses = decoder_losses(
+            enlarge(logits.flatten(0, 1), config.cells).flatten(2),
+            scores.flatten(0, 1),
+            asked.truth.flatten(0, 1).flatten(2).to(self.device),
+            asked.valid.flatten(0, 1).to(self.device),
+            asked.drawn.flatten().to(self.device),
+        )
+        torch.autograd.backward(torch.stack(list(losses.values())).sum())
+        self.team.average(parameter.grad for parameter in self.model.parameters())
+        self.optimizer.step(self.rate(progress))
+        self.step += 1
+        return {name: round(loss.item(), 4) for name, loss in losses.items()}
+
+    def _scenes(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Pictures, recolored and half of them mirrored, and their labels."""
+        rows = torch.randint(len(self.pool.images), (self.config.batch,), generator=generator)
+        images, labels = (
+            torch.from_numpy(np.stack([array[row] for row in rows.tolist()]))
+            for array in (self.pool.images, self.pool.labels)
+        )
+        turned = torch.rand(len(rows), generator=generator) < 0.5
+        images[turned] = images[turned].flip(2)
+        labels[turned] = labels[turned].flip(3)
+        pixels = images.to(self.device).permute(0, 3, 1, 2).float() / 255
+        return normalize(recolor(pixels, generator)), labels
+
+
+@dataclass(frozen=True)
+class SamRecipe:
+    """One run of `sam`."""
+
+    folder: Path
+    plan: Plan
+    pool: SamPoolConfig = field(default_factory=SamPoolConfig)
+    training: SamTraining = field(default_factory=SamTraining)
+    resume: bool = False
+    bundled: bool = False  # begin with the weights of the package
+    device: str = "auto"
+
+    def run(self) -> None:
+        """Draw scenes, train, and write the weights."""
+        team = Team.join()
+        with team.leader_first():
+            pool = open_sam_pool(self.folder / "pool", self.pool)
+        learner = self._learner(pool, team)
+        place = self.folder / "sam"
+        begin(learner, place, self.resume)
+        train(learner, self.plan, place)
+        with team.leader_first():
+            if team.leads:
+                export(learner, place / "weights")
+
+    def _learner(self, pool: SamPool, team: Team) -> SamLearner:
+        device, watch = choose_device(self.device), Watch()
+        if not self.bundled:
+            return SamLearner(self.training, pool, None, device, team, watch)
+        network = read_sam(bundled_folder("mini-sam"))
+        config = replace(self.training, rate=FURTHER_RATE * self.training.rate)
+        return SamLearner(config, pool, network, device, team, watch)
+
+
+def export(learner: SamLearner, folder: Path) -> None:
+    """Write the network in Hugging Face's format, half precision, with a record of its making."""
+    folder.mkdir(parents=True, exist_ok=True)
+    network = SamModel(learner.model.config)
+    network.load_state_dict(learner.model.state_dict())
+    network.half().save_pretrained(folder)
+    frame = {
+        "image_processor_type": "SamImageProcessor",
+        "size": {"longest_edge": SIDE},
+        "pad_size": {"height": SIDE, "width": SIDE},
+        "image_mean": IMAGENET_MEAN,
+        "image_std": IMAGENET_STD,
+    }
+    record = {
+        "seed": learner.config.seed,
+        "scenes": len(learner.pool.images),
+        "clicks": learner.config.clicks,
+        "boxes": learner.config.boxes,
+        "sessions": learner.sessions,
+    }
+    for name, content in (("preprocessor_config.json", frame), (RECORD, record)):
+        text = json.dumps(content, indent=2) + "\n"
+        (folder / name).write_text(text, encoding="utf-8")

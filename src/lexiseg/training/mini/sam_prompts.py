@@ -1,0 +1,97 @@
+"""Clicks and boxes on drawn scenes, with every region that each of them may mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+ANYWHERE = 0.12  # share of clicks at any pixel; the others find each object equally often
+JITTER = 0.1  # standard deviation of a box's sides, as a share of its own
+MOST_JITTER = 20.0  # pixels
+
+
+@dataclass(frozen=True)
+class Prompted:
+    """P prompts on each of B pictures: clicks first, then boxes.
+
+    Attributes:
+        points: (B, C, 2) x and y of the clicks in pixels.
+        boxes: (B, P - C, 4) left, top, right, bottom in pixels.
+        truth: (B, P, 3, s, s) float32, covered share of each cell by the part, object and group.
+        valid: (B, P, 3) bool, which of these the prompt may mean; a box means one.
+        drawn: (B, P) int64, one of the valid levels.
+    """
+
+    points: Tensor
+    boxes: Tensor
+    truth: Tensor
+    valid: Tensor
+    drawn: Tensor
+
+    def select(self, number: int) -> Prompted:
+        """The prompts of one picture, B = 1."""
+        return Prompted(*(part[number : number + 1] for part in vars(self).values()))
+
+
+def draw_prompts(
+    labels: Tensor, clicks: int, boxes: int, cells: int, generator: torch.Generator
+) -> Prompted:
+    """Draw prompts for a batch.
+
+    Args:
+        labels: (B, 3, S, S) uint8 from `label_levels`.
+        clicks: how many per picture.
+        boxes: the same.
+        cells: s, the side of the truth.
+        generator: of all chance.
+    """
+    size = labels.shape[-1]
+    spots = _draw_spots(labels[:, 1], clicks + boxes, generator)
+    values = labels.flatten(2).gather(2, spots[:, None].expand(-1, 3, -1)).transpose(1, 2)
+    regions = (labels[:, None] == values[..., None, None]) & (values > 0)[..., None, None]
+    valid = values > 0
+    drawn = _draw_levels(valid, generator)
+    only = F.one_hot(drawn, 3).bool()
+    valid[:, clicks:] &= only[:, clicks:]
+    meant = regions[:, clicks:][only[:, clicks:]].view(len(labels), boxes, size, size)
+    points = torch.stack([spots % size, spots // size], dim=-1)[:, :clicks].float()
+    truth = F.avg_pool2d(regions.flatten(0, 1).float(), size // cells)
+    truth = truth.view(*regions.shape[:3], cells, cells)
+    return Prompted(points, _jitter(bounding_boxes(meant), generator), truth, valid, drawn)
+
+
+def _draw_spots(objects: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """(B, count) flat pixel numbers: each object equally often, and some anywhere."""
+    flat = objects.flatten(1).long()
+    areas = torch.zeros(len(flat), 256).scatter_add_(1, flat, torch.ones(flat.shape))
+    even = (1 / areas.clamp(min=1)).gather(1, flat) * (flat > 0)
+    even /= even.sum(dim=1, keepdim=True).clamp(min=1e-9)
+    odds = (1 - ANYWHERE) * even + ANYWHERE / flat.shape[1]
+    return torch.multinomial(odds, count, replacement=True, generator=generator)
+
+
+def _draw_levels(valid: Tensor, generator: torch.Generator) -> Tensor:
+    """One valid level per prompt; the object's where none is."""
+    odds = valid.float() + torch.tensor([0, 1e-6, 0])
+    drawn = torch.multinomial(odds.flatten(0, 1), 1, generator=generator)
+    return drawn.view(valid.shape[:2])
+
+
+def bounding_boxes(regions: Tensor) -> Tensor:
+    """(..., H, W) bool to (..., 4) left, top, right, bottom in pixels; zeros for empty ones."""
+    sides = []
+    for axis in (-2, -1):
+        line = regions.any(dim=axis).float()
+        first, last = line.argmax(dim=-1), line.shape[-1] - 1 - line.flip(-1).argmax(dim=-1)
+        sides.append(torch.stack([first, torch.where(line.any(dim=-1), last, first)], dim=-1))
+    return torch.stack(sides, dim=-1).flatten(-2).float()
+
+
+def _jitter(boxes: Tensor, generator: torch.Generator) -> Tensor:
+    """Move the sides of boxes a little, as a hand does."""
+    sides = (boxes[..., 2:] - boxes[..., :2]).repeat(1, 1, 2)
+    noise = torch.empty_like(boxes).normal_(generator=generator) * JITTER * sides
+    return boxes + noise.clamp(-MOST_JITTER, MOST_JITTER)
