@@ -60,7 +60,8 @@ def test_coco_is_judged_and_written_for_other_tools(
 def test_methods_that_find_objects_get_the_objects_of_miniworld(
     lexiseg_command: Command, color_method: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert METHODS["tides"].task == "instances"
+    finders = ("tides", "tides-raw", "sam+clip", "grounded-sam", "owlv2+sam")
+    assert all(METHODS[name].task == "instances" for name in finders)
     monkeypatch.setattr(color_method, "task", "instances", raising=False)
     code, printed, _ = lexiseg_command("evaluate", "color", "--dataset", "miniworld", "--limit", 2)
     assert code == 0

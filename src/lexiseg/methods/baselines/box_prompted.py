@@ -57,6 +57,7 @@ class BoxPrompted(ABC):
     """
 
     method: ClassVar[str]
+    task = "instances"
     config_type: ClassVar[type[BoxConfig]]
     presets: ClassVar[Mapping[str, Preset]]
 

@@ -60,6 +60,7 @@ class SamClip:
     """
 
     method = "sam+clip"
+    task = "instances"
 
     def __init__(
         self,
