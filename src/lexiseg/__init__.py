@@ -30,7 +30,7 @@ def load(method: str = "car", *, preset: str = "paper", **options: Any) -> Any:
         options: fields of the method's config, and ``device`` and ``dtype``.
 
     Returns:
-        A `lexiseg.types.Method`.
+        A `lexiseg.types.Method`, or a `lexiseg.types.Labeler` if it needs no names.
 
     Raises:
         UnknownNameError: no such method, preset or option.
