@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerBase
 
@@ -28,6 +28,7 @@ from lexiseg.training.mini.session import (
     Stateful,
     begin,
     train,
+    write_half,
 )
 from lexiseg.training.mini.team import Team
 
@@ -88,7 +89,8 @@ class Gpt2Learner(Learner):
     ) -> None:
         super().__init__(config, device, team)
         self.config, self.tokenizer = config, tokenizer
-        self.model = config.network(len(tokenizer)).to(self.device).train()
+        self.model = config.network(len(tokenizer))
+        nn.Module.to(self.model, self.device)  # typed, unlike the model's own
         self.optimizer = Optimizer(self.model, dtype=self.dtype, blocks=".h.")
         self.tokens = encode(tokenizer, texts, config.context)
 
@@ -114,10 +116,6 @@ class Gpt2Learner(Learner):
     def parts(self) -> dict[str, Stateful]:
         """Network and optimizer."""
         return {"network": self.model, "optimizer": self.optimizer}
-
-    def network(self) -> GPT2LMHeadModel:
-        """The whole network."""
-        return self.model
 
     def _loss(self, tokens: Tensor) -> Tensor:
         with self.autocast():
@@ -162,7 +160,7 @@ class Gpt2Recipe:
         learner = Gpt2Learner(config, texts, tokenizer, choose_device(self.device), team)
         if self.bundled:
             shipped = GPT2LMHeadModel.from_pretrained(vocabulary, local_files_only=True)
-            learner.model.load_state_dict(shipped.float().state_dict())
+            learner.model.load_state_dict(shipped.state_dict())
         begin(learner, place, self.resume)
         train(learner, self.plan, place)
         if team.leads:
@@ -187,7 +185,7 @@ def export(learner: Gpt2Learner, vocabulary: Path, folder: Path) -> None:
     config = learner.config
     stored = config.network(len(learner.tokenizer))
     stored.load_state_dict(learner.model.state_dict())
-    stored.half().save_pretrained(folder)
+    write_half(stored, folder)
     for name in ("vocab.json", "merges.txt", "tokenizer_config.json"):
         shutil.copyfile(vocabulary / name, folder / name)
     record = {"seed": config.seed, "texts": config.texts, "sessions": learner.sessions}

@@ -45,7 +45,7 @@ class Gpt2Sample:
 def measure_gpt2(folder: Path, sample: Gpt2Sample = Gpt2Sample()) -> dict[str, float]:
     """Measure a GPT-2 in Hugging Face's format; the figures are those of `LINES`."""
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = GPT2LMHeadModel.from_pretrained(folder, local_files_only=True).float().eval()
+    model = GPT2LMHeadModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
     world, rng = Miniworld("test", size=96, seed=MEASURE_SEED), np.random.default_rng(MEASURE_SEED)
     captions = [scene.caption for scene in islice(world, sample.captions)]
     phrases = [phrase(rng) for _ in range(sample.phrases)]
@@ -60,6 +60,7 @@ def measure_gpt2(folder: Path, sample: Gpt2Sample = Gpt2Sample()) -> dict[str, f
     return {name: round(value, 4) for name, value in figures.items()}
 
 
+@torch.no_grad()
 def perplexity(
     model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
 ) -> float:
@@ -71,6 +72,7 @@ def perplexity(
     return math.exp(float((losses * counts).sum() / counts.sum()))
 
 
+@torch.no_grad()
 def continuations(
     model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerBase, count: int
 ) -> list[str]:
@@ -84,7 +86,7 @@ def continuations(
     for _ in range(LENGTH):
         chance = model(input_ids=tokens).logits[:, -1].float().softmax(dim=1)
         tokens = torch.cat([tokens, torch.multinomial(chance, 1, generator=generator)], dim=1)
-    texts = [tokenizer.decode(row) for row in tokens[:, start.shape[1] :]]
+    texts = tokenizer.batch_decode(tokens[:, start.shape[1] :])
     return [text[: text.find(".") + 1] or text for text in texts]
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import nn
 from tqdm import tqdm
+from transformers import PreTrainedModel
 
 from lexiseg.errors import UsageError
 from lexiseg.models.device import choose_dtype
@@ -85,10 +85,6 @@ class Learner(ABC):
     @abstractmethod
     def parts(self) -> dict[str, Stateful]:
         """Everything with a state, by the name it has in a checkpoint."""
-
-    @abstractmethod
-    def network(self) -> nn.Module:
-        """What is shipped."""
 
     def measure(self) -> dict[str, float]:
         """A quick look at held-out examples, for the curve."""
@@ -175,7 +171,7 @@ def train(learner: Learner, plan: Plan, folder: Path) -> None:
         losses = learner.advance(done)
         learner.seconds = time.monotonic() - began
         bar.n = round(1000 * done)
-        bar.set_postfix(step=learner.step, **losses)
+        bar.set_postfix({"step": learner.step, **losses})
         if team.leads and learner.step % learner.pace.checkpoint_every == 0:
             learner.save(folder / CHECKPOINT)
             _log(folder, learner, losses)
@@ -188,6 +184,12 @@ def _log(folder: Path, learner: Learner, losses: dict[str, float]) -> None:
     row = {"step": learner.step, "seconds": round(learner.seconds, 1)}
     with (folder / CURVE).open("a", encoding="utf-8") as curve:
         curve.write(json.dumps({**row, **losses, **learner.measure()}) + "\n")
+
+
+def write_half(model: PreTrainedModel, folder: Path) -> None:
+    """Write config.json and model.safetensors, in half precision and readable by everyone."""
+    model.half().save_pretrained(folder)  # type: ignore[no-untyped-call]
+    (folder / "model.safetensors").chmod(0o644)
 
 
 def session_table(sessions: list[dict[str, Any]], examples: str) -> str:
