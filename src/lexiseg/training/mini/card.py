@@ -81,9 +81,9 @@ of {record["image_size"]} x {record["image_size"]} pixels (other multiples of 16
 precision.
 
 ## Data
-{record["scenes"]:,} scenes of Miniworld's train split (seed {record["seed"]}) with their captions
-and the names that captions mention; no mask, box or part was ever used. The pictographs are from
-the Noto Color Emoji font (SIL Open Font License 1.1).
+Scenes of Miniworld's train split (see the sessions) with their captions and the names that captions
+mention; no mask, box or part was ever used. The pictographs are from the Noto Color Emoji font (SIL
+Open Font License 1.1).
 
 ## Training signal
 {SIGNAL[tower]}
@@ -95,8 +95,9 @@ AdamW for the rest, cosine schedule, bfloat16 where the processor has it.
 ## Sessions
 {_sessions(record["sessions"])}
 
-Command: `python -m lexiseg.training.mini clip --out DIR --tower {tower} --seed {record["seed"]}
---minutes M`; `--resume` continues a run of one's own, `--bundled` trains these weights further.
+Steps count from the weights a session began with. Command: `python -m lexiseg.training.mini clip
+--out DIR --tower {tower} --seed S --scenes N --minutes M`; `--resume` continues a run of one's own,
+`--bundled` trains these weights further.
 
 ## Measured on held-out Miniworld scenes
 {_table(figures, record["things"])}
@@ -121,13 +122,13 @@ def _parameters(folder: Path) -> int:
 
 def _sessions(sessions: list[dict[str, Any]]) -> str:
     rows = [
-        "| steps | pictures | minutes | processes | prompted pictures |",
-        "|---|---|---|---|---|",
+        "| steps | scenes (seed) | pictures | minutes | processes | prompted pictures |",
+        "|---|---|---|---|---|---|",
     ]
     for session in sessions:
         rows.append(
-            f"| {session['first_step']} to {session['last_step']} | {session['pictures']:,} "
-            f"| {session['minutes']:.1f} | {session['processes']} on {session['device']} "
+            f"| {session['first_step']} to {session['last_step']} | {session['scenes']:,} "
+            f"({session['seed']}) | {session['pictures']:,} | {session['minutes']:.1f} | {session['processes']} on {session['device']} "
             f"| {'yes' if session['prompted'] else 'no'} |"
         )
     notes = [session["note"] for session in sessions if session.get("note")]

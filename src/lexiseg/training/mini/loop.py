@@ -228,6 +228,8 @@ class Trainer:
         return {
             "first_step": self.step,
             "last_step": self.step,
+            "scenes": len(self.pool.images),
+            "seed": self.config.seed,
             "pictures": 0,
             "minutes": 0.0,
             "began": self.seconds,

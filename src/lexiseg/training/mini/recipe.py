@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -51,7 +53,15 @@ class Recipe:
             train(trainer, self.plan, place, watch)
             with team.leader_first():
                 if team.leads:
-                    export(trainer, place / "weights")
+                    export(trainer, place / "weights", self._earlier(tower))
+
+    def _earlier(self, tower: str) -> list[dict[str, Any]]:
+        """Sessions that made the weights a run begins with."""
+        if not self.bundled:
+            return []
+        record = bundled_folder(f"mini-clip-{tower}") / RECORD
+        sessions: list[dict[str, Any]] = json.loads(record.read_text(encoding="utf-8"))["sessions"]
+        return sessions
 
     def _tokenizer(self, pool: Pool) -> BpeTokenizer:
         if self.bundled:
@@ -110,17 +120,21 @@ def load_network(folder: Path, device: torch.device) -> ClipNetwork:
     return Clip.load(folder, device, torch.float32).network
 
 
-def export(trainer: Trainer, folder: Path) -> None:
-    """Write the trained pair in Hugging Face's CLIP format, half precision."""
+def export(trainer: Trainer, folder: Path, earlier: Sequence[dict[str, Any]] = ()) -> None:
+    """Write the trained pair in Hugging Face's CLIP format, half precision.
+
+    Args:
+        trainer: at its end.
+        folder: where to.
+        earlier: records of the sessions that made the weights it began with.
+    """
     native = trainer.config.vision.image_size
     save_pretrained(trainer.network, folder, Preprocessing(native), torch.float16)
     trainer.tokenizer.save(folder)
     record = {
         "tower": trainer.config.tower,
         "image_size": native,
-        "seed": trainer.config.seed,
-        "scenes": len(trainer.pool.images),
         "things": trainer.pool.thing_count,
-        "sessions": trainer.sessions,
+        "sessions": [*earlier, *trainer.sessions],
     }
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
