@@ -25,7 +25,7 @@ def published() -> GPT2LMHeadModel:
 def folder(published, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gpt2")
     published.save_pretrained(folder)
-    entries = [*byte_symbols(), "ca", "Ġca", END]
+    entries = [*byte_symbols(), "ca", "Ġca", END, "Ġcab"]
     (folder / "vocab.json").write_text(json.dumps({e: i for i, e in enumerate(entries)}))
     (folder / "merges.txt").write_text("#version: 0.2\nc a\nĠ ca\n")
     return folder
@@ -99,13 +99,23 @@ def test_another_kind_of_model_is_refused(tmp_path, folder):
         Gpt2.load(tmp_path, "cpu")
 
 
+def test_a_tokenizer_of_another_size_is_refused(tmp_path, folder):
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    entries = json.loads((folder / "vocab.json").read_text())
+    del entries["Ġcab"]
+    (tmp_path / "vocab.json").write_text(json.dumps(entries))
+    with pytest.raises(CheckpointError, match="260 token embeddings.* 259 tokens"):
+        Gpt2.load(tmp_path, "cpu")
+
+
 def test_text_and_tokens(folder):
     tokenizer = Gpt2Tokenizer(folder)
     ids = tokenizer.encode(" cab, ca")
     assert [tokenizer.pieces[token] for token in ids] == [" ca", "b", ",", " ca"]
     assert tokenizer.decode(ids) == " cab, ca"
     assert tokenizer.pieces[tokenizer.start] == END
-    assert len(tokenizer) == len(tokenizer.pieces) == 259
+    assert len(tokenizer) == len(tokenizer.pieces) == 260
 
 
 def test_broken_or_absent_tokenizers_are_reported(tmp_path):

@@ -23,12 +23,15 @@ class Gpt2:
         tokenizer: its own.
         name: what to call the weights in results.
         fingerprint: sha256 of the weights.
+
+    Raises:
+        CheckpointError: network and tokenizer have different numbers of tokens.
     """
 
     def __init__(
         self, network: Gpt2Network, tokenizer: Gpt2Tokenizer, name: str, fingerprint: str
     ) -> None:
-        if len(tokenizer) > network.vocabulary:
+        if len(tokenizer) != network.vocabulary:
             raise CheckpointError(
                 f"{name} has {network.vocabulary} token embeddings, but its tokenizer has "
                 f"{len(tokenizer)} tokens."

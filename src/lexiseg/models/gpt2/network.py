@@ -91,7 +91,7 @@ class Gpt2Network(nn.Module):
         return int(self.config.vocab_size)
 
     def logits(self, tokens: Tensor, past: Tensor | None = None) -> Tensor:
-        """Next-token logits (rows, V), at least float32, after tokens (rows, T) that follow `past`."""
+        """Next-token logits (rows, V), float32 or finer, after tokens (rows, T) behind `past`."""
         return self._run(tokens, past)[0]
 
     @torch.no_grad()
@@ -104,8 +104,7 @@ class Gpt2Network(nn.Module):
                 none.
 
         Returns:
-            Logits (rows, V), at least float32, behind the last token, and keys and values of all P + T
-            tokens.
+            Logits (rows, V) of the token after them, and keys and values of all P + T tokens.
         """
         logits, cache = self._run(tokens, past)
         pairs = [torch.stack((layer.keys, layer.values)) for layer in cache.layers]
