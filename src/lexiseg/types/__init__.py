@@ -8,6 +8,7 @@ from lexiseg.types.protocols import (
     MaskProposer,
     Method,
     PromptableSegmenter,
+    SelfSupervisedEncoder,
 )
 from lexiseg.types.result import (
     Instance,
@@ -45,6 +46,7 @@ __all__ = [
     "Recipe",
     "Result",
     "Segment",
+    "SelfSupervisedEncoder",
     "SemanticMap",
     "Vocabulary",
     "split_comma_list",

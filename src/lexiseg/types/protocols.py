@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,4 +137,29 @@ class DenseScorer(Protocol):
 
     def embed_texts(self, names: Sequence[str]) -> Tensor:
         """Unit text features (C, E), one per name, through the method's own templates."""
+        ...
+
+
+@runtime_checkable
+class SelfSupervisedEncoder(Protocol):
+    """Describes every patch of a picture and knows no words, such as DINO."""
+
+    @property
+    def patch_size(self) -> int:
+        """Side of a patch in pixels."""
+        ...
+
+    def describe_patches(
+        self,
+        image: NDArray[np.uint8],
+        stride: int | None = None,
+        facet: Literal["query", "key", "value"] = "key",
+    ) -> Tensor:
+        """Features (rows, columns, D) float32 of an (H, W, 3) uint8 RGB picture.
+
+        Args:
+            image: at least one patch high and wide.
+            stride: pixels from patch to patch, a divisor of the patch size, which is the default.
+            facet: what of the last attention describes a patch.
+        """
         ...

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from lexiseg.errors import CheckpointError, WeightsNotFoundError
 from lexiseg.models.dino import Dino, DinoConfig, DinoNetwork
 from lexiseg.models.dino.layout import to_official
+from lexiseg.types import SelfSupervisedEncoder
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (32, 44, 3), dtype=np.uint8)
 S8 = DinoConfig(128, 2, 2, 8, 4, 96)
@@ -67,6 +68,10 @@ def test_other_statistics_and_classifier_weights_beside(reference_of, tmp_path) 
 def test_prefixes_of_larger_models_are_cut() -> None:
     state = DinoNetwork(S8).state_dict()
     assert set(to_official({f"backbone.{key}": t for key, t in state.items()})) == set(state)
+
+
+def test_it_can_be_exchanged() -> None:
+    assert isinstance(Dino(DinoNetwork(S8)), SelfSupervisedEncoder)
 
 
 def test_bfloat16_is_near_and_answers_float32() -> None:

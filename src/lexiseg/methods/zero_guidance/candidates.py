@@ -17,11 +17,12 @@ from torch import Tensor
 
 from lexiseg.methods.zero_guidance.config import ZeroGuidanceConfig
 from lexiseg.methods.zero_guidance.segments import Segments
-from lexiseg.models.dino import Dino, choose_sampling, resize
+from lexiseg.models.dino import choose_sampling, resize
 from lexiseg.ops.crf import CrfConfig, DenseCrf
 from lexiseg.ops.tree_cut import cut_tree
 from lexiseg.ops.ward import MergeTree, reduce_dimensions, ward_tree
 from lexiseg.ops.ward_grid import grid_ward_tree
+from lexiseg.types import SelfSupervisedEncoder
 
 FAST_DIMENSIONS = 32
 LABEL_ELEMENTS = 2**26  # labels x pixels that compete at most, 256 MB
@@ -30,12 +31,14 @@ Image8 = NDArray[np.uint8]
 
 
 @torch.inference_mode()
-def find_segments(image: Image8, dino: Dino, config: ZeroGuidanceConfig) -> Segments:
+def find_segments(
+    image: Image8, dino: SelfSupervisedEncoder, config: ZeroGuidanceConfig
+) -> Segments:
     """Cut a picture into segments that its own features suggest.
 
     Args:
         image: (H, W, 3) uint8 RGB of any size.
-        dino: describes patches.
+        dino: describes patches; DINO in the paper.
         config: settings of the stage.
 
     Returns:
