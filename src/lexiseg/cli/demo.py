@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SIZE = 320  # pixels a side: large enough to look at, quick enough for two cores
 ABSENT = 4  # names asked of each picture that are not in it
+FORMATS = ("overlay", "png", "coco")
 
 
 def demo(
@@ -32,6 +33,8 @@ def demo(
 ) -> None:
     """Make pictures of the small world, ask for what is and is not there, write the masks.
 
+    Beside them stands what zero-guidance finds without being asked.
+
     Example: lexiseg demo -o demo-output
     """
     import lexiseg
@@ -41,14 +44,16 @@ def demo(
     console.state.quiet = quiet
     questions = _make_pictures(out / "pictures", count, seed, overwrite=overwrite)
     car = lexiseg.load("car", preset="mini", device=device, dtype=dtype)
-    results = []
-    for path, names in console.progress(questions.items(), len(questions), "picture"):
-        result = car.segment(path, names)
-        result.save(out, formats=["overlay", "png", "coco"], overwrite=overwrite)
-        results.append(result)
+    zero = lexiseg.load("zero-guidance", preset="mini", device=device, dtype=dtype)
+    results, overlays = [], []
     style = OverlayStyle(legend=True)
-    sheet = contact_sheet([draw_overlay(result, style) for result in results], columns=3)
-    _save(sheet, out / "demo.png", overwrite=overwrite)
+    for path, names in console.progress(questions.items(), len(questions), "picture"):
+        result, unasked = car.segment(path, names), zero.label(path)
+        result.save(out, formats=FORMATS, overwrite=overwrite)
+        unasked.save(out / zero.method, formats=FORMATS, overwrite=overwrite)
+        results.append(result)
+        overlays += [draw_overlay(answer, style) for answer in (result, unasked)]
+    _save(contact_sheet(overlays, columns=4), out / "demo.png", overwrite=overwrite)
     _report(results, out)
 
 
@@ -89,4 +94,7 @@ def _report(results: list[Result], out: Path) -> None:
         for index, entry in enumerate(result.presence.values())
     )
     total = sum(len(result.presence) for result in results)
-    console.tell(f"{right} of {total} verdicts right. Look at {out / 'demo.png'}")
+    console.tell(
+        f"{right} of {total} verdicts right. Look at {out / 'demo.png'}: every picture as CaR "
+        "answered, and beside it as zero-guidance labelled it without a question."
+    )

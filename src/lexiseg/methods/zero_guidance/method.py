@@ -21,14 +21,14 @@ from lexiseg.methods.zero_guidance.segments import Segments
 from lexiseg.models.clip import Clip
 from lexiseg.models.dino import Dino
 from lexiseg.ops.stopwatch import Stopwatch
-from lexiseg.types import Captioner, Recipe, Result
+from lexiseg.types import Captioner, Recipe, Result, SelfSupervisedEncoder
 
 
 class ZeroGuidance:
     """Cuts a picture into meaningful segments and names them, without being asked for anything.
 
     Args:
-        dino: whose keys say which pixels belong together.
+        dino: whose keys say which pixels belong together; any self-supervised encoder.
         clip: sees the segments.
         captioner: puts what CLIP sees into words.
         config: settings.
@@ -45,7 +45,7 @@ class ZeroGuidance:
 
     def __init__(
         self,
-        dino: Dino,
+        dino: SelfSupervisedEncoder,
         clip: Clip,
         captioner: Captioner,
         config: ZeroGuidanceConfig | None = None,

@@ -34,9 +34,9 @@ MINIWORLD = {"words": "miniworld", "templates": (BARE,)}
 # masking four of its six leaves little to subtract, and it hears bare words best.
 MINI_PRESET = Preset(
     "mini-dino",
-    "mini-clip-classifier",
+    "mini-clip-proposal",
     "mini-gpt2",
-    {"stride": 4, "sigma_squared": 0.5, "template": BARE},
+    {"stride": 4, "template": BARE},
     {
         "vocabulary": MINIWORLD,
         "vocabulary+attributes": {**MINIWORLD, "attributes": "miniworld-attributes"},
