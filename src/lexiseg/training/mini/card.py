@@ -126,11 +126,15 @@ def _sessions(sessions: list[dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for session in sessions:
-        rows.append(
-            f"| {session['first_step']} to {session['last_step']} | {session['scenes']:,} "
-            f"({session['seed']}) | {session['pictures']:,} | {session['minutes']:.1f} | {session['processes']} on {session['device']} "
-            f"| {'yes' if session['prompted'] else 'no'} |"
+        cells = (
+            f"{session['first_step']} to {session['last_step']}",
+            f"{session['scenes']:,} ({session['seed']})",
+            f"{session['pictures']:,}",
+            f"{session['minutes']:.1f}",
+            f"{session['processes']} on {session['device']}",
+            "yes" if session["prompted"] else "no",
         )
+        rows.append(f"| {' | '.join(cells)} |")
     notes = [session["note"] for session in sessions if session.get("note")]
     return "\n".join([*rows, "", *notes]).rstrip()
 
