@@ -1,1 +1,1 @@
-"""How the bundled small CLIP pair is made: captions of Miniworld in, two CLIP folders out."""
+"""How the bundled small models are made: scenes of Miniworld in, folders of weights out."""

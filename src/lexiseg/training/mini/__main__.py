@@ -1,4 +1,4 @@
-"""Command line of the recipe: `python -m lexiseg.training.mini clip`."""
+"""Command line of the recipes: `python -m lexiseg.training.mini clip | sam | dino | gpt2`."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def clip(
     With torchrun in front, several processes share the work. `--bundled` trains the shipped
     weights further instead of starting from nothing.
     """
-    from lexiseg.training.mini.loop import Plan
     from lexiseg.training.mini.pool import PoolConfig
     from lexiseg.training.mini.recipe import TOWERS, Recipe
+    from lexiseg.training.mini.session import Plan
 
     if (minutes is None) == (steps is None):
         raise typer.BadParameter("give either --minutes or --steps")

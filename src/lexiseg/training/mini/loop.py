@@ -22,12 +22,12 @@ from lexiseg.training.mini.objective import WEIGHTS, Labels, Objective
 from lexiseg.training.mini.optimizer import Optimizer
 from lexiseg.training.mini.pool import Pool
 from lexiseg.training.mini.prompts import find_regions, spotlight
+from lexiseg.training.mini.session import ALONE, Plan
 from lexiseg.training.mini.speech import teach
 from lexiseg.training.mini.team import Team
 from lexiseg.training.mini.texts import NameTable
 from lexiseg.training.mini.towers import read
 
-ALONE = Team()
 LARGEST_SCALE = math.log(100)
 
 
@@ -52,20 +52,6 @@ class ClipTraining:
     teaching: int = 200  # steps on texts alone that fit the text tower to the word vectors
     prompted: float = 0.5  # share of pictures with a visual prompt, if proposals can be asked
     checkpoint_every: int = 200  # steps
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long to train in all, earlier sessions included: by steps or by minutes."""
-
-    steps: int | None = None
-    minutes: float | None = None
-
-    def progress(self, step: int, seconds: float) -> float:
-        """Share of the plan that is done, 0..1."""
-        if self.steps is not None:
-            return min(1.0, step / max(1, self.steps))
-        return min(1.0, seconds / max(1e-9, 60 * (self.minutes or 0)))
 
 
 @dataclass

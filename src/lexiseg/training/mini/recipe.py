@@ -15,8 +15,9 @@ from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.clip import BpeTokenizer, Clip, ClipNetwork, Preprocessing, save_pretrained
 from lexiseg.models.device import choose_device
 from lexiseg.training.mini.card import RECORD
-from lexiseg.training.mini.loop import ClipTraining, Plan, Trainer, train
+from lexiseg.training.mini.loop import ClipTraining, Trainer, train
 from lexiseg.training.mini.pool import Pool, PoolConfig, open_pool
+from lexiseg.training.mini.session import Plan
 from lexiseg.training.mini.team import Team
 from lexiseg.training.mini.texts import TEMPLATES
 from lexiseg.training.mini.towers import text_config, vision_config
