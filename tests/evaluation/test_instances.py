@@ -17,6 +17,7 @@ from lexiseg.datasets.miniworld import Miniworld, write_miniworld
 from lexiseg.evaluation import evaluate
 from lexiseg.evaluation.instance_rules import COCO_RULES
 from lexiseg.evaluation.instances import (
+    answers_of,
     gather,
     score_result,
     statistics_of,
@@ -184,8 +185,9 @@ def test_drawn_images_anew_give_the_number_of_that_set(toy: Path) -> None:
     copies = np.random.default_rng(0).integers(0, 3, len(records))
     many = [index for index, count in enumerate(copies) for _ in range(count)]
     samples = [dataset[index] for index in range(len(dataset))]
-    once = statistics_of(gather(records, samples, COCO_RULES), COCO_RULES)
-    drawn = gather([records[k] for k in many], [samples[k] for k in many], COCO_RULES)
+    answers = [answers_of(record) for record in records]
+    once = statistics_of(gather(answers, samples, COCO_RULES), COCO_RULES)
+    drawn = gather([answers[k] for k in many], [samples[k] for k in many], COCO_RULES)
     for name, statistic in statistics_of(drawn, COCO_RULES).items():
         expected = statistic(np.ones((1, len(many))))
         value = once[name](copies[None])

@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from lexiseg.datasets.sample import Dataset, InstanceSample
 from lexiseg.errors import DatasetError
-from lexiseg.evaluation.instance_rules import COCO_RULES, LVIS_RULES, InstanceRules, match_image
+from lexiseg.evaluation.instance_rules import (
+    COCO_RULES,
+    LVIS_RULES,
+    Found,
+    InstanceRules,
+    match_image,
+)
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import InstanceRow, Summary
 from lexiseg.io.writer import json_text, write_text
@@ -111,7 +117,8 @@ def summarize(
     """AP and AR, class IoU and presence over all images, with bootstrap intervals over images."""
     rules = rules_of(dataset)
     place = {name: index for index, name in enumerate(dataset.ids)}
-    matches = gather(records, (dataset[place[record["id"]]] for record in records), rules)
+    samples = (dataset[place[record["id"]]] for record in records)
+    matches = gather(map(answers_of, records), samples, rules)
     plain = np.ones((1, len(records)))
     statistics = statistics_of(matches, rules, getattr(dataset, "frequencies", ()))
     scores = {name: float(statistic(plain)[0]) for name, statistic in statistics.items()}
@@ -131,12 +138,12 @@ def rules_of(dataset: Any) -> InstanceRules:
 
 
 def gather(
-    records: Sequence[Record], samples: Iterable[InstanceSample], rules: InstanceRules
+    answers: Iterable[Sequence[Found]], samples: Iterable[InstanceSample], rules: InstanceRules
 ) -> dict[int, ClassMatches]:
     """Match the answers of all images.
 
     Args:
-        records: one per image.
+        answers: of each image.
         samples: the truth of each, in the same order.
         rules: which answers count.
 
@@ -144,15 +151,15 @@ def gather(
         Class index -> its answers over all images.
     """
     by_class: dict[int, dict[int, Matches]] = defaultdict(dict)
-    for index, (record, sample) in enumerate(zip(records, samples, strict=True)):
-        for number, matches in match_image(answers_of(record), sample, rules).items():
+    images = 0
+    for index, (found, sample) in enumerate(zip(answers, samples, strict=True)):
+        images = index + 1
+        for number, matches in match_image(found, sample, rules).items():
             by_class[number][index] = matches
-    return {
-        number: ClassMatches.gather(by_class[number], len(records)) for number in sorted(by_class)
-    }
+    return {number: ClassMatches.gather(by_class[number], images) for number in sorted(by_class)}
 
 
-def answers_of(record: Record) -> list[tuple[int, float, Mask]]:
+def answers_of(record: Record) -> list[Found]:
     """Class index, score and mask of each object in a record."""
     return [
         (number, score, Mask.from_coco({"size": record["size"], "counts": counts}))

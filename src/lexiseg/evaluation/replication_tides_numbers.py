@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lexiseg.datasets.sample import InstanceSample
-from lexiseg.evaluation.instance_rules import COCO_RULES
+from lexiseg.evaluation.instance_rules import COCO_RULES, Found
 from lexiseg.evaluation.instances import answers_of, class_ious, gather, statistics_of
 from lexiseg.evaluation.records import Record
 from lexiseg.metrics import bootstrap_interval, mask_ious
@@ -41,9 +41,14 @@ class Finding:
         return {}
 
     @cached_property
+    def answers(self) -> Sequence[Sequence[Found]]:
+        """What was answered in each scene."""
+        return [answers_of(record) for record in self.records]
+
+    @cached_property
     def statistics(self) -> Mapping[str, Any]:
         """Name of a number -> function of scene weights."""
-        return statistics_of(gather(self.records, self.samples, COCO_RULES), COCO_RULES)
+        return statistics_of(gather(self.answers, self.samples, COCO_RULES), COCO_RULES)
 
     def value(self, name: str) -> float:
         """A number in [0, 1]; NaN where nothing is counted."""
@@ -73,20 +78,21 @@ class Finding:
     @cached_property
     def ideal(self) -> float:
         """AP if every answer were scored by its best IoU with an object of its class."""
-        told = [
-            {**record, "found": _scored_by_truth(record, sample)}
-            for record, sample in zip(self.records, self.samples, strict=True)
-        ]
-        return Finding(told, self.samples).value("ap")
+        told = map(_scored_by_truth, self.answers, self.samples)
+        statistics = statistics_of(gather(told, self.samples, COCO_RULES), COCO_RULES)
+        return float(statistics["ap"](np.ones((1, len(self.records))))[0])
 
 
-def _scored_by_truth(record: Record, sample: InstanceSample) -> list[list[Any]]:
-    scored = []
-    for (number, _, mask), entry in zip(answers_of(record), record["found"], strict=True):
-        own = [item.mask for item in sample.objects if item.class_index == number]
-        ious = mask_ious([mask], own, np.zeros(len(own), dtype=bool))
-        scored.append([number, float(ious.max(initial=0)), entry[2]])
-    return scored
+def _scored_by_truth(answers: Sequence[Found], sample: InstanceSample) -> list[Found]:
+    masks = [mask for _, _, mask in answers]
+    own = np.array([number for number, *_ in answers])[:, None]
+    classes = np.array([item.class_index for item in sample.objects])
+    objects = [item.mask for item in sample.objects]
+    ious = mask_ious(masks, objects, np.zeros(len(objects), dtype=bool)) * (own == classes)
+    best = ious.max(axis=1, initial=0)
+    return [
+        (number, float(iou), mask) for (number, _, mask), iou in zip(answers, best, strict=True)
+    ]
 
 
 def mean_gain(pairs: Sequence[tuple[Finding, Finding]]) -> tuple[float, float, float]:

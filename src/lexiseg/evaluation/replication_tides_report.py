@@ -18,6 +18,7 @@ from lexiseg.evaluation.replication_tides_rows import (
     PAIRS,
     PAPER_AP,
     PAPER_GAIN,
+    READING_ROWS,
     SCORER,
     OracleRow,
     Row,
@@ -48,7 +49,7 @@ class Report:
         """The page."""
         parts = (
             self._head(), self._goals(), self._rankings(), self._gains(), self._selection(),
-            self._oracles(),
+            self._readings(), self._oracles(),
         )  # fmt: skip
         return "\n".join([line for part in parts for line in (*part, "")])
 
@@ -195,6 +196,29 @@ class Report:
             f"{ideal:+.1f}; the order it gives to the rest brings {order:+.1f}, which together is "
             f"the gain of {self.gain[0]:+.1f}. {_verdict(self.gain, ideal, order)}"
         )
+
+    def _readings(self) -> Iterator[str]:
+        yield f"### What overlap means in step C ({SCORER})"
+        yield ""
+        yield (
+            "The paper proposes a mask for a class whose foreground it overlaps by more than 0.2, "
+            "by IoU with the whole of it. With k objects of equal size of one class no IoU exceeds "
+            "1 / k. The preset's choice is among the settings above."
+        )
+        yield ""
+        yield "| overlap | AR100, Raw / IO | AP, Raw | AP, IO | IO minus Raw |"
+        yield "| --- | --- | --- | --- | --- |"
+        for label, rows in READING_ROWS.items():
+            raw, io = (self.found[row] for row in rows)
+            value, low, high = mean_gain([(raw, io)])
+            cells = [
+                label,
+                f"{_percent(raw.value('ar100'))} / {_percent(io.value('ar100'))}",
+                _with_interval(raw.value("ap"), raw.interval("ap")),
+                _with_interval(io.value("ap"), io.interval("ap")),
+                f"{value:+.1f} ({low:+.1f} to {high:+.1f})",
+            ]
+            yield f"| {' | '.join(cells)} |"
 
     def _oracles(self) -> Iterator[str]:
         yield f"## Table 3: the truth in place of single steps ({SCORER}, IO)"

@@ -6,7 +6,7 @@ Numbers are mask AP and class IoU in percent on COCO val2017, from Tables 1 and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from lexiseg.methods.tides.oracles import ORACLES, Oracle
 
@@ -33,16 +33,19 @@ class Row:
         scorer: name in `lexiseg.registry.SCORERS`.
         ranking: "io", or "segmenter" for the paper's Raw.
         truth: steps that the truth takes the place of.
+        options: fields of `TidesConfig` that differ from the preset's, as (name, value).
     """
 
     scorer: str = SCORER
     ranking: Ranking = "io"
     truth: tuple[Oracle, ...] = ()
+    options: tuple[tuple[str, Any], ...] = ()
 
     @property
     def key(self) -> str:
         """Name of the file of its records."""
-        return "-".join(("tides", self.scorer, self.ranking, *self.truth))
+        options = (f"{name}={value}" for name, value in self.options)
+        return "-".join(("tides", self.scorer, self.ranking, *self.truth, *options))
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,23 @@ ORACLE_ROWS = (
 )
 
 
+READINGS: dict[str, tuple[tuple[str, Any], ...]] = {
+    "IoU with the whole foreground of the class (literal)": (
+        ("assignment", "foreground"), ("min_overlap", 0.2),
+    ),
+    "IoU with the connected piece that was prompted": (
+        ("assignment", "component"), ("min_overlap", 0.2),
+    ),
+    "share of the mask that is foreground": (("assignment", "coverage"), ("min_overlap", 0.5)),
+}  # fmt: skip
+"""What a mask's overlap in step C may mean; of k equal objects none has an IoU above 1 / k."""
+READING_ROWS = {
+    label: (Row(ranking="segmenter", options=options), Row(options=options))
+    for label, options in READINGS.items()
+}
+
+
 def all_rows() -> tuple[Row, ...]:
     """Every row once."""
-    rows = [row for pair in PAIRS for row in pair] + [line.row for line in ORACLE_ROWS]
-    return tuple(dict.fromkeys(rows))
+    rows = [row for pair in (*PAIRS, *READING_ROWS.values()) for row in pair]
+    return tuple(dict.fromkeys(rows + [line.row for line in ORACLE_ROWS]))

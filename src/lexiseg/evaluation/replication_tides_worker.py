@@ -63,7 +63,7 @@ class TidesReplicant:
 
     def configured(self, row: Row) -> Tides:
         """The method as a row asks it, without the truth."""
-        return self._load(row.scorer).configured(ranking=row.ranking)
+        return self._load(row.scorer).configured(ranking=row.ranking, **dict(row.options))
 
     def run(self, task: Task) -> list[Record]:
         """A record for each row of a task."""

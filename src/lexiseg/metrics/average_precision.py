@@ -86,23 +86,30 @@ def average_precision(
         return values
     for rows in _chunks(len(weights), len(matches.images)):
         answers = weights[rows][:, matches.images]
+        given: dict[bytes, NDArray[np.float64]] = {}  # thresholds mostly ignore the same answers
         for threshold, (hit, void) in enumerate(zip(hits, ignored, strict=True)):
-            values[rows, threshold] = _area_under(answers, hit, void, total[rows])
+            if void.tobytes() not in given:
+                given[void.tobytes()] = np.cumsum(np.where(void, 0, answers), axis=1)
+            values[rows, threshold] = _area_under(
+                answers[:, hit], given[void.tobytes()][:, hit], total[rows]
+            )
     return np.where(total[:, None] > 0, values, np.nan)
 
 
 def _area_under(
-    answers: NDArray[np.float64],
-    hit: NDArray[np.bool_],
-    void: NDArray[np.bool_],
-    total: NDArray[np.float64],
+    right: NDArray[np.float64], given: NDArray[np.float64], total: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(D,) average precision of weighted answers (D, N); only hits move the curve."""
-    right = np.cumsum(answers[:, hit], axis=1)
-    given = np.cumsum(answers[:, ~void], axis=1)[:, (np.cumsum(~void) - 1)[hit]]
-    precision = right / (given + np.spacing(1))
+    """Area under the curve, which only moves where an answer is right.
+
+    Args:
+        right: (D, hits), weights of the answers that are right, best first.
+        given: (D, hits), weight of all counted answers up to each of them.
+        total: (D,), weight of the objects.
+    """
+    found = np.cumsum(right, axis=1)
+    precision = found / (given + np.spacing(1))
     envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    recall = right / np.maximum(total, 1)[:, None]
+    recall = found / np.maximum(total, 1)[:, None]
     passed = np.searchsorted(RECALLS, recall, side="right")
     steps = np.diff(passed, prepend=0, axis=1)
     area: NDArray[np.float64] = (envelope * steps).sum(axis=1) / len(RECALLS)
