@@ -61,10 +61,31 @@ def test_shares(rows):
     apple = row(rows, "uniform", "prompt", "All")
     assert (apple.masks, apple.good) == (6, pytest.approx(2 / 6))
     assert apple.part == pytest.approx(2 / 6) and apple.beyond == pytest.approx(2 / 6)
+    assert apple.hopeless == 0 and apple.gain == pytest.approx(1 / 3)
     assert apple.mean_iou == pytest.approx(np.mean(APPLE["iou"]))
     assert row(rows, EVERYTHING, "instance", "All").masks == 12
     # Without any foreground the IO score knows nothing, and 0.1 is all there is to go by.
     assert row(rows, "non-uniform", "instance", "Best IO").good == 0
+
+
+def test_what_no_selection_can_save_is_told_apart():
+    weak = {**APPLE, "iou": [[0.3, 0.9, 0.4], [0.4, 0.2, 0.1]]}
+    _, found = tabulate([{"id": "a", "objects": [weak]}], NAMES, {})
+    every, best = (row(found, EVERYTHING, "prompt", name) for name in ("All", "Best Score"))
+    assert every.hopeless == best.hopeless == 1 / 2
+    assert best.part == 1 / 2 and best.good == best.beyond == best.gain == 0
+    assert every.good + every.part + every.beyond + every.hopeless == pytest.approx(1)
+
+
+def test_gain_is_over_the_same_images():
+    """Whatever images are drawn, both selections see the same ones."""
+    lost = {name: APPLE[name] if name == "class" else APPLE[name][:1] for name in APPLE}
+    lost["iou"] = [[0.3, 0.4, 0.4]]
+    won = {**lost, "iou": [[0.9, 0.9, 0.4]]}
+    records = [{"id": str(k), "objects": [won if k % 2 else lost]} for k in range(20)]
+    io_row = row(tabulate(records, NAMES, {})[1], EVERYTHING, "prompt", "Best IO")
+    assert io_row.good_low < io_row.good_high
+    assert (io_row.gain, io_row.gain_low, io_row.gain_high) == (0, 0, 0)
 
 
 def test_interval_holds_the_share_and_ends_at_the_groups(rows):

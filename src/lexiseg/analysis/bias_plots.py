@@ -85,7 +85,7 @@ def _histogram(axes: Any, taken: Selected, heading: str) -> None:
     percent = 100 * shares / max(len(taken), 1)
     colors = [DARK if left >= GOOD else PALE for left in edges[:-1]]
     axes.bar(edges[:-1], percent, width=0.92 / BINS, align="edge", color=colors)
-    good = 100 * float((taken.iou > GOOD).mean()) if len(taken) else float("nan")
+    good = 100 * float(taken.good.mean()) if len(taken) else float("nan")
     share = f"{good:.0f} % above {GOOD}"
     axes.set_title(f"{heading}\n{share}" if heading else share, fontsize=9, color=INK)
     axes.set_xlim(0, 1)

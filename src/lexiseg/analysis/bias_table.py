@@ -17,6 +17,7 @@ from lexiseg.metrics import bootstrap_interval
 GOOD = 0.5  # IoU above which a mask counts as the object
 EVERYTHING = "all classes"
 UNITS = ("prompt", "instance")
+REFERENCE = "Best Score"  # what gains are measured against
 Numbers: TypeAlias = NDArray[np.float64]
 
 
@@ -48,12 +49,14 @@ class Selected:
         label: (N,) int64, class index of the object.
         iou: (N,) float64 with the true mask.
         inside: (N,) float64, share of the mask that lies in the true one.
+        best: (N,) float64, the largest IoU there was to choose.
     """
 
     image: NDArray[np.int64]
     label: NDArray[np.int64]
     iou: Numbers
     inside: Numbers
+    best: Numbers
 
     def __len__(self) -> int:
         return len(self.iou)
@@ -61,9 +64,12 @@ class Selected:
     def of_classes(self, classes: Sequence[int]) -> Selected:
         """Those of objects of some classes."""
         chosen = np.isin(self.label, classes)
-        return Selected(
-            self.image[chosen], self.label[chosen], self.iou[chosen], self.inside[chosen]
-        )
+        return Selected(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        """(N,) bool, the mask counts as the object."""
+        return self.iou > GOOD
 
 
 @dataclass(frozen=True)
@@ -78,8 +84,13 @@ class Row:
         good: share with IoU above 0.5.
         good_low: lower end of its 95 % bootstrap interval over images.
         good_high: upper end.
-        part: share of masks that are not good and lie mostly inside the object.
-        beyond: share of masks that are not good and lie mostly outside: groups, background.
+        gain: `good` minus that of "Best Score".
+        gain_low: lower end of its interval, over the same images.
+        gain_high: upper end.
+        part: share of masks that lie mostly inside the object and are not good, although a good
+            one could have been chosen.
+        beyond: the same for masks that lie mostly outside: groups and background.
+        hopeless: share of masks of choices without any good one.
         mean_iou: over all masks taken.
     """
 
@@ -90,8 +101,12 @@ class Row:
     good: float
     good_low: float
     good_high: float
+    gain: float
+    gain_low: float
+    gain_high: float
     part: float
     beyond: float
+    hopeless: float
     mean_iou: float
 
 
@@ -111,12 +126,12 @@ def tabulate(
     selected = {unit: {name: _select(records, unit, name) for name in SELECTIONS} for unit in UNITS}
     members = {group: _indices(own, names) for group, own in groups.items()}
     rows = [
-        _row(taken.of_classes(classes), group, unit, name, len(records))
+        row
         for group, classes in {EVERYTHING: range(len(names)), **members}.items()
         for unit in UNITS
-        for name, taken in selected[unit].items()
+        for row in _rows(selected[unit], classes, (group, unit), len(records))
     ]
-    return selected, [row for row in rows if row.masks]
+    return selected, rows
 
 
 def _indices(own: Sequence[str], names: Sequence[str]) -> list[int]:
@@ -125,14 +140,14 @@ def _indices(own: Sequence[str], names: Sequence[str]) -> list[int]:
 
 def _select(records: Sequence[Record], unit: str, selection: str) -> Selected:
     taken = [
-        (image, item["class"], choice.iou[number], choice.inside[number])
+        (image, item["class"], choice.iou[number], choice.inside[number], choice.iou.max())
         for image, record in enumerate(records)
         for item in record["objects"]
         for choice in choices(item, unit)
         for number in SELECTIONS[selection](choice)
     ]
-    image, label, iou, inside = np.array(taken, dtype=np.float64).reshape(-1, 4).T
-    return Selected(image.astype(np.int64), label.astype(np.int64), iou, inside)
+    image, label, iou, inside, best = np.array(taken, dtype=np.float64).reshape(-1, 5).T
+    return Selected(image.astype(np.int64), label.astype(np.int64), iou, inside, best)
 
 
 def choices(item: Record, unit: str) -> list[Candidates]:
@@ -146,30 +161,45 @@ def choices(item: Record, unit: str) -> list[Candidates]:
     ]
 
 
-def _row(taken: Selected, group: str, unit: str, selection: str, images: int) -> Row:
-    if not len(taken):
-        return Row(group, unit, selection, 0, *[float("nan")] * 6)
-    good = taken.iou > GOOD
+def _rows(
+    selected: Mapping[str, Selected], classes: Sequence[int], of: tuple[str, str], images: int
+) -> list[Row]:
+    """A row per selection for objects of some classes; none if there are no such objects."""
+    own = {name: taken.of_classes(classes) for name, taken in selected.items()}
+    raw = own[REFERENCE]
+    return [_row(taken, raw, (*of, name), images) for name, taken in own.items() if len(taken)]
+
+
+def _row(taken: Selected, raw: Selected, of: tuple[str, str, str], images: int) -> Row:
+    share, other = _good_share(taken, images), _good_share(raw, images)
+    once = np.ones((1, images), dtype=np.int64)
+    lost = ~taken.good & (taken.best > GOOD)
     mostly_inside = taken.inside > GOOD
-    hits = np.bincount(taken.image, good, minlength=images)
-    counts = np.bincount(taken.image, minlength=images)
-    low, high = bootstrap_interval(images, lambda drawn: _share(drawn @ hits, drawn @ counts))
     return Row(
-        group,
-        unit,
-        selection,
+        *of,
         len(taken),
-        float(good.mean()),
-        low,
-        high,
-        float((~good & mostly_inside).mean()),
-        float((~good & ~mostly_inside).mean()),
+        float(taken.good.mean()),
+        *bootstrap_interval(images, share),
+        float(share(once)[0] - other(once)[0]),
+        *bootstrap_interval(images, lambda drawn: share(drawn) - other(drawn)),
+        float((lost & mostly_inside).mean()),
+        float((lost & ~mostly_inside).mean()),
+        float((taken.best <= GOOD).mean()),
         float(taken.iou.mean()),
     )
 
 
-def _share(part: NDArray[Any], whole: NDArray[Any]) -> Numbers:
-    share: Numbers = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+def _good_share(taken: Selected, images: int) -> Callable[[NDArray[Any]], Numbers]:
+    """Of weights (D, images), how often each counts, the (D,) shares of good masks."""
+    hits = np.bincount(taken.image, taken.good, minlength=images)
+    counts = np.bincount(taken.image, minlength=images).astype(np.float64)
+
+    def share(drawn: NDArray[Any]) -> Numbers:
+        whole = drawn @ counts
+        empty = np.full(len(whole), np.nan)
+        divided: Numbers = np.divide(drawn @ hits, whole, out=empty, where=whole > 0)
+        return divided
+
     return share
 
 
@@ -191,14 +221,28 @@ def to_csv(rows: Sequence[Row]) -> str:
 def to_markdown(rows: Sequence[Row]) -> str:
     """The table for people, in percent."""
     lines = [
-        "| group | unit | mask taken | masks | IoU > 0.5 | 95 % interval | part | beyond | IoU |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| group | unit | mask taken | masks | IoU > 0.5 | 95 % interval | against Best Score | "
+        "part | beyond | hopeless | IoU |",
+        "|" + " --- |" * 11,
     ]
     for row in rows:
-        shares = [row.good, row.good_low, row.good_high, row.part, row.beyond, row.mean_iou]
-        good, low, high, part, beyond, iou = (f"{100 * share:.1f}" for share in shares)
-        lines.append(
-            f"| {row.group} | {row.unit} | {row.selection} | {row.masks} | {good} | "
-            f"{low} to {high} | {part} | {beyond} | {iou} |"
-        )
+        shares = [row.part, row.beyond, row.hopeless, row.mean_iou]
+        cells = [
+            *(row.group, row.unit, row.selection, str(row.masks), _percent(row.good)),
+            f"{_percent(row.good_low)} to {_percent(row.good_high)}",
+            _gain(row),
+            *(_percent(share) for share in shares),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _gain(row: Row) -> str:
+    if row.selection == REFERENCE:
+        return ""
+    gain, low, high = (f"{100 * value:+.1f}" for value in (row.gain, row.gain_low, row.gain_high))
+    return f"{gain} ({low} to {high})"
