@@ -72,7 +72,7 @@ class AttributedNames(VocabularyNames):
         row = {noun: number for number, noun in enumerate(nouns)}
         phrases = self._phrase_features(nouns)[[row[entry.text] for entry in plain]]
         cosines = (phrases @ unit_rows(embeddings, self.clip)[..., None])[..., 0]
-        best, places = (values.tolist() for values in cosines.max(dim=1))
+        best, places = (values.tolist() for values in cosines.clamp(-1, 1).max(dim=1))
         return [
             self._attributed(entry, self.attributes[place], cosine)
             for entry, place, cosine in zip(plain, places, best, strict=True)

@@ -101,7 +101,8 @@ class VocabularyNames:
             For each segment the nearest word, with its cosine, and the next ones.
         """
         images = unit_rows(embeddings, self.clip)
-        cosines, places = (images @ self.features.T).topk(min(self.config.top, len(self.words)))
+        cosines = (images @ self.features.T).clamp(-1, 1)  # rounding may lead beyond
+        cosines, places = cosines.topk(min(self.config.top, len(self.words)))
         ranked = [
             tuple((self.words[place], cosine) for place, cosine in zip(*row, strict=True))
             for row in zip(places.tolist(), cosines.tolist(), strict=True)

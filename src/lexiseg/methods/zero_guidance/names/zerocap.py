@@ -106,10 +106,10 @@ class ZeroCap:
         captions = self.captions(images)
         sentences = [f"{self.config.prompt} {text}." for texts in captions for text in texts]
         features = self._texts(sentences).view(len(images), -1, images.shape[1])
-        cosines = torch.einsum("sbd,sd->sb", features, images.to(features)).tolist()
+        cosines = torch.einsum("sbd,sd->sb", features, images.to(features)).clamp(-1, 1)
         return [
             choose(texts, scores, self.config.clean_up)
-            for texts, scores in zip(captions, cosines, strict=True)
+            for texts, scores in zip(captions, cosines.tolist(), strict=True)
         ]
 
     def captions(self, images: Tensor) -> list[list[str]]:
