@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -28,15 +30,19 @@ def leaf_ids(draw):
     return sorted(ids - vanished) or [0]
 
 
-def survivors(number, leaf, bound, seed, weight):
+def survivors(number, leaf, bound, seed, weight, lone):
     """Members of a subtree after merging: one node if it merged whole."""
     if number in leaf:
         return [random_node(number, [leaf[number]], seed)]
     if number > 4 * max(leaf):
         return []
     below = [
-        survivors(child, leaf, bound, seed, weight) for child in (2 * number + 1, 2 * number + 2)
+        survivors(child, leaf, bound, seed, weight, lone)
+        for child in (2 * number + 1, 2 * number + 2)
     ]
+    if lone == "rise" and [] in below and [len(part) for part in below].count(1) == 1:
+        (only,) = below[0] + below[1]
+        return [replace(only, id=number)] if parent(only.id) == number else [only]
     whole = all(len(part) == 1 and part[0].id == 2 * number + 1 + i for i, part in enumerate(below))
     if whole and similarity(below[0][0], below[1][0], weight) >= bound:
         return [random_node(number, below[0][0].leaves + below[1][0].leaves, seed)]
@@ -44,16 +50,22 @@ def survivors(number, leaf, bound, seed, weight):
 
 
 @settings(max_examples=60, deadline=None)
-@given(leaf_ids(), st.floats(-1, 1), st.integers(0, 99), st.sampled_from([0, 0.5, 1]))
-def test_equals_the_recursion(ids, bound, seed, weight):
+@given(
+    leaf_ids(),
+    st.floats(-1, 1),
+    st.integers(0, 99),
+    st.sampled_from([0, 0.5, 1]),
+    st.sampled_from(["rise", "block"]),
+)
+def test_equals_the_recursion(ids, bound, seed, weight, lone):
     leaf = {number: position for position, number in enumerate(ids)}
     leaves = [random_node(number, [position], seed) for number, position in leaf.items()]
 
     def describe(unions):
         return [random_node(number, members, seed) for number, members in unions.items()]
 
-    merged = merge_siblings(leaves, describe, weight, bound)
-    expected = sorted(survivors(0, leaf, bound, seed, weight), key=lambda node: node.id)
+    merged = merge_siblings(leaves, describe, weight, bound, lone)
+    expected = sorted(survivors(0, leaf, bound, seed, weight, lone), key=lambda node: node.id)
     assert [node.id for node in merged.nodes] == [node.id for node in expected]
     for node, twin in zip(merged.nodes, expected, strict=True):
         assert sorted(node.leaves) == sorted(twin.leaves)
@@ -81,6 +93,24 @@ def test_only_passed_unions_are_described_and_levels_go_together():
     assert asked == [{1: (0, 1)}]
     assert [node.id for node in merged.nodes] == [1, 5, 13, 14]
     assert merged.tested == {6: pytest.approx(0), 1: pytest.approx(1)}
+
+
+def test_a_lone_leaf_meets_its_uncle():
+    same = torch.ones(3)
+    leaves = [
+        Node(number, (place,), same, same, Description("same", 1.0))
+        for place, number in enumerate([2, 7])
+    ]  # 8, the sibling of 7, and 4, that of 3, have lost their pixels
+
+    def describe(unions):
+        return [
+            Node(number, members, same, same, Description("all", 1.0))
+            for number, members in unions.items()
+        ]
+
+    assert [node.id for node in merge_siblings(leaves, describe, lone="block").nodes] == [2, 7]
+    (whole,) = merge_siblings(leaves, describe).nodes
+    assert whole.id == 0 and sorted(whole.leaves) == [0, 1]
 
 
 def test_a_single_leaf_stays():

@@ -107,9 +107,10 @@ def test_nothing_merges_above_the_bound(build, picture):
     assert len(zero.label(scene).instances) == 4 and zero.captioner.asked == [4]
 
 
-def test_a_sibling_without_pixels_leaves_its_partner_alone(build, picture):
-    zero, scene = quartered(build, picture, ids=(1, 5, 13, 29), min_similarity=-1.0)
-    assert len(zero.label(scene).instances) == 4
+@pytest.mark.parametrize(("lone", "regions"), [("rise", 1), ("block", 4)])
+def test_a_sibling_without_pixels(build, picture, lone, regions):
+    zero, scene = quartered(build, picture, ids=(1, 5, 13, 29), min_similarity=-1.0, lone=lone)
+    assert len(zero.label(scene).instances) == regions
 
 
 def test_a_scene_is_labelled_the_same_twice_and_stays_as_it_was(build, picture):

@@ -55,6 +55,9 @@ class ZeroGuidanceConfig:
         min_similarity: siblings at least so similar are merged. The code names the union before
             it tests the pair and throws the name away where the test fails; testing first gives
             the same answer.
+        lone: a segment whose sibling lost all its pixels in the CRF can "rise" to their parent's
+            place and be compared there, or "block" every merge above. The code mixes ids up in
+            this case and the paper is silent.
         template: sentence around a label when texts are compared.
     """
 
@@ -90,6 +93,7 @@ class ZeroGuidanceConfig:
     merge: bool = True
     image_weight: float = 0.5
     min_similarity: float = 0.8
+    lone: Literal["rise", "block"] = "rise"
     template: str = "Image of a {}."
 
     def __post_init__(self) -> None:

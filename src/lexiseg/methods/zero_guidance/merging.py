@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch import Tensor
 from lexiseg.types import Description
 
 Unions: TypeAlias = Mapping[int, tuple[int, ...]]
+Lone: TypeAlias = Literal["rise", "block"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def merge_siblings(
     describe: Callable[[Unions], Sequence[Node]],
     image_weight: float = 0.5,
     min_similarity: float = 0.8,
+    lone: Lone = "rise",
 ) -> Merged:
     """Merge alike siblings level by level from the bottom.
 
@@ -63,10 +65,14 @@ def merge_siblings(
         describe: makes the nodes of unions, given as parent id -> leaves.
         image_weight: share of the image cosine in the similarity; the rest is the text cosine.
         min_similarity: a pair at least so similar is merged.
+        lone: a node whose sibling has no leaf left, because all lost their pixels, can "rise" to
+            its parent, which covers the same pixels, or "block" what is above.
     """
     alive = {node.id: node for node in leaves}
     tested: dict[int, float] = {}
     for depth in range(max(map(level, alive), default=0), 0, -1):
+        if lone == "rise":
+            alive = {node.id: node for node in _raise_lone(alive.values(), depth)}
         pairs = [
             (alive[left], alive[left + 1])
             for left in sorted(alive)
@@ -81,6 +87,15 @@ def merge_siblings(
         if unions:
             alive.update((node.id, node) for node in describe(unions))
     return Merged(tuple(alive[number] for number in sorted(alive)), tested)
+
+
+def _raise_lone(nodes: Iterable[Node], depth: int) -> Iterator[Node]:
+    """Put nodes of this depth without a partner in the place of their parents."""
+    nodes = list(nodes)
+    there = {ancestor(node.id, depth) for node in nodes if level(node.id) >= depth}
+    for node in nodes:
+        has_partner = level(node.id) != depth or sibling(node.id) in there
+        yield node if has_partner else replace(node, id=parent(node.id))
 
 
 def level(node: int) -> int:
@@ -101,6 +116,26 @@ def parent(node: int) -> int:
         [0, 0, 1, 1, 2, 2]
     """
     return (node - 1) // 2
+
+
+def sibling(node: int) -> int:
+    """Heap id of the other child of the parent.
+
+    Example:
+        >>> [sibling(node) for node in range(1, 7)]
+        [2, 1, 4, 3, 6, 5]
+    """
+    return node + 1 if node % 2 else node - 1
+
+
+def ancestor(node: int, depth: int) -> int:
+    """Heap id of the node above, or the node itself, that lies at a depth.
+
+    Example:
+        >>> [ancestor(node, 1) for node in range(1, 7)]
+        [1, 2, 1, 1, 2, 2]
+    """
+    return ((node + 1) >> (level(node) - depth)) - 1
 
 
 def similarity(left: Node, right: Node, image_weight: float) -> float:

@@ -98,7 +98,9 @@ def label_scene(scene: Scene, parts: Parts, watch: Stopwatch) -> Merged:
         return name_unions(unions, embeddings, parts)
 
     with watch("merging"):
-        return merge_siblings(named, describe, config.image_weight, config.min_similarity)
+        return merge_siblings(
+            named, describe, config.image_weight, config.min_similarity, config.lone
+        )
 
 
 def name_unions(unions: Unions, embeddings: Tensor, parts: Parts) -> list[Node]:
@@ -110,7 +112,7 @@ def name_unions(unions: Unions, embeddings: Tensor, parts: Parts) -> list[Node]:
         parts: CLIP, captioner and settings.
     """
     descriptions = parts.captioner.describe(embeddings)
-    sentences = [parts.config.template.format(entry.text) for entry in descriptions]
+    sentences = [parts.config.template.format(entry.wording) for entry in descriptions]
     texts = parts.clip.text_features(sentences)
     return [
         Node(number, unions[number], image, text, description)

@@ -34,4 +34,5 @@ class Segments:
     def masks(self) -> NDArray[np.bool_]:
         """(m, h, w) bool, one mask per label."""
         numbers = np.arange(len(self.ids), dtype=self.labels.dtype)
-        return self.labels == numbers[:, None, None]
+        inside: NDArray[np.bool_] = self.labels == numbers[:, None, None]
+        return inside
