@@ -28,9 +28,9 @@ class Preset:
 
 
 B16 = "openai/clip-vit-base-patch16"
-# Of the bundled weights, which know Miniworld alone: what is behind its things, windows of the size
-# that its things were learnt at, and an overlap that crowds of a kind can reach. Chosen on scenes of
-# the val split.
+# Of the bundled weights, which know Miniworld alone: what is behind its things, windows of the
+# size that its things were learnt at, and an overlap that crowds of a kind can reach. Chosen on
+# scenes of the val split.
 MINIWORLD: Mapping[str, Any] = {
     "long_side": 224,
     "background": tuple(all_stuff()),
