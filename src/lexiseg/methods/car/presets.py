@@ -91,11 +91,12 @@ def _referring(
 
 # Chosen on Miniworld's validation scenes. The attention of the small CAM tower spreads over whole
 # pictures, so its affinity blurs more than it fills; its maps are narrow, hence the exponent; its
-# text tower hears through any template, so one is enough.
+# text tower hears through any template, so one is enough; drawings have fewer colors than photos,
+# so that pixels of rather different color still belong together.
 MINI_PRESET = Preset(
     _thresholds(
         0.5,
-        0.3,
+        0.2,
         0.5,
         "blur",
         "gray",
@@ -103,6 +104,7 @@ MINI_PRESET = Preset(
         background=("released",),
         background_factor=2.0,
         templates=TEMPLATES[1:2],
+        crf=CrfConfig(image="rgb", color_sigma=8.0),
         reject_all=True,
     ),
     {},
