@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.comparison import Comparison
-from benchmarks.parity_zero_guidance import candidates, embeddings, merging, names
+from benchmarks.parity_zero_guidance import candidates, embeddings, merging, metrics, names
 
-PARTS = (candidates, embeddings, names, merging)
+PARTS = (candidates, embeddings, names, merging, metrics)
 
 
 def recognizes(folder: Path) -> bool:

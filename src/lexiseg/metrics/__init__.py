@@ -18,12 +18,24 @@ from lexiseg.metrics.mask_iou import mask_ious
 from lexiseg.metrics.matching import AREAS, IOU_THRESHOLDS, Matches, Truths, match
 from lexiseg.metrics.presence import PresenceCounts, count_presence, matthews
 from lexiseg.metrics.referring import ReferringScore, cumulative_overlap, mean_overlap, overlap
+from lexiseg.metrics.renamed_segments import (
+    ClassOverlaps,
+    class_overlaps,
+    dataset_miou,
+    image_iou,
+    image_recall,
+    reassign,
+    released_recall,
+    segment_recall,
+    text_quality,
+)
 from lexiseg.metrics.video import VideoScore, boundary_f, region_similarity
 
 __all__ = [
     "AREAS",
     "IOU_THRESHOLDS",
     "ClassMatches",
+    "ClassOverlaps",
     "ConfusionMatrix",
     "Matches",
     "PresenceCounts",
@@ -34,9 +46,13 @@ __all__ = [
     "average_recall",
     "bootstrap_interval",
     "boundary_f",
+    "class_overlaps",
     "confusion_matrix",
     "count_presence",
     "cumulative_overlap",
+    "dataset_miou",
+    "image_iou",
+    "image_recall",
     "iou_parts",
     "iou_per_class",
     "mask_ious",
@@ -46,5 +62,9 @@ __all__ = [
     "mean_over_classes",
     "mean_overlap",
     "overlap",
+    "reassign",
     "region_similarity",
+    "released_recall",
+    "segment_recall",
+    "text_quality",
 ]
