@@ -142,7 +142,7 @@ def evaluate_dino(
 
     figures = measure_dino(folder, scenes)
     if card:
-        write_dino_card(folder, figures)
+        write_dino_card(folder, figures, scenes)
     print(json.dumps(figures))
 
 

@@ -68,12 +68,13 @@ def _features(folder: Path) -> dict[str, Features]:
     }
 
 
-def write_dino_card(folder: Path, figures: Figures) -> Path:
+def write_dino_card(folder: Path, figures: Figures, scenes: int) -> Path:
     """Write README.md beside the weights.
 
     Args:
         folder: weights with the record of their training.
         figures: as `measure_dino` returns them.
+        scenes: how many they were measured on.
     """
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -129,7 +130,7 @@ Colors are the baseline that needs no training.
 
 {_table(figures)}
 
-Measured by `python -m lexiseg.training.mini evaluate-dino`.
+Measured by `python -m lexiseg.training.mini evaluate-dino DIR --scenes {scenes}`.
 
 ## Limits
 It has seen Miniworld's pictographs and textures and nothing else. A thing of several strong colors
