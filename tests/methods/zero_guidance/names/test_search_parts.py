@@ -10,6 +10,7 @@ from lexiseg.methods.zero_guidance.names.beam_search import Beams, fuse, grow_be
 from lexiseg.methods.zero_guidance.names.caption_choice import NAMELESS, choose, clean
 from lexiseg.methods.zero_guidance.names.context_shift import scaled
 from lexiseg.methods.zero_guidance.names.token_rules import TokenRules, forbidden_tokens
+from lexiseg.types import Description
 
 END = 3
 
@@ -119,6 +120,7 @@ def test_choice_lists_a_label_once_and_passes_over_empty_ones():
     entry = choose([" cat.", ".", " Cat", " dog."], [0.2, 0.9, 0.3, 0.25])
     assert (entry.text, entry.score, entry.caption) == ("cat", 0.3, " Cat")
     assert entry.alternatives == (("dog", 0.25),)
+    assert entry.wording == " Cat" and Description("cat", 0.3).wording == "cat"
 
 
 def test_a_segment_without_any_word_is_unnamed():
