@@ -9,15 +9,17 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
+from lexiseg.config import to_dict
 from lexiseg.evaluation.protocol import Protocol, protocol_of, recipe_of
 from lexiseg.evaluation.records import Record, RecordFile
 from lexiseg.evaluation.replication import RECORDS, answer_all
 from lexiseg.evaluation.replication_tides_report import Report
-from lexiseg.evaluation.replication_tides_rows import Row, all_rows
+from lexiseg.evaluation.replication_tides_rows import SCORERS, Row, all_rows
 from lexiseg.evaluation.replication_tides_worker import Task, TidesReplicant
 from lexiseg.io.writer import write_text
 
@@ -77,6 +79,7 @@ class Bench:
 
     def __init__(self, replicant: TidesReplicant, folder: Path, stack: ExitStack) -> None:
         self._replicant = replicant
+        self._recipes = {scorer: recipe_of(replicant.configured(Row(scorer))) for scorer in SCORERS}
         self._protocols = {row: self._protocol(row) for row in all_rows()}
         self._files: Mapping[Row, RecordFile] = {
             row: stack.enter_context(
@@ -86,9 +89,11 @@ class Bench:
         }
 
     def _protocol(self, row: Row) -> Protocol:
+        recipe = self._recipes[row.scorer]
+        settings = {**recipe.settings, **to_dict(self._replicant.configured(row).config)}
         return protocol_of(
             self._replicant.dataset,
-            recipe_of(self._replicant.configured(row)),
+            replace(recipe, settings=settings),
             asks_per_image=True,
             seed=0,
             images=self._replicant.scenes,

@@ -203,7 +203,7 @@ class Report:
         yield (
             "The paper proposes a mask for a class whose foreground it overlaps by more than 0.2, "
             "by IoU with the whole of it. With k objects of equal size of one class no IoU exceeds "
-            "1 / k. The preset's choice is among the settings above."
+            "1 / k."
         )
         yield ""
         yield "| overlap | AR100, Raw / IO | AP, Raw | AP, IO | IO minus Raw |"

@@ -72,20 +72,15 @@ ORACLE_ROWS = (
 )
 
 
-READINGS: dict[str, tuple[tuple[str, Any], ...]] = {
-    "IoU with the whole foreground of the class (literal)": (
-        ("assignment", "foreground"), ("min_overlap", 0.2),
-    ),
-    "IoU with the connected piece that was prompted": (
-        ("assignment", "component"), ("min_overlap", 0.2),
-    ),
-    "share of the mask that is foreground": (("assignment", "coverage"), ("min_overlap", 0.5)),
-}  # fmt: skip
-"""What a mask's overlap in step C may mean; of k equal objects none has an IoU above 1 / k."""
+LITERAL = (("assignment", "foreground"), ("min_overlap", 0.2))
 READING_ROWS = {
-    label: (Row(ranking="segmenter", options=options), Row(options=options))
-    for label, options in READINGS.items()
+    "IoU with the whole foreground of the class (literal)": (
+        Row(ranking="segmenter", options=LITERAL),
+        Row(options=LITERAL),
+    ),
+    "as in the settings above": PAIRS[0],
 }
+"""What a mask's overlap in step C may mean; of k equal objects none has an IoU above 1 / k."""
 
 
 def all_rows() -> tuple[Row, ...]:

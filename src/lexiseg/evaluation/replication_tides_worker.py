@@ -92,7 +92,11 @@ class TidesReplicant:
     def _load(self, scorer: str) -> Tides:
         if scorer not in self._loaded:
             self._loaded[scorer] = lexiseg.load(
-                self.method, preset="mini", device=self.device, dtype=self.dtype, scorer=scorer
+                self.method,
+                preset="mini",
+                device=self.device,
+                dtype=self.dtype,
+                scorer=scorer,
             )
         return self._loaded[scorer]
 
