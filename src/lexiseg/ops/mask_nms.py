@@ -11,7 +11,7 @@ from torch import Tensor
 from lexiseg.ops.foreground import split_rows
 
 Overlap: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-BLOCK = 256  # candidates whose overlap with all later ones is computed together
+FIRST_BLOCK, BLOCK = 16, 256  # candidates whose overlap with all later ones is computed together
 
 
 def mask_iou(masks: Tensor, others: Tensor) -> Tensor:
@@ -87,9 +87,10 @@ def suppress(order: Tensor, overlap: Overlap, threshold: float = 0.7) -> Tensor:
         >>> suppress(torch.arange(3), lambda a, b: box_iou(boxes[a], boxes[b]))
         tensor([0, 2])
     """
-    kept = []
+    kept, size = [], FIRST_BLOCK
     while len(order):
-        block = order[:BLOCK]
+        # The best few suppress most of the rest: then later, larger blocks have little to do.
+        block = order[:size]
         crossing = (overlap(block, order) > threshold).cpu()
         alive = torch.ones(len(order), dtype=torch.bool)
         for row in range(len(block)):
@@ -97,5 +98,5 @@ def suppress(order: Tensor, overlap: Overlap, threshold: float = 0.7) -> Tensor:
                 alive[row + 1 :] &= ~crossing[row, row + 1 :]
         alive = alive.to(order.device)
         kept.append(block[alive[: len(block)]])
-        order = order[BLOCK:][alive[BLOCK:]]
+        order, size = order[size:][alive[size:]], min(2 * size, BLOCK)
     return torch.cat(kept) if kept else order

@@ -2,6 +2,8 @@
 
 A segmenter's low-resolution masks are pooled to cells while they are decoded: a cell belongs to a
 mask that covers more than half of it. Bits of cells are some hundred times smaller than the maps.
+The maps of the first points stay as long as they fit into a fixed space; a final mask of another
+point is decoded again.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from lexiseg.ops.windows import cover
 from lexiseg.types import Candidates, ImageEmbedding, Mask, PromptableSegmenter
 
 Key: TypeAlias = tuple[int, int]  # flat cell of the prompt, number of the candidate
+KEPT_BYTES = 2**28  # of low-resolution maps per image
 BITS = 2 ** torch.arange(8, dtype=torch.uint8)
 
 
@@ -56,6 +59,8 @@ class PromptedMasks:
         self._canvas = canvas
         rows, columns = canvas.cells.shape
         self._finished: dict[Key, Mask] = {}
+        self._kept: dict[int, Tensor] = {}  # maps (m, h, w) by point
+        self._space = KEPT_BYTES
         self._row_of = torch.full((rows * columns,), -1, dtype=torch.long)
         self._packed = torch.empty(0, 0, -(-rows * columns // 8), dtype=torch.uint8)
         self.scores = self.stability = torch.empty(0, 0)
@@ -98,10 +103,13 @@ class PromptedMasks:
 
     @torch.no_grad()
     def _logits(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Tensor]]:
-        """Pairs of key and logits (h, w), decoded again, one point after the other."""
+        """Pairs of key and logits (h, w); those that were not kept are decoded again."""
         asked: dict[int, list[int]] = {}
         for point, candidate in keys:
-            asked.setdefault(point, []).append(candidate)
+            if point in self._kept:
+                yield (point, candidate), self._kept[point][candidate]
+            else:
+                asked.setdefault(point, []).append(candidate)
         points = list(asked)
         start = 0
         for answer in self._answers(torch.tensor(points)) if points else ():
@@ -116,7 +124,11 @@ class PromptedMasks:
 
     @torch.no_grad()
     def _decode(self, points: Tensor) -> None:
-        parts = [self._on_cells(answer) for answer in self._answers(points)]
+        parts, start = [], 0
+        for answer in self._answers(points):
+            self._keep(points[start : start + len(answer)].tolist(), answer.logits)
+            parts.append(self._on_cells(answer))
+            start += len(answer)
         packed, scores, stability = (torch.cat(kind).cpu() for kind in zip(*parts, strict=True))
         self._row_of[points] = torch.arange(self.decoded, self.decoded + len(points))
         if self.decoded:
@@ -124,6 +136,14 @@ class PromptedMasks:
             scores = torch.cat([self.scores, scores])
             stability = torch.cat([self.stability, stability])
         self._packed, self.scores, self.stability = packed, scores, stability
+
+    def _keep(self, points: Sequence[int], logits: Tensor) -> None:
+        """Remember the maps of as many points as there is space for."""
+        size = logits[0].numel() * logits.element_size()
+        count = min(len(points), self._space // size)
+        self._space -= count * size
+        # A copy, since a view would hold the whole chunk in memory.
+        self._kept.update(zip(points[:count], logits[:count].clone(), strict=True))
 
     def _on_cells(self, answer: Candidates) -> tuple[Tensor, Tensor, Tensor]:
         prompts, candidates, height, width = answer.logits.shape
