@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.comparison import Comparison, Tolerance
 from lexiseg.metrics.renamed_segments import (
+    VOID,
     ClassOverlaps,
     class_overlaps,
     dataset_miou,
@@ -25,6 +26,7 @@ from lexiseg.metrics.renamed_segments import (
 
 NUMBERS = Tolerance(1e-9)
 THRESHOLDS = {"tt": 0.5, "st": 0.1}
+PACK_VOID = 255
 INPUTS = ("me_gt", "me_pred", "me_sim", "me_tgq_sim", "hand_gt", "hand_pred", "hand_labels")
 
 
@@ -83,7 +85,8 @@ class MetricsPack:
         return int(self.arrays["me_sim_st0"].shape[1])
 
     def _overlaps(self, k: int, labels: NDArray[np.int64], void: bool) -> ClassOverlaps:
-        truth, segments = self.arrays[f"me_gt{k}"], self.arrays[f"me_pred{k}"]
+        raw, segments = self.arrays[f"me_gt{k}"], self.arrays[f"me_pred{k}"]
+        truth = np.where(raw == PACK_VOID, VOID, raw.astype(np.int64))
         return class_overlaps(truth, segments, labels, void=void)
 
     def _scores(self, name: str, overlaps: list[ClassOverlaps]) -> Iterator[tuple[str, Any]]:

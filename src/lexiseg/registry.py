@@ -172,6 +172,7 @@ DATASETS = Registry(
         "gres": "lexiseg.datasets.refer:open_gres",
         "ref-davis": "lexiseg.datasets.ref_davis:open_ref_davis",
         "miniworld": "lexiseg.datasets.miniature:open_miniworld",
+        "miniworld-regions": "lexiseg.datasets.miniature_regions:open_miniworld_regions",
         "miniworld-instances": "lexiseg.datasets.miniature_instances:open_miniworld_instances",
         "coco": "lexiseg.datasets.coco_instances:open_coco",
         "lvis": "lexiseg.datasets.lvis:open_lvis",

@@ -53,33 +53,43 @@ def evaluate(
     if dataset is None:
         _replicate(method, out, scenes=scenes, jobs=jobs, device=device, dtype=dtype)
         return
-    finds_objects = _finds_objects(method)
-    model = Model(method, preset or _usual_preset(dataset, finds_objects), device, dtype, settings)
-    name = "miniworld-instances" if dataset == "miniworld" and finds_objects else dataset
-    _evaluate(model, _open(name, data, split), out, limit)
+    answer = _answer(method)
+    model = Model(method, preset or _usual_preset(dataset, answer), device, dtype, settings)
+    name = f"miniworld{_MINIWORLD[answer]}" if dataset == "miniworld" else dataset
+    _evaluate(model, _open(name, data, split, plain=answer == "labels"), out, limit)
 
 
-def _finds_objects(method: str) -> bool:
-    """Whether a method's answer is single objects, which is then what is judged on Miniworld."""
+_MINIWORLD = {"classes": "", "instances": "-instances", "labels": "-regions"}
+
+
+def _answer(method: str) -> str:
+    """What a method answers: classes it is asked for, single objects, or labels of its own."""
     from lexiseg.registry import METHODS
 
-    return getattr(METHODS[method], "task", "semantic") == "instances"
+    kind = METHODS[method]
+    if getattr(kind, "task", "semantic") == "instances":
+        return "instances"
+    asked = hasattr(kind, "segment") or not hasattr(kind, "label")
+    return "classes" if asked else "labels"
 
 
-def _usual_preset(dataset: str, finds_objects: bool) -> str:
+def _usual_preset(dataset: str, answer: str) -> str:
     """Miniworld goes with the bundled weights; semantic sets have settings of their own."""
     if dataset.startswith("miniworld"):
         return "mini"
-    return "paper" if finds_objects or dataset in ("coco", "lvis") else dataset
+    return "paper" if answer != "classes" or dataset in ("coco", "lvis") else dataset
 
 
-def _open(name: str, data: Path | None, split: str | None) -> Any:
+def _open(name: str, data: Path | None, split: str | None, *, plain: bool) -> Any:
     """The data set in its folder; Miniworld needs none, others are looked for right here."""
     from lexiseg.registry import DATASETS
 
     open_dataset = DATASETS[name]
-    place = data if data or name.startswith("miniworld") else Path()
-    return open_dataset(place, split=split) if split else open_dataset(place)
+    drawn = name.startswith("miniworld")
+    options = {"wording": "plain"} if plain and not drawn else {}
+    if split:
+        options["split"] = split
+    return open_dataset(data if data or drawn else Path(), **options)
 
 
 def _evaluate(model: Model, dataset: Any, out: Path | None, limit: int | None) -> None:

@@ -148,5 +148,7 @@ def _short(value: Any) -> str:
 def recipe_of(method: Any) -> Recipe:
     """How a method will work; a recipe comes with an answer, so a small grey picture is asked."""
     grey = np.full((64, 64, 3), 128, dtype=np.uint8)
-    recipe: Recipe = method.segment(method.encode(grey), ["thing"]).recipe
+    scene = method.encode(grey)
+    answer = method.segment(scene, ["thing"]) if hasattr(method, "segment") else method.label(scene)
+    recipe: Recipe = answer.recipe
     return recipe

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 from tqdm import tqdm
 
 from lexiseg.datasets.sample import Dataset
-from lexiseg.errors import DatasetError, LexisegError
-from lexiseg.evaluation import instances, referring, semantic, video
+from lexiseg.errors import DatasetError, LexisegError, UsageError
+from lexiseg.evaluation import instances, referring, semantic, video, zero_guidance
 from lexiseg.evaluation.protocol import protocol_of, recipe_of
 from lexiseg.evaluation.records import Record, RecordFile
 from lexiseg.evaluation.summary import Evaluation, Summary
@@ -26,6 +26,7 @@ class _Task:
     score: Callable[[Any, Any, Any], Record]
     summarize: Callable[..., Summary]
     write: Callable[[Sequence[Record], Any, Path], object] | None = None  # files of its own
+    terms: Mapping[str, Any] = field(default_factory=dict)  # what the protocol says otherwise
 
 
 _TASKS = {
@@ -34,6 +35,7 @@ _TASKS = {
     "video": _Task(video.score_clip, video.summarize),
     "instances": _Task(instances.score_image, instances.summarize, instances.write_results),
 }
+_NAMING = _Task(zero_guidance.score_image, zero_guidance.summarize, terms=zero_guidance.TERMS)
 
 
 def evaluate(
@@ -47,7 +49,8 @@ def evaluate(
     """Measure a method on a data set.
 
     Args:
-        method: offers ``encode`` and ``segment``, or ``refer`` for sentences and clips.
+        method: offers ``encode`` and ``segment``, ``refer`` for sentences and clips, or ``label``
+            alone, whose own names are moved onto the classes.
         dataset: what ``lexiseg.registry.DATASETS[name](folder)`` opens.
         out: folder for ``records.jsonl`` (one line per image, appended as the run goes; a second
             call with the same folder continues), ``result.json``, ``report.md`` and
@@ -61,13 +64,14 @@ def evaluate(
     """
     method = _told_what_is_stuff(method, dataset)
     count = len(dataset) if limit is None else min(limit, len(dataset))
+    task = _task_of(method, dataset)
     protocol = protocol_of(
         dataset,
         recipe_of(method),
         asks_per_image=getattr(dataset, "asks_per_image", False),
         seed=_SEED,
     )
-    task = _TASKS[dataset.task]
+    protocol = replace(protocol, **task.terms)
     with TemporaryDirectory() as spare:
         path = (Path(out) if out else Path(spare)) / "records.jsonl"
         with RecordFile(path, protocol.terms) as file:
@@ -85,10 +89,23 @@ def evaluate(
     return evaluation
 
 
+def _task_of(method: Any, dataset: Dataset[Any]) -> _Task:
+    """What is judged; a method that cannot be asked for names has found its own."""
+    if hasattr(method, "segment") or not hasattr(method, "label"):
+        return _TASKS[dataset.task]
+    if dataset.task != "semantic":
+        raise UsageError(
+            f"Data set {dataset.name!r} does not have a class for every pixel, which a method "
+            "that names its own segments is judged by; take miniworld-regions, voc20, context59 "
+            "or pc459."
+        )
+    return _NAMING
+
+
 def _told_what_is_stuff(method: Any, dataset: Dataset[Any]) -> Any:
     """The method with the data set's split into things and stuff, if it can take one."""
     stuff = dataset.classes.stuff if dataset.classes else frozenset()
-    if stuff and hasattr(method, "configured"):
+    if stuff and hasattr(method, "configured") and hasattr(method, "segment"):
         return method.configured(stuff=tuple(sorted(stuff)))
     return method
 

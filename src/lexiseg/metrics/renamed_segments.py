@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-VOID = 255
+VOID = 65535  # as in `lexiseg.datasets.IGNORE`; a set can have a class 255
 FOUND = 0.5  # overlap from which a class counts as found, a caption as right
 
 
@@ -74,6 +74,38 @@ class ClassOverlaps:
         return _ratio(self.intersection, self.union)
 
 
+@dataclass(frozen=True)
+class Crossing:
+    """How many pixels every segment shares with every label of the truth: all that scores need.
+
+    Attributes:
+        values: (T,) int64, ascending, the labels that the truth has.
+        counts: (S, T) int64 pixels.
+
+    Example:
+        >>> cross(np.array([[1, 1, 0]]), np.array([[0, 1, 1]]), 2).counts.tolist()
+        [[0, 1], [1, 1]]
+    """
+
+    values: IntArray
+    counts: IntArray
+
+
+def cross(truth: NDArray[np.integer], segments: NDArray[np.integer], count: int) -> Crossing:
+    """Count shared pixels.
+
+    Args:
+        truth: (H, W) classes 1..C, 0 = none of them, `VOID`.
+        segments: (h, w) segment numbers in 0..count - 1, at any size.
+        count: S, number of segments.
+    """
+    regions = enlarge_nearest(segments, (truth.shape[0], truth.shape[1]))
+    values, columns = np.unique(truth, return_inverse=True)
+    pairs = regions.ravel() * len(values) + columns.ravel()
+    counts = np.bincount(pairs, minlength=count * len(values))
+    return Crossing(values.astype(np.int64), counts.reshape(count, len(values)))
+
+
 def class_overlaps(
     truth: NDArray[np.integer],
     segments: NDArray[np.integer],
@@ -84,40 +116,44 @@ def class_overlaps(
     """Compare one picture's relabelled segments with the truth.
 
     Args:
-        truth: (H, W) classes 1..C, 0 = none of them, 255 = void.
+        truth: (H, W) classes 1..C, 0 = none of them, `VOID`.
         segments: (h, w) segment numbers from 0, at any size.
         labels: (S,) class of every segment, 0 = none.
         void: leave void pixels out, and for classes absent from the truth also those without a
             class, as the released evaluator does on Pascal VOC. Otherwise every pixel counts.
     """
-    regions = enlarge_nearest(segments, (truth.shape[0], truth.shape[1]))
-    present = np.setdiff1d(np.unique(truth), [0, VOID])
+    return crossing_overlaps(cross(truth, segments, len(labels)), labels, void=void)
+
+
+def crossing_overlaps(crossing: Crossing, labels: IntArray, *, void: bool = False) -> ClassOverlaps:
+    """As `class_overlaps`, from shared pixels, so that other labels cost next to nothing."""
+    values, counts = crossing.values, crossing.counts
+    present = np.setdiff1d(values, [0, VOID])
     classes = np.union1d(present, labels[labels > 0]).astype(np.int64)
     true = np.isin(classes, present)
     intersection, union, known_union, best = np.zeros((4, len(classes)))
     for row, number in enumerate(classes):
-        counted = _counted(truth, absent=not true[row]) if void else np.ones(truth.shape, bool)
-        mine, target = np.flatnonzero(labels == number), truth == number
-        answer = np.isin(regions, mine)
-        intersection[row] = (answer & target).sum()
-        union[row] = (answer & counted | target).sum()
-        known_union[row] = (answer & (truth != VOID) | target).sum()
-        best[row] = max((_iou((regions == k) & counted, target) for k in mine), default=0.0)
+        own, target = counts[labels == number], values == number
+        counted = _counted(values, absent=not true[row]) if void else np.ones(len(values), bool)
+        size = counts[:, target].sum()
+        shared = own[:, target].sum(axis=1)
+        either = own[:, counted].sum(axis=1) + size - shared
+        intersection[row] = shared.sum()
+        union[row] = own[:, counted].sum() + size - shared.sum()
+        known_union[row] = own[:, values != VOID].sum() + size - shared.sum()
+        best[row] = _ratio(shared, either, empty=0.0).max(initial=0.0)
     return ClassOverlaps(classes, true, intersection, union, known_union, best)
 
 
-def _counted(truth: NDArray[np.integer], *, absent: bool) -> NDArray[np.bool_]:
-    counted: NDArray[np.bool_] = truth != VOID
-    return counted & (truth != 0) if absent else counted
+def _counted(values: IntArray, *, absent: bool) -> NDArray[np.bool_]:
+    counted: NDArray[np.bool_] = values != VOID
+    return counted & (values != 0) if absent else counted
 
 
-def _iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    union = (one | other).sum()
-    return float((one & other).sum() / union) if union else 0.0
-
-
-def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
-    ratio: FloatArray = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+def _ratio(
+    part: NDArray[np.generic], whole: NDArray[np.generic], empty: float = np.nan
+) -> FloatArray:
+    ratio: FloatArray = np.divide(part, whole, out=np.full(len(whole), empty), where=whole > 0)
     return ratio
 
 
