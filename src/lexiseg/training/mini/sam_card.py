@@ -24,12 +24,13 @@ LINES = {
 }
 
 
-def write_card(folder: Path, figures: Mapping[str, Mapping[str, float]]) -> Path:
+def write_card(folder: Path, figures: Mapping[str, Mapping[str, float]], scenes: int) -> Path:
     """Write README.md beside the weights.
 
     Args:
         folder: weights with the recipe's record.
         figures: split -> what `measure_sam` returns.
+        scenes: measured per split.
     """
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     text = f"""---
@@ -75,9 +76,11 @@ training, val the same in other scenes.
 
 {_table(figures)}
 
-Measured by `python -m lexiseg.training.mini evaluate-sam DIR --card`.
+Measured by `python -m lexiseg.training.mini evaluate-sam DIR --scenes {scenes} --card`.
 
 ## Limits
+{sum(session["examples"] for session in record["sessions"]):,} pictures are few for such a network:
+masks are coarse, and more training is the first thing to try.
 It was trained on Miniworld's drawings alone; on photographs it follows edges of color at best.
 Points outside of an object (label 0), several points and mask prompts are accepted and were not
 trained. Objects of fewer than some 15 x 15 pixels of the input and thin ones come out coarse.
