@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lexiseg.models.segmenters import load_segmenter
 from tests.models.published_layout import OWN_SEGMENTERS
 
 TINY = Path(__file__).parents[1] / "models" / "segmenters" / "conftest.py"
@@ -16,7 +17,8 @@ def load_tiny():
     spec = importlib.util.spec_from_file_location("tiny_segmenters", TINY)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return {**module.TINY_SEGMENTERS, **OWN_SEGMENTERS}
+    shipped = {"mini-sam": lambda: load_segmenter("mini-sam", "cpu", "float32")}
+    return {**module.TINY_SEGMENTERS, **OWN_SEGMENTERS, **shipped}
 
 
 def pytest_generate_tests(metafunc):
