@@ -263,11 +263,11 @@ def _verdict(gain: tuple[float, float, float], ideal: float, order: float) -> st
     value, low, _ = gain
     if value >= GOAL_GAIN and low > 0:
         return "IO beats Raw, as in the paper."
-    cause = (
-        "it removes right answers" if ideal <= min(order, 0)
-        else "density orders answers worse than the segmenter's own score" if order < 0
-        else "neither selection nor order moves enough"
-    )  # fmt: skip
+    causes = [
+        *(["it removes right answers"] if ideal < 0 else []),
+        *(["it orders answers worse than the segmenter's own score does"] if order < 0 else []),
+    ]
+    cause = " and ".join(causes) or "neither selection nor order moves enough"
     seen = "no clear difference" if low <= 0 <= gain[2] else f"{value:+.1f}"
     return f"IO misses the goal of {GOAL_GAIN:+.1f} AP ({seen}): {cause}."
 
@@ -289,8 +289,8 @@ def _describe(samples: Sequence[InstanceSample]) -> str:
 
 def _settings(settings: Mapping[str, Any]) -> str:
     chosen = (
-        "long_side", "windows", "cell", "background", "point_stride", "max_points",
-        "temperature", "assignment", "min_overlap", "density_rule", "min_density", "cluster",
+        "long_side", "windows", "cell", "background", "foreground_rule", "point_stride",
+        "max_points", "temperature", "assignment", "min_overlap", "density_rule", "min_density", "cluster",
         "confidence", "semantic_divisor", "across_classes",
     )  # fmt: skip
     shown = {key: settings[key] for key in chosen if key in settings}
