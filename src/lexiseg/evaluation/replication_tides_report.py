@@ -290,8 +290,8 @@ def _describe(samples: Sequence[InstanceSample]) -> str:
 def _settings(settings: Mapping[str, Any]) -> str:
     chosen = (
         "long_side", "windows", "cell", "background", "foreground_rule", "point_stride",
-        "max_points", "temperature", "assignment", "min_overlap", "density_rule", "min_density", "cluster",
-        "confidence", "semantic_divisor", "across_classes",
+        "max_points", "temperature", "assignment", "min_overlap", "density_rule", "min_density",
+        "cluster", "confidence", "semantic_divisor", "across_classes",
     )  # fmt: skip
     shown = {key: settings[key] for key in chosen if key in settings}
     return ", ".join(f"{key} = {_value(value)}" for key, value in shown.items())
