@@ -14,9 +14,9 @@ from lexiseg.types import Method, Result
 NAMES = ["dog", "grass", "zebra"]
 
 
-# These need a segmenter or a detector, and none travels inside the package; their own tests use
-# small ones.
-UNBUNDLED = ("tides", "sam+clip", "grounded-sam", "owlv2+sam", "clipseg")
+# These need a detector or weights that do not travel inside the package; their own tests use small
+# ones.
+UNBUNDLED = ("grounded-sam", "owlv2+sam", "clipseg")
 LABELERS = ("zero-guidance",)  # they need no names; see test_labelers.py
 BUNDLED = [name for name in METHODS if not name.startswith(UNBUNDLED) and name not in LABELERS]
 

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 
 import lexiseg
+from lexiseg.datasets.miniature_instances import MiniworldObjects
+from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.errors import UnknownNameError, UsageError, WeightsNotFoundError
 from lexiseg.methods.baselines import SamClip, SamClipConfig
 from lexiseg.methods.baselines.crops import crop_square
@@ -106,3 +108,20 @@ def test_absent_weights_name_both_ways_out(monkeypatch):
     monkeypatch.setattr("lexiseg.models.hub._cached_snapshot", lambda hub, revision: None)
     with pytest.raises(WeightsNotFoundError, match="models pull"):
         lexiseg.load("sam+clip", device="cpu")
+
+
+def test_the_bundled_pair_names_objects_of_miniworld():
+    baseline = lexiseg.load("sam+clip", preset="mini", device="cpu", dtype="float32")
+    scenes = MiniworldObjects(Miniworld(split="val", seed=91, things=(2, 6)), 3, half_absent=True)
+    found = asked = 0
+    for number in range(3):
+        scene = scenes[number]
+        names = [scenes.classes.names[index] for index in scene.asked]
+        result = baseline.segment(scene.image, names)
+        for thing in scene.objects:
+            truth = thing.mask.to_array()
+            label = scenes.classes.names[thing.class_index]
+            masks = [item.mask.to_array() for item in result.instances if item.label == label]
+            found += any((m & truth).sum() > 0.5 * (m | truth).sum() for m in masks)
+            asked += 1
+    assert found >= 0.25 * asked > 0
