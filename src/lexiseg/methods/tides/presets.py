@@ -41,7 +41,7 @@ MINIWORLD: Mapping[str, Any] = {
     "assignment": "component",
     "point_stride": 2,
     "density_rule": "quantile",
-    "nms_iou": 0.3,
+    "nms_iou": 0.15,
 }
 PRESETS: dict[str, Preset] = {
     "paper": Preset(B16, "sam-vit-h"),
