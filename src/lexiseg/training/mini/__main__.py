@@ -204,7 +204,7 @@ def evaluate_sam(
 
     figures = {split: measure_sam(folder, scenes, split) for split in ("val", "test")}
     if card:
-        write_card(folder, figures)
+        write_card(folder, figures, scenes)
     print(json.dumps(figures))
 
 
