@@ -108,6 +108,10 @@ def _replicate(method: str, out: Path | None, **how: Any) -> None:
         from lexiseg.evaluation.replication_tides import replicate_tides
 
         page = replicate_tides(out=out, **how)
+    elif method == "zero-guidance":
+        from lexiseg.evaluation.replication_zero_guidance import replicate_zero_guidance
+
+        page = replicate_zero_guidance(out=out, **how)
     else:
         from lexiseg.evaluation.replication import replicate
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -183,14 +183,7 @@ class Numbers:
         """Function of (D, pictures) weights to (D,) values."""
         if name == "miou":
             return lambda weights: mean_iou_of(weights, self._parts)
-        above, below = self.ratios[name]
-
-        def divided(weights: NDArray[Any]) -> FloatArray:
-            whole = weights @ below
-            return np.divide(weights @ above, whole, out=np.full(len(whole), np.nan),
-                             where=whole > 0)  # fmt: skip
-
-        return divided
+        return partial(divide, self.ratios[name])
 
     def value(self, name: str) -> float:
         """In [0, 1]; NaN where nothing is counted."""
@@ -208,6 +201,13 @@ class Numbers:
             intersection[row, overlaps.classes] = overlaps.intersection
             union[row, overlaps.classes] = overlaps.known_union
         return intersection, union, union
+
+
+def divide(ratio: Ratio, weights: NDArray[Any]) -> FloatArray:
+    """(D,) sums of numerators over sums of denominators, for (D, pictures) weights."""
+    above, below = (weights @ part for part in ratio)
+    quotient: FloatArray = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
+    return quotient
 
 
 NAMES = ("iou", "miou", "recall", "recall_released", "recall_per_image", "iou_true_classes")

@@ -1,0 +1,198 @@
+"""Segments that name themselves, judged on painted pictures by a CLIP that sees only color."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lexiseg.datasets.miniature_regions import open_miniworld_regions
+from lexiseg.datasets.sample import IGNORE
+from lexiseg.errors import UsageError
+from lexiseg.evaluation import evaluate, zero_guidance
+from lexiseg.evaluation.zero_guidance import Numbers, numbers_of, renamed, to_crossing
+from lexiseg.methods.zero_guidance import ZeroGuidance, ZeroGuidanceConfig
+from lexiseg.methods.zero_guidance.pipeline import Scene
+from lexiseg.methods.zero_guidance.segments import Segments
+from lexiseg.metrics import class_overlaps, dataset_miou, image_iou, released_recall, segment_recall
+from lexiseg.types import Description, Recipe
+
+NAMES = ("dog", "cat", "tree")
+
+
+class ColorClip:
+    """Class k is direction k; a label map is all there is to see."""
+
+    device = torch.device("cpu")
+
+    def text_features(self, texts: Any) -> torch.Tensor:
+        return torch.stack([F.one_hot(torch.tensor(NAMES.index(t)), 4).float() for t in texts])
+
+
+@dataclass
+class Colors:
+    """A segment is what was painted with its number."""
+
+    mistaken: int | None = None  # color that is taken for the next one
+
+    def embed(self, unions: Any) -> torch.Tensor:
+        return torch.stack([self._see(union[0]) for union in unions])
+
+    def _see(self, color: int) -> torch.Tensor:
+        seen = (color + 1) % 3 if color == self.mistaken else color
+        return F.one_hot(torch.tensor(seen), 4).float() + torch.tensor([0, 0, 0, 0.5])
+
+
+class Namer:
+    def describe(self, embeddings: torch.Tensor) -> list[Description]:
+        return [Description(NAMES[int(row.argmax())], 1.0) for row in embeddings]
+
+
+class Painted(ZeroGuidance):
+    """Reads the segments off the picture; merging is off."""
+
+    def __init__(self, mistaken: int | None = None) -> None:
+        config = ZeroGuidanceConfig(merge=False, template="{}")
+        super().__init__(None, ColorClip(), Namer(), config, "toy")  # type: ignore[arg-type]
+        self.eyes = Colors(mistaken)
+
+    def encode(self, image: Any) -> Scene:
+        colors, labels = np.unique(image[..., 0] // 10, return_inverse=True)
+        colors = np.where(colors > 3, 1, colors)  # the grey picture of the recipe
+        segments = Segments(labels.reshape(image.shape[:2]).astype(np.int16),
+                            tuple(range(len(colors))))  # fmt: skip
+        eyes = SimpleNamespace(
+            embed=lambda unions: self.eyes.embed([(int(colors[u[0]]) - 1,) for u in unions])
+        )
+        return Scene(image, segments, eyes.embed([(k,) for k in range(len(colors))]), eyes,
+                     timing_ms={"encode": 0.0})  # fmt: skip
+
+    def _recipe(self, scene: Scene, watch: Any) -> Recipe:
+        return Recipe("zero-guidance", "toy", {"mistaken": self.eyes.mistaken}, {"eye": "0"})
+
+
+@pytest.fixture(autouse=True)
+def see_true_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """True regions are embedded by the color that is painted there."""
+
+    def build(clip: Any, image: Any, segments: Segments, config: Any) -> Any:
+        first = [int(image[segments.labels == k][0, 0]) // 10 for k in range(len(segments))]
+        return SimpleNamespace(embed=lambda u: Colors().embed([(first[k[0]] - 1,) for k in u]))
+
+    monkeypatch.setattr(zero_guidance, "build_embedder", build)
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """The painted set with classes everywhere: truth 1 to 3, of which a corner is void."""
+
+    base: Any
+    name: str = "painted"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.base, name)
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def __getitem__(self, index: int) -> Any:
+        sample = self.base[index]
+        truth = sample.truth + 1
+        image = np.stack([truth * 10, truth * 0, truth * 0], axis=-1).astype(np.uint8)
+        truth[0, 0] = IGNORE
+        return replace(sample, truth=truth.astype(np.uint16), image=image)
+
+
+@pytest.fixture
+def world(painted: Any) -> Shifted:
+    return Shifted(painted(counts_background=False))
+
+
+def test_right_names_score_one_and_the_protocol_says_how(world: Shifted, tmp_path: Path) -> None:
+    outcome = evaluate(Painted(), world, out=tmp_path)
+    scores = outcome.summary.scores
+    assert {scores[f"st_{name}"] for name in zero_guidance.NAMES} == {1.0}
+    stored = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    assert "nearest (ST)" in stored["protocol"]["asked"]
+    assert stored["protocol"]["images"] == 6
+    assert [row["iou"] for row in stored["per_class"]] == [1.0, 1.0, 1.0]
+    record = json.loads((tmp_path / "records.jsonl").read_text().splitlines()[1])
+    assert {tuple(pair) for pair in record["told"]} == {(1, "dog"), (2, "cat"), (3, "tree")}
+
+
+def test_a_run_resumes_and_refuses_other_settings(world: Shifted, tmp_path: Path) -> None:
+    assert evaluate(Painted(), world, out=tmp_path, limit=2).protocol.images == 2
+    assert evaluate(Painted(), world, out=tmp_path).summary == evaluate(Painted(), world).summary
+    with pytest.raises(Exception, match="settings"):
+        evaluate(Painted(mistaken=0), world, out=tmp_path)
+
+
+def test_scores_are_those_of_the_label_maps(world: Shifted) -> None:
+    scores = evaluate(Painted(mistaken=0), world).summary.scores
+    wrong = np.array([0, 2, 2, 3])
+    pictures = [
+        class_overlaps(sample.truth, sample.image[..., 0] // 10, wrong.astype(np.int64), void=True)
+        for sample in map(world.__getitem__, range(len(world)))
+    ]
+    assert scores["st_iou"] == pytest.approx(np.mean([image_iou(o) for o in pictures]))
+    assert scores["st_miou"] == pytest.approx(dataset_miou(pictures, 3))
+    assert scores["st_recall"] == pytest.approx(segment_recall(pictures))
+    assert scores["st_recall_released"] == pytest.approx(released_recall(pictures))
+    assert scores["st_recall"] < 1
+
+
+def test_what_resembles_no_class_stays_without_one(world: Shifted) -> None:
+    sample = world[0]
+    method = Painted()
+    record = zero_guidance.score_scene(method, method.encode(sample.image), sample, world)
+    cosine = record["st"][0][1]
+    assert cosine == pytest.approx(1 / np.sqrt(1.25), abs=1e-5)
+    assert renamed(record, "st", cosine - 0.01).tolist() == [1, 2, 3]
+    assert renamed(record, "st", cosine + 0.01).tolist() == [0, 0, 0]
+    assert numbers_of([record], world, threshold=cosine + 0.01).value("iou") == 0.0
+
+
+def test_records_keep_every_pixel(world: Shifted) -> None:
+    sample = world[1]
+    method = Painted()
+    record = json.loads(json.dumps(
+        zero_guidance.score_scene(method, method.encode(sample.image), sample, world)
+    ))  # fmt: skip
+    crossing = to_crossing(record)
+    assert crossing.counts.sum() == sample.truth.size
+    assert crossing.values.tolist() == [1, 2, 3, IGNORE]
+
+
+def test_context_has_no_void(world: Shifted) -> None:
+    context = replace(world, name="context59")
+    assert zero_guidance.truth_of(context[0], context)[0, 0] == 0
+    assert zero_guidance.truth_of(world[0], world)[0, 0] == IGNORE
+
+
+def test_pictures_without_a_value_do_not_count() -> None:
+    empty = class_overlaps(np.zeros((1, 2), int), np.zeros((1, 2), int), np.array([0]))
+    full = class_overlaps(np.ones((1, 2), int), np.zeros((1, 2), int), np.array([1]))
+    numbers = Numbers([empty, full], 1)
+    assert numbers.value("iou") == numbers.value("recall") == 1.0
+    assert np.isnan(Numbers([empty], 1).value("iou"))
+
+
+def test_objects_are_no_truth_for_names(world: Shifted) -> None:
+    with pytest.raises(UsageError, match="miniworld-regions"):
+        evaluate(Painted(), replace(world, base=replace(world.base, task="instances")))
+
+
+def test_every_pixel_of_miniworld_has_a_class_or_is_too_hidden() -> None:
+    world = open_miniworld_regions(scenes=2)
+    sample = world[0]
+    assert sample.truth.min() > 0
+    named = set(np.unique(sample.truth).tolist()) - {IGNORE}
+    assert named & {world.classes.number[name] for name in world.classes.stuff}
+    assert len(world) == len(world.ids) == 2 and max(named) <= len(world.classes)
