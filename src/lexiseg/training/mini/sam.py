@@ -76,7 +76,7 @@ class SamLearner(Learner):
         super().__init__(config, device, team)
         self.config, self.pool, self.watch = config, pool, watch
         self.model: Any = build_sam(sam_config()) if network is None else network
-        self.model.to(self.device).train()
+        self.model.train().to(self.device)
         self.sam = PromptedSam(self.model)
         self.optimizer = Optimizer(self.model, dtype=self.dtype, blocks="layers.")
 
@@ -164,7 +164,7 @@ class SamRecipe:
 def export(learner: SamLearner, folder: Path) -> None:
     """Write the network in Hugging Face's format, half precision, with a record of its making."""
     folder.mkdir(parents=True, exist_ok=True)
-    network = SamModel(learner.model.config)
+    network: Any = SamModel(learner.model.config)
     network.load_state_dict(learner.model.state_dict())
     network.half().save_pretrained(folder)
     frame = {

@@ -52,15 +52,17 @@ def build_sam(config: SamConfig) -> SamModel:
     The frequencies of positions and the learned tokens begin with standard deviation one, as in
     SAM's own program. The frequencies are exact in half precision, in which weights are shipped.
     """
-    network = SamModel(config)
+    network: Any = SamModel(config)
     nn.init.trunc_normal_(network.vision_encoder.pos_embed, std=0.02)
     for part in network.modules():
         if isinstance(part, nn.Embedding):
             nn.init.normal_(part.weight)
-    frequencies = torch.randn(2, config.vision_config.num_pos_feats).half().float()
+    shape = network.shared_image_embedding.positional_embedding.shape
+    frequencies = torch.randn(shape).half().float()
     for owner in _frequencies(network):
         owner.positional_embedding.data.copy_(frequencies)
-    return network
+    built: SamModel = network
+    return built
 
 
 def read_sam(folder: Path) -> SamModel:
@@ -132,7 +134,8 @@ class PromptedSam:
                 for tokens in (clicked[number], boxed[number]):
                     drawn.append(self.decoder(image, tokens, None, multimask=True))
         logits, scores = (torch.cat(parts).float() for parts in zip(*drawn, strict=True))
-        return logits.unflatten(0, (len(pixels), -1)), scores.unflatten(0, (len(pixels), -1))
+        batch = (len(pixels), -1)
+        return torch.unflatten(logits, 0, batch), torch.unflatten(scores, 0, batch)
 
     def _tokens(self, points: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (B, C, 2, c) of clicks and (B, X, 2, c) of boxes."""

@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ def open_sam_pool(folder: Path, config: SamPoolConfig, workers: int | None = Non
     return _map(folder, "r")
 
 
-def _map(folder: Path, mode: str) -> SamPool:
+def _map(folder: Path, mode: Literal["r", "r+"]) -> SamPool:
     images, labels = (
         np.load(folder / f"{name}.npy", mmap_mode=mode) for name in ("images", "labels")
     )
