@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,8 +20,29 @@ if TYPE_CHECKING:
 SIZE = 320  # pixels a side: large enough to look at, quick enough for two cores
 ABSENT = 4  # names asked of each picture that are not in it
 ASKED = ("car", "tides")  # regions of names, and single objects
+OBJECTS = ("tides",)  # asked for things only: ground has no single objects
 UNASKED = "zero-guidance"  # what is seen without a question
 FORMATS = ("overlay", "png", "coco")
+
+
+@dataclass(frozen=True)
+class Question:
+    """Names to ask of a picture."""
+
+    present: tuple[str, ...]
+    absent: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them, what is there first."""
+        return (*self.present, *self.absent)
+
+    def only(self, things: Sequence[str]) -> Question:
+        """The same without stuff."""
+        present, absent = (
+            tuple(name for name in names if name in things) for names in (self.present, self.absent)
+        )
+        return Question(present, absent)
 
 
 def demo(
@@ -51,8 +74,9 @@ def demo(
         for name in (*ASKED, UNASKED)
     }
     results: dict[str, list[Result]] = {name: [] for name in methods}
-    for path, names in console.progress(questions.items(), len(questions), "picture"):
+    for path, asked in console.progress(questions.items(), len(questions), "picture"):
         for name, method in methods.items():
+            names = _question(name, asked).names
             result = method.label(path) if name == UNASKED else method.segment(path, names)
             result.save(out / name, formats=FORMATS, overwrite=overwrite)
             results[name].append(result)
@@ -61,13 +85,17 @@ def demo(
     sheet = contact_sheet([draw_overlay(one, style) for row in rows for one in row], columns=3)
     _save(sheet, out / "demo.png", overwrite=overwrite)
     for name in ASKED:
-        _report(name, results[name])
+        _report(name, results[name], [_question(name, asked) for asked in questions.values()])
     console.tell(f"Look at {out / 'demo.png'}: CaR, TIDES and, without a question, zero-guidance.")
 
 
-def _make_pictures(
-    folder: Path, count: int, seed: int, *, overwrite: bool
-) -> dict[Path, tuple[str, ...]]:
+def _question(method: str, asked: Question) -> Question:
+    from lexiseg.datasets.miniworld import Miniworld
+
+    return asked.only(Miniworld("test").thing_names) if method in OBJECTS else asked
+
+
+def _make_pictures(folder: Path, count: int, seed: int, *, overwrite: bool) -> dict[Path, Question]:
     """Write picture files and say what to ask of each: what is there and a few things not."""
     from PIL import Image
 
@@ -79,7 +107,7 @@ def _make_pictures(
         scene = world[index]
         path = folder / f"scene-{index + 1}.png"
         _save(Image.fromarray(scene.image), path, overwrite=overwrite)
-        questions[path] = (*scene.names, *scene.absent(ABSENT))
+        questions[path] = Question(scene.names, tuple(scene.absent(ABSENT)))
     return questions
 
 
@@ -90,16 +118,14 @@ def _save(picture: Picture, path: Path, *, overwrite: bool) -> None:
         picture.save(stream, format="PNG")
 
 
-def _report(method: str, results: list[Result]) -> None:
+def _report(method: str, results: Sequence[Result], questions: Sequence[Question]) -> None:
     """One line per picture, and how often the verdict on a name was right."""
     from lexiseg.cli.batch import summary
 
-    for result in results:
+    right = total = 0
+    for result, question in zip(results, questions, strict=True):
         console.tell(f"{method}: {summary(result)}")
-    right = sum(
-        entry.kept == (index < len(result.presence) - ABSENT)
-        for result in results
-        for index, entry in enumerate(result.presence.values())
-    )
-    total = sum(len(result.presence) for result in results)
+        verdicts = result.presence.items()
+        right += sum(entry.kept == (name in question.present) for name, entry in verdicts)
+        total += len(question.names)
     console.tell(f"{method}: {right} of {total} verdicts right.")
