@@ -36,7 +36,7 @@ from lexiseg.models.gpt2 import Gpt2, Gpt2Network, Gpt2Tokenizer
 LANGUAGE_MODELS = {"tiny": (2, 128, 2), "small": (12, 768, 12), "medium": (24, 1024, 16)}
 CONTEXT, START, END = 77, 49406, 49407
 LETTERS = 5
-TAILS = (*"s ly er ed ful ish ist ity".split(), "", "ness", "ing", "less", "ment", "able")
+TAILS = ("", "s", "ly", "er", "ed", "ful", "ish", "ist", "ness", "ing", "less", "ment", "able")
 CHECK = {"beams": 2, "max_tokens": 2, "iterations": 2, "candidates": 8}
 
 
