@@ -17,6 +17,7 @@ from lexiseg.evaluation.semantic import Parts, mean_iou_of, parts_per_image, sum
 from lexiseg.evaluation.summary import Summary
 from lexiseg.metrics import bootstrap_interval
 
+UNCLEAR = "no clear difference"
 _GOALS = (("mIoU of the base setting", 50.0), ("mIoU above no recurrence", 10.0))
 _GOAL_MCC = 0.7
 _NO_RECURRENCE = {"max_steps": 0}
@@ -41,6 +42,11 @@ class Finding:
         """What mIoU is made of, per scene."""
         counted = self.dataset.counts_background
         return parts_per_image(self.records, len(self.dataset.classes), count_background=counted)
+
+    def departs_from_paper(self, base: Finding) -> bool:
+        """Whether the difference from the base is clear and not that of the paper."""
+        _, low, high = self.difference(base)
+        return _direction(self.row.paper, low, high) not in ("same", UNCLEAR)
 
     def difference(self, base: Finding) -> tuple[float, float, float]:
         """mIoU minus that of the base on the same scenes, with its paired 95 % interval."""
@@ -143,6 +149,10 @@ class Report:
         for finding in findings:
             yield _line(finding, base)
         yield ""
+        for finding in findings:
+            if finding.row.remark and finding.departs_from_paper(base):
+                yield f"{finding.row.label}: {finding.row.remark}"
+                yield ""
 
     def _referring(self) -> Iterator[str]:
         yield "## Table 7: referring segmentation"
@@ -186,7 +196,7 @@ def _line(finding: Finding, base: Finding) -> str:
 
 def _direction(paper: float | None, low: float, high: float) -> str:
     if low <= 0 <= high:
-        return "no clear difference"
+        return UNCLEAR
     ours = 1 if low > 0 else -1
     if paper is None:
         return "better" if ours > 0 else "worse"
