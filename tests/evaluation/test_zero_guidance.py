@@ -33,7 +33,8 @@ class ColorClip:
     device = torch.device("cpu")
 
     def text_features(self, texts: Any) -> torch.Tensor:
-        return torch.stack([F.one_hot(torch.tensor(NAMES.index(t)), 4).float() for t in texts])
+        known = {**dict(zip(NAMES, range(3), strict=True)), "puppy": 0}
+        return F.one_hot(torch.tensor([known[text] for text in texts]), 4).float()
 
 
 @dataclass
@@ -51,8 +52,10 @@ class Colors:
 
 
 class Namer:
+    words = NAMES
+
     def describe(self, embeddings: torch.Tensor) -> list[Description]:
-        return [Description(NAMES[int(row.argmax())], 1.0) for row in embeddings]
+        return [Description(self.words[int(row.argmax())], 1.0) for row in embeddings]
 
 
 class Painted(ZeroGuidance):
@@ -60,7 +63,7 @@ class Painted(ZeroGuidance):
 
     def __init__(self, mistaken: int | None = None) -> None:
         config = ZeroGuidanceConfig(merge=False, template="{}")
-        super().__init__(None, ColorClip(), Namer(), config, "toy")  # type: ignore[arg-type]
+        super().__init__(None, ColorClip(), Namer(), config, "toy")
         self.eyes = Colors(mistaken)
 
     def encode(self, image: Any) -> Scene:
@@ -157,6 +160,28 @@ def test_what_resembles_no_class_stays_without_one(world: Shifted) -> None:
     assert renamed(record, "st", cosine - 0.01).tolist() == [1, 2, 3]
     assert renamed(record, "st", cosine + 0.01).tolist() == [0, 0, 0]
     assert numbers_of([record], world, threshold=cosine + 0.01).value("iou") == 0.0
+
+
+class Dictionary:
+    """Knows that a puppy is nearly a dog."""
+
+    name, fingerprint = "dictionary", "0"
+
+    def embed(self, texts: Any) -> torch.Tensor:
+        known = {"dog": [1, 0, 0], "puppy": [0.8, 0, 0.6], "cat": [0, 1, 0], "tree": [0, 0, 1]}
+        return torch.tensor([known[text] for text in texts], dtype=torch.float32)
+
+
+def test_labels_are_moved_by_what_they_mean(
+    world: Shifted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Namer, "words", ("puppy", "cat", "tree"))
+    outcome = evaluate(Painted(), world, sentences=Dictionary())
+    scores = outcome.summary.scores
+    assert scores["tt_iou"] == scores["text_quality"] == scores["text_quality_released"] == 1.0
+    assert outcome.protocol.weights["sentences"] == "dictionary 0"
+    monkeypatch.setattr(zero_guidance, "MIN_TEXT", 0.9)
+    assert evaluate(Painted(), world, sentences=Dictionary()).summary.scores["tt_iou"] < 1.0
 
 
 def test_records_keep_every_pixel(world: Shifted) -> None:

@@ -36,6 +36,13 @@ def evaluate(
     preset: Annotated[
         str | None, typer.Option("--preset", help="Default: the data set's own settings.")
     ] = None,
+    sentences: Annotated[
+        str | None,
+        typer.Option(
+            "--sentences",
+            help="Sentence-BERT (folder or hub id) that compares a system's own labels with names.",
+        ),
+    ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
     set: Settings = None,  # noqa: A002 - the flag people type
@@ -56,7 +63,10 @@ def evaluate(
     answer = _answer(method)
     model = Model(method, preset or _usual_preset(dataset, answer), device, dtype, settings)
     name = f"miniworld{_MINIWORLD[answer]}" if dataset == "miniworld" else dataset
-    _evaluate(model, _open(name, data, split, plain=answer == "labels"), out, limit)
+    if sentences and answer != "labels":
+        raise UsageError("--sentences is for systems that name segments themselves.")
+    opened = _open(name, data, split, plain=answer == "labels")
+    _evaluate(model, opened, out, limit, sentences)
 
 
 _MINIWORLD = {"classes": "", "instances": "-instances", "labels": "-regions"}
@@ -92,10 +102,16 @@ def _open(name: str, data: Path | None, split: str | None, *, plain: bool) -> An
     return open_dataset(data if data or drawn else Path(), **options)
 
 
-def _evaluate(model: Model, dataset: Any, out: Path | None, limit: int | None) -> None:
+def _evaluate(
+    model: Model, dataset: Any, out: Path | None, limit: int | None, sentences: str | None
+) -> None:
     from lexiseg.evaluation import evaluate as measure
+    from lexiseg.models.sentence_bert import SentenceBert
 
-    outcome = measure(model.load(), dataset, out=out, limit=limit, quiet=console.state.quiet)
+    how: dict[str, Any] = {"out": out, "limit": limit, "quiet": console.state.quiet}
+    if sentences:
+        how["sentences"] = SentenceBert.load(sentences, model.device)
+    outcome = measure(model.load(), dataset, **how)
     typer.echo(outcome.to_markdown())
     if outcome.failures:
         console.say(f"{len(outcome.failures)} images could not be judged")

@@ -17,6 +17,7 @@ from lexiseg.evaluation import instances, referring, semantic, video, zero_guida
 from lexiseg.evaluation.protocol import protocol_of, recipe_of
 from lexiseg.evaluation.records import Record, RecordFile
 from lexiseg.evaluation.summary import Evaluation, Summary
+from lexiseg.models.sentence_bert import SentenceBert
 
 _SEED = 0  # of the bootstrap
 
@@ -45,6 +46,7 @@ def evaluate(
     out: Path | None = None,
     limit: int | None = None,
     quiet: bool = False,
+    sentences: SentenceBert | None = None,
 ) -> Evaluation:
     """Measure a method on a data set.
 
@@ -57,6 +59,8 @@ def evaluate(
             ``per_class.csv``, for single objects also ``coco-results.json``; None writes nothing.
         limit: only the first so many images.
         quiet: no progress bar (there is none either where stderr is no terminal).
+        sentences: for methods that name segments themselves, compares their labels with class
+            names.
 
     Raises:
         DatasetError: not a single image could be judged.
@@ -80,7 +84,12 @@ def evaluate(
     if not done:
         reason = next(iter(failures.values()), "it holds no image")
         raise DatasetError(f"Nothing of data set {dataset.name!r} could be judged: {reason}")
-    summary = task.summarize(done, dataset, seed=_SEED)
+    told: dict[str, Any] = {}
+    if sentences and task is _NAMING:
+        told["sentences"] = sentences
+        weights = {**protocol.weights, "sentences": f"{sentences.name} {sentences.fingerprint}"}
+        protocol = replace(protocol, weights=weights)
+    summary = task.summarize(done, dataset, seed=_SEED, **told)
     evaluation = Evaluation(replace(protocol, images=len(done)), summary, failures)
     if out:
         evaluation.save(Path(out))

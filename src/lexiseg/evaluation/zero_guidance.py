@@ -1,4 +1,5 @@
-"""Segments that name themselves, moved onto a data set's classes by what CLIP sees (ST).
+"""Segments that name themselves, moved onto a data set's classes by what CLIP sees (ST) or by
+what their labels mean (TT).
 
 Rewatbowornwong et al. (ICCV 2023), section 4.1. A record keeps pixels and cosines, so that every
 threshold can be tried afterwards.
@@ -35,10 +36,13 @@ from lexiseg.metrics.renamed_segments import (
     crossing_overlaps,
     image_iou,
     reassign,
+    text_quality,
 )
+from lexiseg.models.sentence_bert import SentenceBert
 from lexiseg.ops.stopwatch import Stopwatch
 
 MIN_CLIP = 0.1  # least cosine of a segment and a class name, of the paper
+MIN_TEXT = 0.5  # least cosine of a label and a class name, of the paper
 TERMS = {
     "task": "segments that name themselves",
     "background": "left out; pixels without a class count against whoever claims them, except void",
@@ -236,15 +240,61 @@ def numbers_of(
 
 
 def summarize(
-    records: Sequence[Record], dataset: Dataset[SemanticSample], *, seed: int = 0
+    records: Sequence[Record],
+    dataset: Dataset[SemanticSample],
+    *,
+    seed: int = 0,
+    sentences: SentenceBert | None = None,
 ) -> Summary:
-    """Numbers over all images, with bootstrap intervals over images."""
-    numbers = numbers_of(records, dataset)
-    return Summary(
-        {f"st_{name}": numbers.value(name) for name in NAMES},
-        {f"st_{name}": numbers.interval(name, seed) for name in NAMES},
-        _class_rows(numbers, records, _classes(dataset)),
-    )
+    """Numbers over all images, with bootstrap intervals over images.
+
+    Args:
+        records: of `score_image`.
+        dataset: they are of.
+        seed: of the bootstrap.
+        sentences: compares labels with class names for the scores that begin with ``tt`` and for
+            the quality of text; without it there are only those that begin with ``st``.
+    """
+    st = numbers_of(records, dataset)
+    numbers = {"st": st}
+    quality = {}
+    if sentences:
+        meant = by_meaning(records, dataset, sentences)
+        numbers["tt"] = numbers_of(meant, dataset, "tt", MIN_TEXT)
+        cosines = [np.array(record["told_cosine"], dtype=np.float64) for record in meant]
+        quality = {
+            "text_quality": text_quality(cosines),
+            "text_quality_released": text_quality(cosines, released=True),
+        }
+    scores = {f"{key}_{name}": n.value(name) for key, n in numbers.items() for name in NAMES}
+    intervals = {
+        f"{key}_{name}": n.interval(name, seed) for key, n in numbers.items() for name in NAMES
+    }
+    return Summary(scores | quality, intervals, _class_rows(st, records, _classes(dataset)))
+
+
+def by_meaning(
+    records: Sequence[Record], dataset: Dataset[SemanticSample], sentences: SentenceBert
+) -> list[Record]:
+    """Records with what a sentence encoder makes of the labels (TT).
+
+    Returns:
+        As given, and ``tt``: [nearest class, cosine] of every segment's label; ``told_cosine``:
+        of the label of every true region and the name of its class.
+    """
+    names = sentences.embed(_classes(dataset).prompts)
+    texts = {text for r in records for text in (*r["said"], *(said for _, said in r["told"]))}
+    distinct = sorted(texts)
+    cosines = sentences.embed(distinct) @ names.T
+    row = {text: index for index, text in enumerate(distinct)}
+    return [
+        {
+            **record,
+            "tt": nearest(cosines[[row[text] for text in record["said"]]]),
+            "told_cosine": [float(cosines[row[said], k - 1]) for k, said in record["told"]],
+        }
+        for record in records
+    ]
 
 
 def _class_rows(
