@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lexiseg.datasets.miniature_regions import MiniworldRegions
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.zero_guidance import (
+    MIN_CLIP,
     Numbers,
     Ratio,
     divide,
@@ -60,12 +61,11 @@ class Finding:
     @cached_property
     def numbers(self) -> Numbers:
         """Scores after relabelling by what CLIP sees."""
-        return self.relabelled(None)
+        return self.relabelled(MIN_CLIP)
 
-    def relabelled(self, threshold: float | None) -> Numbers:
-        """Scores at another least cosine than the usual one."""
-        options = {} if threshold is None else {"threshold": threshold}
-        return numbers_of(self.records, self.dataset, **options)
+    def relabelled(self, threshold: float) -> Numbers:
+        """The same with another least cosine."""
+        return numbers_of(self.records, self.dataset, threshold=threshold)
 
     @cached_property
     def segments_per_scene(self) -> float:

@@ -7,7 +7,7 @@ threshold can be tried afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -43,7 +43,7 @@ from lexiseg.ops.stopwatch import Stopwatch
 
 MIN_CLIP = 0.1  # least cosine of a segment and a class name, of the paper
 MIN_TEXT = 0.5  # least cosine of a label and a class name, of the paper
-TERMS = {
+TERMS: Mapping[str, Any] = {
     "task": "segments that name themselves",
     "background": "left out; pixels without a class count against whoever claims them, except void",
     "asked": (

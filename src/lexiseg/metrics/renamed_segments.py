@@ -151,7 +151,7 @@ def _counted(values: IntArray, *, absent: bool) -> NDArray[np.bool_]:
 
 
 def _ratio(
-    part: NDArray[np.generic], whole: NDArray[np.generic], empty: float = np.nan
+    part: FloatArray | IntArray, whole: FloatArray | IntArray, empty: float = np.nan
 ) -> FloatArray:
     ratio: FloatArray = np.divide(part, whole, out=np.full(len(whole), empty), where=whole > 0)
     return ratio
