@@ -218,8 +218,6 @@ CAPTIONERS = Registry(
     {
         "zerocap": "lexiseg.methods.zero_guidance.names.zerocap:ZeroCap",
         "vocabulary": "lexiseg.methods.zero_guidance.names.vocabulary:VocabularyNames",
-        "vocabulary+attributes": (
-            "lexiseg.methods.zero_guidance.names.attributes:AttributedNames"
-        ),
+        "vocabulary+attributes": ("lexiseg.methods.zero_guidance.names.attributes:AttributedNames"),
     },
 )
