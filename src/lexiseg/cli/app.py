@@ -18,6 +18,7 @@ from lexiseg.cli import (
     evaluate,
     label,
     models,
+    rate,
     segment,
     video,
     world,
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command("segment")(segment.segment)
 app.command("refer")(segment.refer)
 app.command("label")(label.label)
+app.command("rate")(rate.rate)
 app.command("video")(video.video)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(analyze.app, name="analyze")
