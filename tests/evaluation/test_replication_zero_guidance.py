@@ -10,7 +10,12 @@ import pytest
 
 from lexiseg.datasets.miniature_regions import MiniworldRegions, open_miniworld_regions
 from lexiseg.datasets.sample import IGNORE
-from lexiseg.evaluation.replication_zero_guidance_numbers import Finding, gain, shapes_found
+from lexiseg.evaluation.replication_zero_guidance_numbers import (
+    Finding,
+    gain,
+    segments_right,
+    shapes_found,
+)
 from lexiseg.evaluation.replication_zero_guidance_plot import PLOT, plot_thresholds
 from lexiseg.evaluation.replication_zero_guidance_report import SETTINGS, THRESHOLDS, Report
 from lexiseg.evaluation.replication_zero_guidance_worker import BASELINES, ROWS
@@ -57,6 +62,13 @@ def test_shapes_are_found_whatever_they_are_called() -> None:
     assert shapes_found(Crossing(np.array([1]), np.array([[3], [4]]))) == {1: True}
 
 
+def test_segments_are_right_by_most_of_their_pixels() -> None:
+    crossing = Crossing(np.array([1, 2]), np.array([[95, 5], [40, 60], [10, 0]]))
+    assert segments_right(crossing, np.array([1, 1, 0])) == [
+        (True, True), (False, False), (False, True),
+    ]  # fmt: skip
+
+
 def test_numbers_of_a_row(report: Report) -> None:
     full, crop = report.found["full"], report.found["crop"]
     assert full.value("things") == full.value("stuff") == 1.0
@@ -65,6 +77,7 @@ def test_numbers_of_a_row(report: Report) -> None:
     assert full.value("recall") == 1.0 and crop.value("recall") == 0.5
     assert full.value("iou") == pytest.approx((60 / 110 + 70 / 120) / 2)
     assert crop.value("iou") == pytest.approx((0 + 0 + 70 / 120) / 3)
+    assert (full.invented_per_scene, crop.invented_per_scene) == (0.0, 1.0)
     assert gain(full, crop, "recall") == (50.0, 50.0, 50.0)
 
 

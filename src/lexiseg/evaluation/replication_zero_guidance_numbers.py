@@ -18,6 +18,7 @@ from lexiseg.evaluation.zero_guidance import (
     Ratio,
     divide,
     numbers_of,
+    renamed,
     to_crossing,
 )
 from lexiseg.metrics import bootstrap_interval
@@ -25,6 +26,8 @@ from lexiseg.metrics.renamed_segments import FOUND, VOID, Crossing
 
 FloatArray = NDArray[np.float64]
 Interval = tuple[float, float]
+PURE = 0.9  # share of a segment's pixels that have one class, from which it is pure
+SHARES = ("things", "stuff", "named", "named_things", "named_stuff", "pure", "mixed")
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Finding:
 
         The shares: ``things`` and ``stuff`` that some segment covers at IoU 0.5, whatever it is
         called; ``named``, true regions that the captioner gives the name of their class;
-        ``named_things`` and ``named_stuff`` among them.
+        ``named_things`` and ``named_stuff`` among them. And of segments: ``pure`` and ``mixed``
+        ones, by `PURE`, that are moved to the class most of their pixels have.
         """
         if name in self._shares:
             return partial(divide, self._shares[name])
@@ -73,14 +77,26 @@ class Finding:
         return float(np.mean([len(record["said"]) for record in self.records]))
 
     @cached_property
+    def invented_per_scene(self) -> float:
+        """Mean number of classes that are answered and not there."""
+        return float(np.mean([(~overlaps.true).sum() for overlaps in self.numbers.pictures]))
+
+    @cached_property
+    def ious(self) -> FloatArray:
+        """IoU of each scene; 0 where it has none."""
+        return self.numbers.ratios["iou"][0]
+
+    @cached_property
     def _shares(self) -> dict[str, Ratio]:
         classes = self.dataset.classes
         stuff = {classes.number[name] for name in classes.stuff}
-        kinds: dict[str, list[list[bool]]] = {
-            name: [] for name in ("things", "stuff", "named", "named_things", "named_stuff")
-        }
+        kinds: dict[str, list[list[bool]]] = {name: [] for name in SHARES}
         for record in self.records:
-            found = shapes_found(to_crossing(record))
+            crossing = to_crossing(record)
+            right_of = segments_right(crossing, renamed(record, "st", MIN_CLIP))
+            kinds["pure"].append([hit for hit, pure in right_of if pure])
+            kinds["mixed"].append([hit for hit, pure in right_of if not pure])
+            found = shapes_found(crossing)
             kinds["things"].append([hit for k, hit in found.items() if k not in stuff])
             kinds["stuff"].append([hit for k, hit in found.items() if k in stuff])
             right = {k: said == classes.names[k - 1] for k, said in record["told"]}
@@ -101,6 +117,14 @@ def shapes_found(crossing: Crossing) -> dict[int, bool]:
         for number, overlap in zip(values, best, strict=True)
         if number
     }
+
+
+def segments_right(crossing: Crossing, labels: NDArray[np.int64]) -> list[tuple[bool, bool]]:
+    """Whether each segment has the class of most of its pixels, and whether it is pure."""
+    shares = crossing.counts / np.maximum(crossing.counts.sum(axis=1, keepdims=True), 1)
+    most = crossing.values[shares.argmax(axis=1)]
+    pure = shares.max(axis=1, initial=0.0) >= PURE
+    return list(zip((labels == most).tolist(), pure.tolist(), strict=True))
 
 
 def _share(scenes: Sequence[Sequence[bool]]) -> Ratio:
