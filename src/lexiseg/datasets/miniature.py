@@ -178,6 +178,20 @@ class MiniworldScenes(Sequence[SemanticSample]):
         return truth
 
 
+def find_annotations(dataset: str, data: Path, split: str) -> Path:
+    """The instances file of a folder that ``lexiseg miniworld`` wrote.
+
+    Raises:
+        DatasetError: the folder holds no such split; the message calls it `dataset`.
+    """
+    layout = Layout(
+        dataset,
+        "the command `lexiseg miniworld --out DIR` (https://github.com/lexiseg/lexiseg)",
+        f"classes.txt, JPEGImages, SegmentationClass and annotations/instances_{split}.json",
+    )
+    return layout.find(data, f"annotations/instances_{split}.json")
+
+
 def open_miniworld(
     data: Path | None = None, *, split: str = "test", scenes: int = 200, seed: int = 0
 ) -> MiniworldScenes:
@@ -195,10 +209,5 @@ def open_miniworld(
     """
     if data is None:
         return MiniworldScenes(DrawnScenes(Miniworld(split=split, size=SIDE, seed=seed), scenes))
-    layout = Layout(
-        "miniworld",
-        "the command `lexiseg miniworld --out DIR` (https://github.com/lexiseg/lexiseg)",
-        f"classes.txt, JPEGImages, SegmentationClass and annotations/instances_{split}.json",
-    )
-    path = layout.find(Path(data), f"annotations/instances_{split}.json")
+    path = find_annotations("miniworld", Path(data), split)
     return MiniworldScenes(WrittenScenes(path.parents[1], split))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.coco_instances import InstanceTables, open_coco
-from lexiseg.datasets.miniature import SIDE
+from lexiseg.datasets.miniature import SIDE, find_annotations
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.datasets.miniworld.scene import VISIBLE_AREA, VISIBLE_FRACTION, Scene
 from lexiseg.datasets.sample import InstanceSample, Task, TrueObject
@@ -108,6 +108,7 @@ def open_miniworld_instances(
     """
     if data is None:
         return MiniworldObjects(Miniworld(split=split, size=SIDE, seed=seed), scenes)
+    find_annotations("miniworld-instances", Path(data), split)
     written = open_coco(data, split=split)
     pixels = {row["id"]: row["height"] * row["width"] for row in written.tables["images"]}
     rows = [

@@ -15,6 +15,7 @@ from lexiseg.datasets.miniature import (
     MiniworldScenes,
     SceneTruth,
     WrittenScenes,
+    find_annotations,
     open_miniworld,
 )
 from lexiseg.datasets.sample import IGNORE, LabelMap, SemanticSample, Task
@@ -69,5 +70,7 @@ def open_miniworld_regions(
     data: Path | None = None, *, split: str = "test", scenes: int = 200, seed: int = 0
 ) -> MiniworldRegions:
     """Things and stuff of Miniworld; arguments and errors as of `open_miniworld`."""
+    if data is not None:
+        find_annotations("miniworld-regions", Path(data), split)
     opened: MiniworldScenes = open_miniworld(data, split=split, scenes=scenes, seed=seed)
     return MiniworldRegions(opened.source)

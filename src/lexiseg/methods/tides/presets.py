@@ -32,15 +32,14 @@ B16 = "openai/clip-vit-base-patch16"
 # as large in the windows as the tower learnt them, and compete with all that can lie behind them.
 # Small towers leave cells where neither a class nor the background speaks, and scenes hold several
 # equal objects: the paper's foreground and its assignment to the whole of it would lose both. The
-# small SAM draws one object a little differently from every point: only the densest tenth of the
-# masks stays, and masks are the same object from a smaller overlap on.
+# small SAM draws one object a little differently from every point: already a smaller overlap makes
+# two masks the same object.
 MINIWORLD: Mapping[str, Any] = {
     "long_side": 288,
     "background": tuple(all_stuff()),
     "foreground_rule": "joint-background",
     "assignment": "component",
     "point_stride": 2,
-    "density_rule": "quantile",
     "nms_iou": 0.15,
 }
 PRESETS: dict[str, Preset] = {
