@@ -249,8 +249,8 @@ def fit_sides(image_hw: Sequence[int], short_side: int, long_side: int) -> tuple
     exact, side = float(short_side), short_side
     if long / short * short_side > long_side:
         exact = long_side * short / long
-        side = max(round(exact), 1)
+        side = round(exact)
     if short == side:
         return image_hw[0], image_hw[1]
-    other = max(int(exact * long / short), 1)
+    side, other = max(side, 1), max(int(exact * long / short), 1)
     return (side, other) if image_hw[0] <= image_hw[1] else (other, side)
