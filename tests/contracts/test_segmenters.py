@@ -24,15 +24,8 @@ def points():
 
 
 def same(one, other):
-    same_numbers(one.logits, other.logits)
-    same_numbers(one.scores, other.scores)
-
-
-def same_numbers(one, other):
-    # Single precision rounds in proportion to the terms of a sum: a trained network's logits near
-    # zero are differences of terms as large as its largest logit.
-    largest = max(1.0, float(other.abs().max()))
-    torch.testing.assert_close(one, other, atol=2e-5 * largest, rtol=1e-4)
+    torch.testing.assert_close(one.logits, other.logits, atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(one.scores, other.scores, atol=2e-5, rtol=1e-4)
 
 
 def test_fulfils_the_protocol(segmenter):
@@ -60,7 +53,7 @@ def test_a_batch_is_its_prompts_one_by_one(segmenter, image, points):
     batch = segmenter.predict(embedding, points=points)
     for number in range(len(points)):
         alone = segmenter.predict(embedding, points=points[number : number + 1])
-        same_numbers(alone.logits[0], batch.logits[number])
+        torch.testing.assert_close(alone.logits[0], batch.logits[number], atol=2e-5, rtol=1e-4)
 
 
 def test_chunks_join_to_the_whole(segmenter, image, points, monkeypatch):

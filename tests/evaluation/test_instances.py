@@ -112,7 +112,9 @@ def judged(dataset: Any, seed: int, some: range | None = None) -> list[dict[str,
     ]
 
 
-def compare(dataset: Any, records: list[dict[str, Any]], folder: Path, tools: Any) -> None:
+def assert_judged_alike(
+    dataset: Any, records: list[dict[str, Any]], folder: Path, tools: Any
+) -> None:
     ours = summarize(records, dataset).scores
     expected = tool_stats(*tools, dataset.tables, json.loads(
         write_results(records, dataset, folder).read_text(encoding="utf-8")))  # fmt: skip
@@ -133,7 +135,7 @@ def test_miniworld_with_crowds_is_judged_as_by_pycocotools(
     toy: Path, tmp_path: Path, seed: int
 ) -> None:
     dataset = open_coco(toy, split="test")
-    compare(dataset, judged(dataset, seed), tmp_path, pycocotools())
+    assert_judged_alike(dataset, judged(dataset, seed), tmp_path, pycocotools())
 
 
 def test_photos_are_judged_as_by_pycocotools(shared: Path, tmp_path: Path) -> None:
@@ -144,13 +146,15 @@ def test_photos_are_judged_as_by_pycocotools(shared: Path, tmp_path: Path) -> No
     few = replace(dataset, tables={**dataset.tables, "images": images, "annotations": annotations})
     assert any(row["iscrowd"] for row in annotations)
     assert max(few.category_ids) == 90
-    compare(few, judged(few, 1), tmp_path, pycocotools())
+    assert_judged_alike(few, judged(few, 1), tmp_path, pycocotools())
 
 
 def test_faster_tool_says_the_same(toy: Path, tmp_path: Path) -> None:
     faster = pytest.importorskip("faster_coco_eval")
     dataset = open_coco(toy, split="test")
-    compare(dataset, judged(dataset, 5), tmp_path, (faster.COCOeval_faster, faster.COCO))
+    assert_judged_alike(
+        dataset, judged(dataset, 5), tmp_path, (faster.COCOeval_faster, faster.COCO)
+    )
 
 
 def test_more_than_a_hundred_answers_of_a_class(toy: Path, tmp_path: Path) -> None:
@@ -158,7 +162,7 @@ def test_more_than_a_hundred_answers_of_a_class(toy: Path, tmp_path: Path) -> No
     records = judged(dataset, 0)
     busy = max(records, key=lambda record: len(record["found"]))
     busy["found"] = [[n, s / k, c] for n, s, c in busy["found"] for k in range(1, 130)]
-    compare(dataset, records, tmp_path, pycocotools())
+    assert_judged_alike(dataset, records, tmp_path, pycocotools())
 
 
 def test_no_answers_score_zero_and_no_objects_score_nothing(toy: Path, tmp_path: Path) -> None:
@@ -166,11 +170,11 @@ def test_no_answers_score_zero_and_no_objects_score_nothing(toy: Path, tmp_path:
     records = judged(dataset, 0)
     silent = [{**record, "found": []} for record in records]
     assert summarize(silent, dataset).scores["ap"] == 0
-    compare(dataset, silent, tmp_path, pycocotools())
+    assert_judged_alike(dataset, silent, tmp_path, pycocotools())
     empty = replace(dataset, tables={**dataset.tables, "annotations": []})
     scores = summarize(records, empty).scores
     assert np.isnan([scores[name] for name in STATS]).all()
-    compare(empty, records, tmp_path, pycocotools())
+    assert_judged_alike(empty, records, tmp_path, pycocotools())
 
 
 def test_drawn_images_anew_give_the_number_of_that_set(toy: Path) -> None:

@@ -14,7 +14,7 @@ LABELS = np.array([[1, 1], [1, 0], [0, 1], [1, 1]])
 BOXES = np.array([[3, 4, 20, 30], [0, 0, 37, 50], [5, 5, 6, 6], [10, 1, 30, 49]], dtype=float)
 
 
-def close(ours, wanted):
+def assert_near(ours, wanted):
     assert wanted.std() > 1e-3
     torch.testing.assert_close(
         ours, wanted, atol=1e-5 * max(1.0, float(wanted.abs().max())), rtol=1e-4
@@ -46,10 +46,10 @@ def test_sam_is_transformers_pipeline(network_of, segmenter_of, picture_of, kind
     segmenter = segmenter_of("sam")
     embedding = segmenter.encode(image)
     answer = segmenter.predict(embedding, **asked, multimask=multimask)
-    close(answer.logits, wanted.pred_masks[0])
+    assert_near(answer.logits, wanted.pred_masks[0])
     torch.testing.assert_close(answer.scores, wanted.iou_scores[0], atol=1e-5, rtol=1e-4)
     large = processor.post_process_masks(wanted.pred_masks, *sizes, binarize=False)[0]
-    close(segmenter.full_size(answer.logits, embedding), large)
+    assert_near(segmenter.full_size(answer.logits, embedding), large)
 
 
 def test_sam_mask_prompts(network_of, segmenter_of, picture_of):
@@ -66,7 +66,7 @@ def test_sam_mask_prompts(network_of, segmenter_of, picture_of):
                 input_labels=torch.ones(1, 1, 2, dtype=torch.long),
                 input_masks=masks[number][None, None],
             )
-        close(answer.logits[number], wanted.pred_masks[0, 0])
+        assert_near(answer.logits[number], wanted.pred_masks[0, 0])
 
 
 @pytest.mark.parametrize("multimask", [True, False])
@@ -94,12 +94,12 @@ def test_sam2_and_its_kin_are_transformers_models(
         wanted = network(pixel_values=pixels, **given, multimask_output=multimask)
     embedding = segmenter.encode(image)
     answer = segmenter.predict(embedding, **asked, multimask=multimask)
-    close(answer.logits, wanted.pred_masks[0])
+    assert_near(answer.logits, wanted.pred_masks[0])
     torch.testing.assert_close(answer.scores, wanted.iou_scores[0], atol=1e-5, rtol=1e-4)
     large = torch.nn.functional.interpolate(
         wanted.pred_masks[0], HW, mode="bilinear", align_corners=False
     )
-    close(segmenter.full_size(answer.logits, embedding), large)
+    assert_near(segmenter.full_size(answer.logits, embedding), large)
 
 
 def plain_hq(net, embedding, early, sparse, no_mask, position, upscale_untouched=False):
@@ -150,10 +150,10 @@ def test_sam_hq_is_the_published_computation(network_of, segmenter_of, picture_o
         for number in range(len(POINTS)):
             given = (seen.last_hidden_state, seen.intermediate_embeddings[0], sparse[0, number])
             masks, scores, one = plain_hq(network.mask_decoder, *given, *common)
-            close(answer.logits[number], masks)
-            close(single.logits[number, 0], one)
+            assert_near(answer.logits[number], masks)
+            assert_near(single.logits[number, 0], one)
             torch.testing.assert_close(answer.scores[number], scores)
             # The one line in which transformers leaves the published program.
             untouched, _, _ = plain_hq(network.mask_decoder, *given, *common, True)
-            close(theirs.pred_masks[0, number], untouched)
+            assert_near(theirs.pred_masks[0, number], untouched)
     torch.testing.assert_close(answer.scores, theirs.iou_scores[0])
