@@ -28,7 +28,7 @@ def distort(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
 
 
 def sample(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """Mirror, zoom, turn and shift a little, and resample to `size`.
+    """Mirror, zoom, shear, turn and shift a little, and resample to `size`.
 
     Args:
         images: (B, S, S, 3) uint8.
@@ -41,11 +41,19 @@ def sample(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
     count = len(images)
     zoom = torch.empty(count).uniform_(0.75, 1.3, generator=generator)
     stretch = torch.empty(count).uniform_(-0.2, 0.2, generator=generator).exp()
-    angle = torch.empty(count).uniform_(-0.3, 0.3, generator=generator)
+    angle = torch.empty(count).uniform_(-0.35, 0.35, generator=generator)
+    shear = torch.empty(count).uniform_(-0.2, 0.2, generator=generator)
     mirror = torch.randint(0, 2, (count,), generator=generator) * 2.0 - 1.0
     shift = torch.empty(count, 2).uniform_(-0.08, 0.08, generator=generator)
     cos, sin = angle.cos() * zoom, angle.sin() * zoom
-    rows = [cos * mirror * stretch, -sin, shift[:, 0], sin * mirror, cos / stretch, shift[:, 1]]
+    rows = [
+        cos * mirror * stretch,
+        shear - sin,
+        shift[:, 0],
+        sin * mirror,
+        cos / stretch,
+        shift[:, 1],
+    ]
     matrix = torch.stack(rows, dim=1).view(count, 2, 3).to(images.device)
     pixels = images.permute(0, 3, 1, 2).float().div_(255)
     grid = F.affine_grid(matrix, [count, 3, size, size], align_corners=False)

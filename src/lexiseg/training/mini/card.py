@@ -40,10 +40,11 @@ COURSE = {
     "proposal": """\
 First words: pictures of one thing at 128 pixels against free word vectors. Then all pictures, still
 small. Then the text tower is fitted to the word vectors, on texts alone and in 22 templates, and
-both towers learn together at the native size.""",
+both towers learn together at the native size: first with half of the patches left out of each
+picture, at the end with all of them.""",
     "classifier": """\
 It begins with the weights of the proposal tower; all pictures, first at 128 pixels, then at the
-native size, both towers together.""",
+native size, at first with half of the patches left out, both towers together.""",
 }
 LINES = {
     "test_top1_bare": "one thing, {things} names, held-out pictographs and looks, bare name",

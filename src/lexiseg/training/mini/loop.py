@@ -26,7 +26,7 @@ from lexiseg.training.mini.session import ALONE, Plan
 from lexiseg.training.mini.speech import teach
 from lexiseg.training.mini.team import Team
 from lexiseg.training.mini.texts import NameTable
-from lexiseg.training.mini.towers import read
+from lexiseg.training.mini.towers import read_tokens, thin
 
 LARGEST_SCALE = math.log(100)
 
@@ -36,7 +36,8 @@ class ClipTraining:
     """Settings of one tower's training.
 
     The plan has three parts. First words: pictures of one thing, unchanged but for mirroring, asked
-    for things only. Then all pictures, still small. Then native size.
+    for things only. Then all pictures, still small. Then native size, with half of the patches left
+    out, which halves the time and hides parts of things; at the end with all of them.
     """
 
     tower: str  # "proposal" or "classifier"
@@ -49,6 +50,8 @@ class ClipTraining:
     first_share: float = 0.25  # of the plan, end of the first words
     early_share: float = 0.6  # of the plan, end of the small pictures
     early_size: int = 128  # pixels per side until then
+    thin_share: float = 0.9  # of the plan, end of the native pictures with few tokens
+    kept: float = 0.5  # share of the patch tokens that such pictures keep
     teaching: int = 200  # steps on texts alone that fit the text tower to the word vectors
     prompted: float = 0.5  # share of pictures with a visual prompt, if proposals can be asked
     checkpoint_every: int = 200  # steps
@@ -125,6 +128,11 @@ class Trainer:
         early = progress < self.config.early_share
         return self.config.early_size if early else self.config.vision.image_size
 
+    def kept(self, progress: float) -> float:
+        """Share of patch tokens: all of small pictures and, at the end, of native ones."""
+        config = self.config
+        return config.kept if config.early_share <= progress < config.thin_share else 1.0
+
     def advance(self, progress: float) -> dict[str, float]:
         """Make one step and return the losses; all chance follows from seed and step number."""
         number = self.step * self.team.size + self.team.rank
@@ -136,7 +144,10 @@ class Trainer:
             self.spoken = True
         batch = self._batch(progress, generator)
         with self.autocast():
-            seen = read(self.network.visual, batch.pixels)
+            tokens = self.network.visual.embed(batch.pixels)
+            if (share := self.kept(progress)) < 1:
+                tokens = thin(tokens, share, generator)
+            seen = read_tokens(self.network.visual, tokens)
             names, captions = self._texts(batch)
         scale = self.network.logit_scale.exp()
         parts = self.objective(seen, names, captions, batch.labels, scale)

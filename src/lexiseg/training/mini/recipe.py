@@ -88,7 +88,7 @@ class Recipe:
         proposals = self._proposals(device) if tower == "classifier" else None
         parent = self._parent(tower, device)
         if parent is not None:
-            config = replace(config, rate=1.5e-3, first_share=0.0, early_share=0.7)
+            config = replace(config, rate=1.5e-3, first_share=0.0, early_share=0.5)
         trainer = Trainer(config, pool, tokenizer, proposals, device, team)
         checkpoint = self.folder / tower / "checkpoint.pt"
         if self.resume and checkpoint.is_file():

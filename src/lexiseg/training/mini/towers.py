@@ -48,15 +48,35 @@ def values_only(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return value
 
 
+def thin(tokens: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Keep the CLS token and a random share of each picture's patch tokens (Li et al. 2023, FLIP).
+
+    Args:
+        tokens: (B, 1 + n, D), CLS first.
+        share: of the n patch tokens, 0..1.
+        generator: of the choice.
+    """
+    count, width = tokens.shape[1] - 1, tokens.shape[2]
+    order = torch.rand(len(tokens), count, generator=generator).argsort(dim=1)
+    kept = 1 + order[:, : max(1, round(share * count))].to(tokens.device)
+    patches = tokens.gather(1, kept[..., None].expand(-1, -1, width))
+    return torch.cat([tokens[:, :1], patches], dim=1)
+
+
 def read(tower: VisionTower, pixels: Tensor) -> Readings:
-    """Run an image tower once and read it at CLS, at the patch mean and on the value path.
+    """Run an image tower once and read it; see `read_tokens`."""
+    return read_tokens(tower, tower.embed(pixels))
+
+
+def read_tokens(tower: VisionTower, tokens: Tensor) -> Readings:
+    """Read embedded tokens (B, 1 + n, D) at CLS, at the patch mean and on the value path.
 
     The value path is v -> out_proj -> ln_post -> proj of the last block without any residual:
     Grad-CAM at ln_1 of that block sees exactly this branch, and so do MaskCLIP and its kin. It
     carries local evidence only if training asks it to.
     """
     last = len(tower.blocks) - 1
-    x = tower.run(tower.embed(pixels), stop=last, attention=products)
+    x = tower.run(tokens, stop=last, attention=products)
     block = tower.blocks[last]
     value = tower.project(block.attend(block.ln_1(x[:, 1:]), values_only))
     out = tower.ln_post(tower.run(x, start=last, attention=products))
