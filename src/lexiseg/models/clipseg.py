@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,27 +14,25 @@ from torch import Tensor
 from lexiseg.errors import UsageError
 from lexiseg.models.clip import BpeTokenizer, Preprocessing
 from lexiseg.models.clip.text_cache import TextCache
-from lexiseg.models.device import choose_device, choose_dtype
-from lexiseg.models.huggingface import Architecture, Published, load_published
+from lexiseg.models.huggingface import Architecture, Published, PublishedEncoder
 
-ARCHITECTURE = Architecture("CLIPSeg", "clipseg", "clipseg", "CLIPSegForImageSegmentation")
 # What the published checkpoints were trained at, where the preprocessor file is silent.
 SIZE = 352
 STATISTICS = {"image_mean": (0.485, 0.456, 0.406), "image_std": (0.229, 0.224, 0.225)}
 TEXT_BATCH = 256
 
 
-class ClipSeg:
+class ClipSeg(PublishedEncoder):
     """Maps of texts; the image tower runs once per image, the text tower once per text.
 
     Args:
         published: the filled network and its folder.
     """
 
+    architectures = (Architecture("CLIPSeg", "clipseg", "clipseg", "CLIPSegForImageSegmentation"),)
+
     def __init__(self, published: Published) -> None:
-        self.network: Any = published.network
-        self.name = published.name
-        self.fingerprint = published.fingerprint
+        super().__init__(published)
         config = self.network.config
         settings = published.side_file("preprocessor_config.json")
         self.size = _side(settings.get("size") or SIZE)
@@ -43,41 +40,6 @@ class ClipSeg:
         context = int(config.text_config.max_position_embeddings)
         self._tokenizer = BpeTokenizer(published.folder, context)
         self._texts = TextCache(self._encode_texts)
-
-    @classmethod
-    def load(
-        cls,
-        source: str | Path,
-        device: str | torch.device = "auto",
-        dtype: str | torch.dtype = "auto",
-        *,
-        revision: str | None = None,
-        download: bool = False,
-    ) -> ClipSeg:
-        """Load from a known name ("clipseg-rd64-refined"), hub id or folder.
-
-        Args:
-            source: where the weights are.
-            device: "auto" or a torch device.
-            dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
-            revision: branch, tag or commit on the hub.
-            download: allow fetching from the hub what is not in its cache.
-
-        Raises:
-            WeightsNotFoundError: not on this machine.
-            CheckpointError: the folder does not fit.
-        """
-        place = choose_device(device)
-        found = load_published(
-            ARCHITECTURE, source, place, choose_dtype(dtype, place), revision=revision,
-            download=download,
-        )  # fmt: skip
-        return cls(found)
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-        return next(self.network.parameters()).device  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def encode(self, image: NDArray[np.uint8]) -> tuple[Tensor, ...]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import torch
 
 from lexiseg.errors import CheckpointError
-from lexiseg.models.device import choose_device
+from lexiseg.models.device import choose_device, choose_dtype
 from lexiseg.models.hub import find_weights
 from lexiseg.models.weights import fingerprint, read_json, weight_files
 
@@ -58,8 +58,89 @@ class Published:
         return read_json(path) if path.is_file() else {}
 
 
+class PublishedModel:
+    """A network as transformers runs it, in float32, and what to call it in results.
+
+    Args:
+        published: the filled network and its folder.
+    """
+
+    # What a folder may hold; the first is the one to name where it holds another network.
+    architectures: ClassVar[Sequence[Architecture]]
+
+    def __init__(self, published: Published) -> None:
+        self.network: Any = published.network
+        self.name = published.name
+        self.fingerprint = published.fingerprint
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path,
+        device: str | torch.device = "auto",
+        *,
+        revision: str | None = None,
+        download: bool = False,
+    ) -> Self:
+        """Load from a known name (`lexiseg.models.hub.checkpoints`), hub id or folder.
+
+        Args:
+            source: where the weights are.
+            device: "auto" or a torch device.
+            revision: branch, tag or commit on the hub.
+            download: allow fetching from the hub what is not in its cache.
+
+        Raises:
+            WeightsNotFoundError: not on this machine.
+            CheckpointError: the folder does not fit.
+        """
+        return cls(
+            load_published(cls.architectures, source, device, revision=revision, download=download)
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return next(self.network.parameters()).device  # type: ignore[no-any-return]
+
+
+class PublishedEncoder(PublishedModel):
+    """A published network that bears 16 bits, so that its precision can be chosen."""
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path,
+        device: str | torch.device = "auto",
+        dtype: str | torch.dtype = "auto",
+        *,
+        revision: str | None = None,
+        download: bool = False,
+    ) -> Self:
+        """Load like `PublishedModel.load`, in a precision.
+
+        Args:
+            source: known name, hub id or folder.
+            device: "auto" or a torch device.
+            dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
+            revision: branch, tag or commit on the hub.
+            download: allow fetching from the hub what is not in its cache.
+
+        Raises:
+            WeightsNotFoundError: not on this machine.
+            CheckpointError: the folder does not fit.
+        """
+        place = choose_device(device)
+        return cls(
+            load_published(
+                cls.architectures, source, place, choose_dtype(dtype, place), revision=revision,
+                download=download,
+            )
+        )  # fmt: skip
+
+
 def load_published(
-    architecture: Architecture,
+    architectures: Sequence[Architecture],
     source: str | Path,
     device: str | torch.device = "auto",
     dtype: torch.dtype = torch.float32,
@@ -70,7 +151,7 @@ def load_published(
     """Load a checkpoint with transformers' own reader, which knows its older key layouts.
 
     Args:
-        architecture: what the folder has to hold.
+        architectures: what the folder may hold; messages speak of the first.
         source: known name, hub id or folder.
         device: "auto" or a torch device.
         dtype: precision.
@@ -81,17 +162,15 @@ def load_published(
         WeightsNotFoundError: not on this machine.
         CheckpointError: the folder holds another network, or tensors are missing or misshaped.
     """
-    path = find_weights(source, revision, download)
+    path, expected = find_weights(source, revision, download), architectures[0]
     if not path.is_dir():
         raise CheckpointError(
-            f"{path} is a file; {architecture.title} needs its folder with config.json and "
-            "tokenizer."
+            f"{path} is a file; {expected.title} needs its folder with config.json and tokenizer."
         )
     kind = read_json(path / "config.json").get("model_type")
-    if kind != architecture.model_type:
-        raise CheckpointError(
-            f"{path} holds a {kind!r} model; expected {architecture.model_type!r}."
-        )
+    architecture = next((known for known in architectures if known.model_type == kind), None)
+    if architecture is None:
+        raise CheckpointError(f"{path} holds a {kind!r} model; expected {expected.model_type!r}.")
     weight_files(path)  # says what is missing if there are none
     network = _read(architecture, path, dtype)
     network.eval().requires_grad_(False).to(choose_device(device))

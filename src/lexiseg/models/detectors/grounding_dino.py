@@ -17,11 +17,8 @@ from torch import Tensor, nn
 from lexiseg.errors import CheckpointError, WeightsNotFoundError
 from lexiseg.models.clip import Preprocessing
 from lexiseg.models.detectors.boxes import Detections, corners
-from lexiseg.models.huggingface import Architecture, Published, load_published
+from lexiseg.models.huggingface import Architecture, Published, PublishedModel
 
-ARCHITECTURE = Architecture(
-    "Grounding DINO", "grounding-dino", "grounding_dino", "GroundingDinoForObjectDetection"
-)
 # ImageNet's statistics and the size the authors test at, where the preprocessor file is silent.
 SHORT_SIDE, LONG_SIDE = 800, 1333
 STATISTICS = {"image_mean": (0.485, 0.456, 0.406), "image_std": (0.229, 0.224, 0.225)}
@@ -69,7 +66,7 @@ class _Recalling(nn.Module):
             self._recalled = None
 
 
-class GroundingDino:
+class GroundingDino(PublishedModel):
     """Boxes for any number of phrases.
 
     Words and image are mixed from the encoder on, so every text costs a pass of encoder and
@@ -80,10 +77,14 @@ class GroundingDino:
         published: the filled network and its folder.
     """
 
+    architectures = (
+        Architecture(
+            "Grounding DINO", "grounding-dino", "grounding_dino", "GroundingDinoForObjectDetection"
+        ),
+    )
+
     def __init__(self, published: Published) -> None:
-        self.network: Any = published.network
-        self.name = published.name
-        self.fingerprint = published.fingerprint
+        super().__init__(published)
         self.backbone = _Recalling(self.network.model.backbone)
         self.network.model.backbone = self.backbone
         settings = published.side_file("preprocessor_config.json")
@@ -92,29 +93,6 @@ class GroundingDino:
         self.long_side = int(size.get("longest_edge", LONG_SIDE))
         self.statistics = Preprocessing.from_huggingface({**STATISTICS, **settings}, 0)
         self._tokenizer = _read_tokenizer(published.folder)
-
-    @classmethod
-    def load(
-        cls,
-        source: str | Path,
-        device: str | torch.device = "auto",
-        *,
-        revision: str | None = None,
-        download: bool = False,
-    ) -> GroundingDino:
-        """Load from a known name ("grounding-dino-tiny"), hub id or folder.
-
-        Raises:
-            WeightsNotFoundError: not on this machine.
-            CheckpointError: the folder does not fit.
-        """
-        found = load_published(ARCHITECTURE, source, device, revision=revision, download=download)
-        return cls(found)
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-        return next(self.network.parameters()).device  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def encode(self, image: NDArray[np.uint8]) -> BackboneFeatures:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +14,8 @@ from torch import Tensor
 from lexiseg.models.clip import BpeTokenizer, Preprocessing
 from lexiseg.models.clip.text_cache import TextCache
 from lexiseg.models.detectors.boxes import Detections, corners
-from lexiseg.models.huggingface import Architecture, Published, load_published
+from lexiseg.models.huggingface import Architecture, Published, PublishedModel
 
-ARCHITECTURE = Architecture("OWLv2", "owlv2", "owlv2", "Owlv2ForObjectDetection")
 TEXT_BATCH = 256
 
 
@@ -35,7 +32,7 @@ class PatchFeatures:
     boxes: Tensor
 
 
-class Owlv2:
+class Owlv2(PublishedModel):
     """Boxes for any number of texts; image and texts are encoded apart, each once.
 
     It computes in float32: 16 bits would move boxes by several pixels.
@@ -44,10 +41,10 @@ class Owlv2:
         published: the filled network and its folder.
     """
 
+    architectures = (Architecture("OWLv2", "owlv2", "owlv2", "Owlv2ForObjectDetection"),)
+
     def __init__(self, published: Published) -> None:
-        self.network: Any = published.network
-        self.name = published.name
-        self.fingerprint = published.fingerprint
+        super().__init__(published)
         config = self.network.config
         self.size = int(config.vision_config.image_size)
         settings = published.side_file("preprocessor_config.json")
@@ -55,29 +52,6 @@ class Owlv2:
         context = int(config.text_config.max_position_embeddings)
         self._tokenizer = BpeTokenizer(published.folder, context)
         self._texts = TextCache(self._encode_texts)
-
-    @classmethod
-    def load(
-        cls,
-        source: str | Path,
-        device: str | torch.device = "auto",
-        *,
-        revision: str | None = None,
-        download: bool = False,
-    ) -> Owlv2:
-        """Load from a known name ("owlv2-base"), hub id or folder.
-
-        Raises:
-            WeightsNotFoundError: not on this machine.
-            CheckpointError: the folder does not fit.
-        """
-        found = load_published(ARCHITECTURE, source, device, revision=revision, download=download)
-        return cls(found)
-
-    @property
-    def device(self) -> torch.device:
-        """Where it runs."""
-        return next(self.network.parameters()).device  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def encode(self, image: NDArray[np.uint8]) -> PatchFeatures:

@@ -11,19 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lexiseg.errors import CheckpointError, UsageError
-from lexiseg.models.hub import find_weights
 from lexiseg.models.huggingface import Architecture, load_published
-from lexiseg.models.weights import read_json
 
 DEFAULT = "sentence-transformers/all-mpnet-base-v2"
 BATCH = 64  # texts that are encoded at once
-ARCHITECTURES = {
-    kind.model_type: kind
-    for kind in (
-        Architecture("Sentence-BERT on MPNet", "mpnet", "mpnet", "MPNetModel"),
-        Architecture("Sentence-BERT on BERT", "bert", "bert", "BertModel"),
-    )
-}
+ARCHITECTURES = (
+    Architecture("Sentence-BERT on MPNet", "mpnet", "mpnet", "MPNetModel"),
+    Architecture("Sentence-BERT on BERT", "bert", "bert", "BertModel"),
+)
 
 
 class SentenceBert:
@@ -70,17 +65,17 @@ class SentenceBert:
             WeightsNotFoundError: not on this machine.
             CheckpointError: the folder holds another network, no tokenizer, or pools otherwise.
         """
-        folder = find_weights(source, revision, download)
-        kind = read_json(folder / "config.json").get("model_type") if folder.is_dir() else None
-        architecture = ARCHITECTURES.get(str(kind), ARCHITECTURES["mpnet"])
-        published = load_published(architecture, folder, device)
+        published = load_published(
+            ARCHITECTURES, source, device, revision=revision, download=download
+        )
+        folder = published.folder
         pooling = published.side_file("1_Pooling/config.json")
         if not pooling.get("pooling_mode_mean_tokens", True):
             raise CheckpointError(f"{folder} does not pool by the mean; other pooling is not read.")
         positions = int(published.network.config.max_position_embeddings) - 2
         limit = published.side_file("sentence_bert_config.json").get("max_seq_length", positions)
         tokenizer = _read_tokenizer(folder)
-        return cls(published.network, tokenizer, int(limit), str(source), published.fingerprint)
+        return cls(published.network, tokenizer, int(limit), published.name, published.fingerprint)
 
     @torch.inference_mode()
     def embed(self, texts: Sequence[str]) -> Tensor:

@@ -13,33 +13,30 @@ from torch import Tensor
 from lexiseg.errors import CheckpointError, WeightsNotFoundError
 from lexiseg.models.clip import Preprocessing
 from lexiseg.models.clip.text_cache import TextCache
-from lexiseg.models.device import choose_device, choose_dtype
-from lexiseg.models.hub import find_weights
-from lexiseg.models.huggingface import Architecture, Published, load_published
+from lexiseg.models.huggingface import Architecture, Published, PublishedEncoder
 from lexiseg.models.siglip.tower import PooledTower
-from lexiseg.models.weights import read_json
 
-# SigLIP, and SigLIP 2 for fixed sizes, have the first form; SigLIP 2 for flexible sizes the second.
-ARCHITECTURES = {
-    "siglip": Architecture("SigLIP", "siglip", "siglip", "SiglipModel"),
-    "siglip2": Architecture("SigLIP 2", "siglip2", "siglip2", "Siglip2Model"),
-}
 STATISTICS = {"image_mean": (0.5, 0.5, 0.5), "image_std": (0.5, 0.5, 0.5)}
 TEXT_BATCH = 256
 IMAGE_BATCH = 32
 
 
-class Siglip:
+class Siglip(PublishedEncoder):
     """Image and text encoder with frozen weights, asked like `lexiseg.models.clip.Clip`.
 
     Args:
         published: the filled network and its folder.
     """
 
+    # SigLIP, and SigLIP 2 for fixed sizes, have the first form; SigLIP 2 for flexible sizes the
+    # second.
+    architectures = (
+        Architecture("SigLIP", "siglip", "siglip", "SiglipModel"),
+        Architecture("SigLIP 2", "siglip2", "siglip2", "Siglip2Model"),
+    )
+
     def __init__(self, published: Published) -> None:
-        self.network: Any = published.network
-        self.name = published.name
-        self.fingerprint = published.fingerprint
+        super().__init__(published)
         self.visual = PooledTower(self.network.vision_model)
         settings = {**STATISTICS, **published.side_file("preprocessor_config.json")}
         self.preprocessing = Preprocessing.from_huggingface(settings, self.visual.config.image_size)
@@ -50,41 +47,6 @@ class Siglip:
         # The first SigLIP was trained on texts without punctuation.
         self._plain = side.get("tokenizer_class") == "SiglipTokenizer"
         self._texts = TextCache(self._encode_texts)
-
-    @classmethod
-    def load(
-        cls,
-        source: str | Path,
-        device: str | torch.device = "auto",
-        dtype: str | torch.dtype = "auto",
-        *,
-        revision: str | None = None,
-        download: bool = False,
-    ) -> Siglip:
-        """Load from a known name ("siglip2-b16"), hub id or folder.
-
-        Args:
-            source: where the weights are.
-            device: "auto" or a torch device.
-            dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
-            revision: branch, tag or commit on the hub.
-            download: allow fetching from the hub what is not in its cache.
-
-        Raises:
-            WeightsNotFoundError: not on this machine.
-            CheckpointError: the folder does not fit.
-        """
-        place = choose_device(device)
-        path = find_weights(source, revision, download)
-        kind = read_json(path / "config.json").get("model_type") if path.is_dir() else None
-        architecture = ARCHITECTURES.get(str(kind), ARCHITECTURES["siglip"])
-        found = load_published(architecture, path, place, choose_dtype(dtype, place))
-        return cls(Published(found.network, path, str(source), found.fingerprint))
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network lies."""
-        return self.network.logit_scale.device  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> torch.dtype:
