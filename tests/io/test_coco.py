@@ -72,7 +72,10 @@ def test_the_official_library_reads_both_files_and_evaluates_them(
     for annotation, item in zip(annotations, result.instances, strict=True):
         assert np.array_equal(coco.annToMask(annotation).astype(bool), item.mask.to_array())
         assert annotation["area"] == item.mask.area
-    evaluation = cocoeval.COCOeval(coco, coco.loadRes(str(found)), "segm")
+    loaded = coco.loadRes(str(found))
+    for entry, item in zip(loaded.anns.values(), result.instances, strict=True):
+        assert entry["area"] == item.mask.area and list(entry["bbox"]) == list(item.mask.bbox)
+    evaluation = cocoeval.COCOeval(coco, loaded, "segm")
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()

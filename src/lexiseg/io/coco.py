@@ -132,11 +132,14 @@ def image_entry(result: Result, image_id: int, numbers: Mapping[str, int]) -> di
 
 
 def result_entry(item: Instance, image_id: int, numbers: Mapping[str, int]) -> dict[str, Any]:
-    """One region of COCO's list of results; numbers may come from a data set's own table."""
+    """One region of COCO's list of results; numbers may come from a data set's own table.
+
+    No box: with one the COCO tools take a region's area, and so whether it is small or large,
+    from the box rather than from the mask. They find the box by themselves.
+    """
     return {
         "image_id": image_id,
         "category_id": numbers[item.label],
-        "bbox": list(item.mask.bbox),
         "score": float(item.score),
         "segmentation": item.mask.to_coco(),
     }
@@ -146,7 +149,12 @@ def annotation_entry(
     item: Instance, image_id: int, numbers: Mapping[str, int], tolerance: float | None
 ) -> dict[str, Any]:
     """One region of COCO's annotations, without its own number."""
-    entry = {**result_entry(item, image_id, numbers), "area": item.mask.area, "iscrowd": 0}
+    entry = {
+        **result_entry(item, image_id, numbers),
+        "bbox": list(item.mask.bbox),
+        "area": item.mask.area,
+        "iscrowd": 0,
+    }
     if tolerance is not None and item.mask.area:
         entry["segmentation"] = flat_polygons(item.mask, tolerance)
     return entry
