@@ -6,7 +6,6 @@ answers are matched when the run is summed up.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,27 +21,28 @@ from lexiseg.evaluation.instance_rules import (
     LVIS_RULES,
     Found,
     InstanceRules,
-    match_image,
 )
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import InstanceRow, Summary
 from lexiseg.io.writer import json_text, write_text
 from lexiseg.metrics import (
+    AT_50,
+    AT_75,
     ClassMatches,
-    Matches,
     PresenceCounts,
     average_precision,
     average_recall,
     bootstrap_interval,
-    count_presence,
+    class_presence,
+    gather_matches,
     matthews,
-    mean_over_classes,
+    mean_precision,
+    mean_recall,
 )
 from lexiseg.types import Mask, Result
 
 RESULTS = "coco-results.json"
 _FREQUENCIES = {"r": "rare", "c": "common", "f": "frequent"}
-_AT_50, _AT_75 = slice(0, 1), slice(5, 6)  # columns of the thresholds 0.50 and 0.75
 
 
 def score_image(method: Any, sample: InstanceSample, dataset: Dataset[InstanceSample]) -> Record:
@@ -89,7 +89,8 @@ def score_result(
         [number[item.label] - 1, float(item.score), item.mask.to_coco()["counts"]]
         for item in result.instances
     ]
-    counts = _presence(sample, {entry[0] for entry in found}, len(dataset.classes))
+    asked = range(len(dataset.classes)) if sample.asked is None else sample.asked
+    counts = class_presence({entry[0] for entry in found}, sample, asked)
     overlap = [counts.both, counts.both + counts.only_kept + counts.only_present]
     return {
         "id": sample.id,
@@ -99,16 +100,6 @@ def score_result(
         "presence": list(counts.counts),
         "class_overlap": overlap,
     }
-
-
-def _presence(sample: InstanceSample, found: set[int], classes: int) -> PresenceCounts:
-    """Classes shown by crowd regions only are neither required nor wrong."""
-    present = {item.class_index for item in sample.objects if not item.crowd}
-    unclear = {item.class_index for item in sample.objects} - present
-    asked = set(range(classes) if sample.asked is None else sample.asked)
-    if sample.known is not None:
-        asked &= sample.known
-    return count_presence(asked - unclear, present, found)
 
 
 def summarize(
@@ -150,13 +141,7 @@ def gather(
     Returns:
         Class index -> its answers over all images.
     """
-    by_class: dict[int, dict[int, Matches]] = defaultdict(dict)
-    images = 0
-    for index, (found, sample) in enumerate(zip(answers, samples, strict=True)):
-        images = index + 1
-        for number, matches in match_image(found, sample, rules).items():
-            by_class[number][index] = matches
-    return {number: ClassMatches.gather(by_class[number], images) for number in sorted(by_class)}
+    return gather_matches(answers, samples, rules.per_class, rules.per_image)
 
 
 def answers_of(record: Record) -> list[Found]:
@@ -180,40 +165,20 @@ def statistics_of(
     classes = list(matches.values())
     most = rules.recall_limits[-1]
     statistics: dict[str, Any] = {
-        "ap": partial(_mean_precision, classes),
-        "ap50": partial(_mean_precision, classes, columns=_AT_50),
-        "ap75": partial(_mean_precision, classes, columns=_AT_75),
+        "ap": partial(mean_precision, classes),
+        "ap50": partial(mean_precision, classes, columns=AT_50),
+        "ap75": partial(mean_precision, classes, columns=AT_75),
     }
     for area in ("small", "medium", "large"):
-        statistics[f"ap_{area}"] = partial(_mean_precision, classes, area=area)
+        statistics[f"ap_{area}"] = partial(mean_precision, classes, area=area)
     for limit in rules.recall_limits:
-        statistics[f"ar{limit}"] = partial(_mean_recall, classes, limit=limit)
+        statistics[f"ar{limit}"] = partial(mean_recall, classes, limit=limit)
     for area in ("small", "medium", "large"):
-        statistics[f"ar{most}_{area}"] = partial(_mean_recall, classes, area=area, limit=most)
+        statistics[f"ar{most}_{area}"] = partial(mean_recall, classes, area=area, limit=most)
     for letter, word in _FREQUENCIES.items() if frequencies else ():
         group = [one for number, one in matches.items() if frequencies[number] == letter]
-        statistics[f"ap_{word}"] = partial(_mean_precision, group)
+        statistics[f"ap_{word}"] = partial(mean_precision, group)
     return statistics
-
-
-def _mean_precision(
-    classes: Sequence[ClassMatches],
-    weights: NDArray[Any],
-    *,
-    area: str = "all",
-    columns: slice = slice(None),
-) -> NDArray[np.float64]:
-    weights = weights.astype(np.float64)
-    values = [average_precision(one, weights, area=area, columns=columns) for one in classes]
-    return mean_over_classes(values, len(weights))
-
-
-def _mean_recall(
-    classes: Sequence[ClassMatches], weights: NDArray[Any], *, limit: int, area: str = "all"
-) -> NDArray[np.float64]:
-    weights = weights.astype(np.float64)
-    values = [average_recall(one, weights, area=area, limit=limit) for one in classes]
-    return mean_over_classes(values, len(weights))
 
 
 def _class_numbers(

@@ -14,6 +14,17 @@ from lexiseg.metrics.confusion import (
     iou_per_class,
     mean_iou,
 )
+from lexiseg.metrics.instances import (
+    AT_50,
+    AT_75,
+    COCO_LIMIT,
+    Found,
+    ImageTruth,
+    class_presence,
+    gather_matches,
+    mean_precision,
+    mean_recall,
+)
 from lexiseg.metrics.mask_iou import mask_ious
 from lexiseg.metrics.matching import AREAS, IOU_THRESHOLDS, Matches, Truths, match
 from lexiseg.metrics.presence import PresenceCounts, count_presence, matthews
@@ -33,10 +44,15 @@ from lexiseg.metrics.video import VideoScore, boundary_f, region_similarity
 
 __all__ = [
     "AREAS",
+    "AT_50",
+    "AT_75",
+    "COCO_LIMIT",
     "IOU_THRESHOLDS",
     "ClassMatches",
     "ClassOverlaps",
     "ConfusionMatrix",
+    "Found",
+    "ImageTruth",
     "Matches",
     "PresenceCounts",
     "ReferringScore",
@@ -47,10 +63,12 @@ __all__ = [
     "bootstrap_interval",
     "boundary_f",
     "class_overlaps",
+    "class_presence",
     "confusion_matrix",
     "count_presence",
     "cumulative_overlap",
     "dataset_miou",
+    "gather_matches",
     "image_iou",
     "image_recall",
     "iou_parts",
@@ -61,6 +79,8 @@ __all__ = [
     "mean_iou",
     "mean_over_classes",
     "mean_overlap",
+    "mean_precision",
+    "mean_recall",
     "overlap",
     "reassign",
     "region_similarity",

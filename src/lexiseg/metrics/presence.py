@@ -38,6 +38,12 @@ class PresenceCounts:
         return _ratio(self.both, self.both + self.only_present)
 
     @property
+    def overlap(self) -> float:
+        """Share of names kept and there among those kept or there; 1 if there are none."""
+        either = self.both + self.only_kept + self.only_present
+        return self.both / either if either else 1.0
+
+    @property
     def mcc(self) -> float:
         """Matthews correlation in [-1, 1]; 0 where it is undefined."""
         return float(matthews(np.array(self.counts)))
