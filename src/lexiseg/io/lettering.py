@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from lexiseg.io.fonts import writable
 from lexiseg.io.palette import Colour, shade, text_color_on
 
 Box = tuple[int, int, int, int]
@@ -18,9 +19,10 @@ _FAINT: Colour = (120, 120, 126)
 
 @dataclass(frozen=True)
 class Label:
-    """A line of text cut to fit, with the size (width, height) of its box in pixels."""
+    """A line of text cut to fit, its font, and the size (width, height) of its box in pixels."""
 
     text: str
+    font: Any
     size_wh: tuple[int, int]
 
 
@@ -29,12 +31,10 @@ class Lettering:
     """Letters and lines that suit one picture size.
 
     Args:
-        font: a Pillow font.
         size: height of the letters in pixels.
         line_width: of outlines, in pixels.
     """
 
-    font: Any
     size: int
     line_width: int
 
@@ -43,7 +43,7 @@ class Lettering:
         """Readable at any size: letters a 32nd of the middle side length, at least 10 pixels."""
         side = (size_hw[0] * size_hw[1]) ** 0.5
         size = max(10, min(96, round(side / 32 * scale)))
-        return cls(ImageFont.load_default(size), size, max(1, round(side / 450 * scale)))
+        return cls(size, max(1, round(side / 450 * scale)))
 
     @property
     def padding(self) -> int:
@@ -53,18 +53,13 @@ class Lettering:
     def fit(self, text: str, width: int, tail: str = "") -> Label:
         """One printable line no wider than a picture or some 40 letters; the tail is kept."""
         line = "".join(c if c.isprintable() else " " for c in text[:200]).strip() or "?"
-        room = min(width - 2 * self.padding, 22 * self.size) - self.font.getlength(tail)
-        if len(text) > 200 or self.font.getlength(line) > room:
-            line = self._cut(line, room)
+        line, font = writable(line, self.size)
+        room = min(width - 2 * self.padding, 22 * self.size) - font.getlength(tail)
+        if len(text) > 200 or font.getlength(line) > room:
+            line = _cut(line, font, room)
         line += tail
         height = round(self.size * 1.1) + self.padding
-        return Label(line, (round(self.font.getlength(line)) + 2 * self.padding, height))
-
-    def _cut(self, line: str, room: float) -> str:
-        keep = len(line)
-        while keep > 1 and self.font.getlength(line[:keep] + "…") > room:
-            keep = min(keep - 1, int(keep * 0.9))
-        return line[:keep].rstrip() + "…"
+        return Label(line, font, (round(font.getlength(line)) + 2 * self.padding, height))
 
     def place(
         self,
@@ -88,7 +83,7 @@ class Lettering:
         ground = shade(colour, -0.1)
         draw.rounded_rectangle((left, top, right - 1, bottom - 1), radius, fill=ground)
         middle = ((left + right) / 2, (top + bottom) / 2)
-        draw.text(middle, label.text, fill=text_color_on(ground), font=self.font, anchor="mm")
+        draw.text(middle, label.text, fill=text_color_on(ground), font=label.font, anchor="mm")
 
     def legend(self, found: Mapping[str, Colour], absent: Sequence[str], width: int) -> Image.Image:
         """A white strip: a coloured box per name found, then the names that are not there."""
@@ -147,7 +142,14 @@ class _Flow:
             draw.rounded_rectangle(box, size * 0.2, fill=colour)
             x += round(size * 1.3)
         ink = _INK if colour else _FAINT
-        draw.text((x, middle), label.text, fill=ink, font=self._letters.font, anchor="lm")
+        draw.text((x, middle), label.text, fill=ink, font=label.font, anchor="lm")
+
+
+def _cut(line: str, font: Any, room: float) -> str:
+    keep = len(line)
+    while keep > 1 and font.getlength(line[:keep] + "…") > room:
+        keep = min(keep - 1, int(keep * 0.9))
+    return line[:keep].rstrip() + "…"
 
 
 def _box_at(centre: tuple[int, int], size_wh: tuple[int, int], picture_wh: Any) -> Box:
