@@ -14,6 +14,7 @@ import yaml
 from lexiseg.errors import UnknownNameError, UsageError
 
 ConfigT = TypeVar("ConfigT")
+EntryT = TypeVar("EntryT")
 
 
 def override(config: ConfigT, changes: Mapping[str, Any]) -> ConfigT:
@@ -83,6 +84,34 @@ def _exact(value: Any, hint: type) -> bool:
     if isinstance(value, bool):
         return hint is bool
     return isinstance(value, hint)
+
+
+def look_up(kind: str, table: Mapping[str, EntryT], name: str) -> EntryT:
+    """An entry of a table of presets, variants or the like.
+
+    Args:
+        kind: what the table holds, for the message.
+        table: name -> entry.
+        name: which one.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+    """
+    if name not in table:
+        raise UnknownNameError(kind, name, table)
+    return table[name]
+
+
+def split_options(options: Mapping[str, Any], prefix: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options of a method, and those of one of its parts, which are given after a prefix.
+
+    Example:
+        >>> split_options({"bins": 20, "scorer.surgery": "single"}, "scorer.")
+        ({'bins': 20}, {'surgery': 'single'})
+    """
+    own = {name: value for name, value in options.items() if not name.startswith(prefix)}
+    part = {name: value for name, value in options.items() if name.startswith(prefix)}
+    return own, {name.removeprefix(prefix): value for name, value in part.items()}
 
 
 def to_dict(config: object) -> dict[str, Any]:

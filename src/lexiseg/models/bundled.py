@@ -22,6 +22,16 @@ def bundled_weights() -> dict[str, Path]:
     return {f"mini-{entry.name}": entry for entry in folders if (entry / "config.json").is_file()}
 
 
+def bundled_or_given(source: str | Path) -> str | Path:
+    """The folder of bundled weights where a name stands for some, else the source as it is.
+
+    Raises:
+        WeightsNotFoundError: the name is of the bundled kind, but this installation has none such.
+    """
+    is_bundled = str(source).startswith("mini-") or str(source) in bundled_weights()
+    return bundled_folder(str(source)) if is_bundled else source
+
+
 def bundled_folder(name: str) -> Path:
     """The folder of one bundled checkpoint.
 

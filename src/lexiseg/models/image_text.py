@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lexiseg.models.bundled import bundled_or_given
 from lexiseg.models.clip import Clip
 from lexiseg.models.hub import find_weights
 from lexiseg.models.siglip import Siglip
@@ -22,9 +23,10 @@ def load_image_text(source: str | Path, device: str = "auto", dtype: str = "auto
         WeightsNotFoundError: not on this machine.
         CheckpointError: it is neither.
     """
-    path = find_weights(source)
-    side_file = path / "config.json"
+    place = bundled_or_given(source)
+    side_file = find_weights(place) / "config.json"
     kind = read_json(side_file).get("model_type") if side_file.is_file() else "clip"
-    if kind in ("siglip", "siglip2"):
-        return Siglip.load(source, device, dtype)
-    return Clip.load(source, device, dtype)
+    network = Siglip if kind in ("siglip", "siglip2") else Clip
+    loaded = network.load(place, device, dtype)
+    loaded.name = str(source)
+    return loaded

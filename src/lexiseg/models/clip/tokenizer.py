@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from lexiseg.errors import CheckpointError, WeightsNotFoundError
+from lexiseg.models.tokenizer_files import has_byte_pairs, read_byte_pairs
 
 # (N strings) -> (N, context) int64 with the end-of-text token in every row, zeros behind it
 Tokenizer: TypeAlias = Callable[[list[str]], Tensor]
@@ -24,18 +24,12 @@ class BpeTokenizer:
     def __init__(self, folder: str | Path, context: int = 77) -> None:
         self.folder = Path(folder)
         self.context = context
-        if not self.is_in(self.folder):
-            raise WeightsNotFoundError(
-                f"Folder {folder} has no tokenizer: expected vocab.json with merges.txt, or "
-                "tokenizer.json."
-            )
-        self._tokenizer = _read(self.folder)
+        self._tokenizer = read_byte_pairs("CLIPTokenizer", self.folder)
 
     @staticmethod
     def is_in(folder: Path) -> bool:
         """Whether a folder holds the files of a tokenizer."""
-        pair = (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file()
-        return pair or (folder / "tokenizer.json").is_file()
+        return has_byte_pairs(folder)
 
     def __len__(self) -> int:
         """Number of ids, as the network's vocabulary needs it."""
@@ -56,14 +50,3 @@ class BpeTokenizer:
         """Write the tokenizer's files into a folder."""
         self._tokenizer.save_pretrained(str(folder))
         self._tokenizer.backend_tokenizer.model.save(str(folder))  # vocab.json and merges.txt
-
-
-def _read(folder: Path) -> Any:
-    from transformers import CLIPTokenizer
-
-    try:
-        return CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
-    except Exception as error:  # the tokenizers library raises plain Exception on bad files
-        raise CheckpointError(
-            f"The tokenizer files in {folder} cannot be read ({error})."
-        ) from error

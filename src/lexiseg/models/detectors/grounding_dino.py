@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from lexiseg.errors import CheckpointError, WeightsNotFoundError
+from lexiseg.errors import WeightsNotFoundError
 from lexiseg.models.clip import Preprocessing
 from lexiseg.models.detectors.boxes import Detections, corners
 from lexiseg.models.huggingface import Architecture, Published, PublishedModel
+from lexiseg.models.tokenizer_files import read_tokenizer
 
 # ImageNet's statistics and the size the authors test at, where the preprocessor file is silent.
 SHORT_SIDE, LONG_SIDE = 800, 1333
@@ -174,19 +175,12 @@ class GroundingDino(PublishedModel):
 
 
 def _read_tokenizer(folder: Path) -> Any:
-    from transformers import BertTokenizer
-
     # Without files transformers would make a tokenizer that knows no word.
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
         raise WeightsNotFoundError(
             f"Folder {folder} has no tokenizer: expected tokenizer.json or vocab.txt."
         )
-    try:
-        return BertTokenizer.from_pretrained(str(folder), local_files_only=True)
-    except Exception as error:  # the tokenizers library raises plain Exception on bad files
-        raise CheckpointError(
-            f"The tokenizer files in {folder} cannot be read ({error})."
-        ) from error
+    return read_tokenizer("BertTokenizer", folder)
 
 
 def pack_phrases(lengths: Sequence[int], room: int) -> list[list[int]]:

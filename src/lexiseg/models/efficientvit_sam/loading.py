@@ -9,8 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lexiseg.errors import UnknownNameError
-from lexiseg.models.device import choose_device, choose_dtype
+from lexiseg.config import look_up
 from lexiseg.models.efficientvit_sam.config import EFFICIENTVIT_SAM, EfficientVitConfig
 from lexiseg.models.efficientvit_sam.encoder import EfficientVitEncoder
 from lexiseg.models.efficientvit_sam.layers import EPS
@@ -22,7 +21,6 @@ from lexiseg.models.segmenters.descendant import (
 )
 from lexiseg.models.segmenters.preprocess import Preprocessing
 from lexiseg.models.segmenters.segmenter import Segmenter
-from lexiseg.models.weights import fingerprint, read_state
 
 SOURCE = "the model zoo of the EfficientViT code repository (github.com/mit-han-lab/efficientvit)"
 PROMPTING = PromptingConfig(eps=EPS)  # unlike SAM's, its decoder has this eps too
@@ -56,18 +54,14 @@ def load_efficientvit_sam(
     Example:
         >>> sam = load_efficientvit_sam("l0", weights="efficientvit_sam_l0.pt")  # doctest: +SKIP
     """
-    if variant not in EFFICIENTVIT_SAM:
-        raise UnknownNameError("EfficientViT-SAM variant", variant, EFFICIENTVIT_SAM)
-    config = EFFICIENTVIT_SAM[variant]
-    name = f"efficientvit-sam-{variant}"
-    path = PublishedFile(name, f"efficientvit_sam_{variant}.pt", SOURCE).find(
-        weights, revision, download
-    )
-    network = fill_efficientvit_sam(read_state(path), str(path), config)
-    chosen = choose_device(device)
-    segmenter = network.segmenter(preprocessing(config), chosen, choose_dtype(dtype, chosen))
-    segmenter.name, segmenter.fingerprint = name, fingerprint(path)
-    return segmenter
+    config = look_up("EfficientViT-SAM variant", EFFICIENTVIT_SAM, variant)
+    file = PublishedFile(f"efficientvit-sam-{variant}", f"efficientvit_sam_{variant}.pt", SOURCE)
+    return file.load(
+        lambda state, origin, *where: fill_efficientvit_sam(state, origin, config).segmenter(
+            preprocessing(config), *where
+        ),
+        device, dtype, weights, revision, download,
+    )  # fmt: skip
 
 
 def preprocessing(config: EfficientVitConfig, frame: int = PROMPTING.frame) -> Preprocessing:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from lexiseg.errors import CheckpointError, WeightsNotFoundError
+from lexiseg.errors import CheckpointError
+from lexiseg.models.tokenizer_files import read_byte_pairs
 
 
 class Gpt2Tokenizer:
@@ -23,13 +23,7 @@ class Gpt2Tokenizer:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        pair = all((self.folder / name).is_file() for name in ("vocab.json", "merges.txt"))
-        if not pair and not (self.folder / "tokenizer.json").is_file():
-            raise WeightsNotFoundError(
-                f"Folder {folder} has no tokenizer: expected vocab.json with merges.txt, or "
-                "tokenizer.json."
-            )
-        self._tokenizer = _read(self.folder)
+        self._tokenizer = read_byte_pairs("GPT2Tokenizer", self.folder)
 
     def __len__(self) -> int:
         """Number of ids."""
@@ -58,14 +52,3 @@ class Gpt2Tokenizer:
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens; bytes that make no character read as U+FFFD."""
         return str(self._tokenizer.decode(tokens, clean_up_tokenization_spaces=False))
-
-
-def _read(folder: Path) -> Any:
-    from transformers import GPT2Tokenizer
-
-    try:
-        return GPT2Tokenizer.from_pretrained(str(folder), local_files_only=True)
-    except Exception as error:  # the tokenizers library raises plain Exception on bad files
-        raise CheckpointError(
-            f"The tokenizer files in {folder} cannot be read ({error})."
-        ) from error

@@ -7,13 +7,17 @@ features as SAM 2's masks, refined by two convolutions.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from transformers.models.sam2.configuration_sam2 import Sam2MaskDecoderConfig
 from transformers.models.sam2.modeling_sam2 import Sam2FeedForward, Sam2MaskDecoder
 
 from lexiseg.models.normalization import ChannelNorm
-from lexiseg.models.segmenters.decoder import DecoderImage, Sam2Decoder, refined_mask
+from lexiseg.models.segmenters.decoder import (
+    CorrectedDecoder,
+    DecoderImage,
+    Sam2Decoder,
+    refined_mask,
+)
 from lexiseg.models.segmenters.upscale import draw_masks, fine_features, spread_out
 
 
@@ -34,24 +38,11 @@ class HqSam2MaskDecoder(Sam2MaskDecoder):
         self.mask_conv2 = nn.Conv2d(2 * fine, fine, 3, padding=1)
 
 
-class HqSam2Decoder(Sam2Decoder):
+class HqSam2Decoder(CorrectedDecoder, Sam2Decoder):
     """Runs `HqSam2MaskDecoder`: every candidate is SAM 2's mask plus the one correction.
 
     The scores are SAM 2's, so they do not know of the correction.
     """
-
-    @property
-    def numbers_per_position(self) -> int:
-        """About how many numbers one prompt keeps alive for each position of the embedding."""
-        return 24 * int(self.network.hidden_size)
-
-    def output_tokens(self) -> Tensor:
-        """(T, C): object, IoU, masks and the correcting token."""
-        return torch.cat([super().output_tokens(), self.network.hq_token.weight])
-
-    def _mask_numbers(self, multimask: bool) -> list[int]:
-        """The correcting token follows those of the single mask and the candidates."""
-        return [*super()._mask_numbers(multimask), self.candidates + 1]
 
     def _finish(
         self, image: DecoderImage, tokens: Tensor, features: Tensor, scores: Tensor, multimask: bool

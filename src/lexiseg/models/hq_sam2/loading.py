@@ -12,8 +12,7 @@ from torch import Tensor
 from transformers.initialization import no_init_weights
 from transformers.models.sam2.modeling_sam2 import Sam2Model
 
-from lexiseg.errors import UnknownNameError
-from lexiseg.models.device import choose_device, choose_dtype
+from lexiseg.config import look_up
 from lexiseg.models.hq_sam2.config import HQ_SAM2, HqSam2Config
 from lexiseg.models.hq_sam2.decoder import HqSam2Decoder, HqSam2MaskDecoder
 from lexiseg.models.hq_sam2.layout import sam2_to_huggingface
@@ -22,7 +21,7 @@ from lexiseg.models.segmenters.loading import place
 from lexiseg.models.segmenters.preprocess import Preprocessing
 from lexiseg.models.segmenters.prompts import PromptEncoder
 from lexiseg.models.segmenters.segmenter import Segmenter
-from lexiseg.models.weights import fingerprint, load_strictly, read_state
+from lexiseg.models.weights import load_strictly
 
 SOURCE = "the model zoo of the SAM-HQ code repository (github.com/SysCV/sam-hq, folder sam-hq2)"
 
@@ -55,17 +54,14 @@ def load_hq_sam2(
     Example:
         >>> sam = load_hq_sam2("large", weights="sam2.1_hq_hiera_large.pt")     # doctest: +SKIP
     """
-    if variant not in HQ_SAM2:
-        raise UnknownNameError("HQ-SAM 2.1 variant", variant, HQ_SAM2)
-    config, name = HQ_SAM2[variant], f"hq-sam2.1-{variant}"
-    path = PublishedFile(name, f"sam2.1_hq_hiera_{variant}.pt", SOURCE).find(
-        weights, revision, download
-    )
-    network = fill_hq_sam2(read_state(path), str(path), config)
-    chosen = choose_device(device)
-    segmenter = hq_sam2_segmenter(network, config, chosen, choose_dtype(dtype, chosen))
-    segmenter.name, segmenter.fingerprint = name, fingerprint(path)
-    return segmenter
+    config = look_up("HQ-SAM 2.1 variant", HQ_SAM2, variant)
+    file = PublishedFile(f"hq-sam2.1-{variant}", f"sam2.1_hq_hiera_{variant}.pt", SOURCE)
+    return file.load(
+        lambda state, origin, *where: hq_sam2_segmenter(
+            fill_hq_sam2(state, origin, config), config, *where
+        ),
+        device, dtype, weights, revision, download,
+    )  # fmt: skip
 
 
 def fill_hq_sam2(state: Mapping[str, Tensor], origin: str, config: HqSam2Config) -> Any:

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lexiseg.models.device import choose_device, choose_dtype
 from lexiseg.models.mobile_sam.config import MOBILE_SAM, TinyVitConfig
 from lexiseg.models.mobile_sam.tiny_vit import TinyVit
 from lexiseg.models.segmenters.descendant import (
@@ -19,7 +18,6 @@ from lexiseg.models.segmenters.descendant import (
 )
 from lexiseg.models.segmenters.preprocess import Preprocessing
 from lexiseg.models.segmenters.segmenter import Segmenter
-from lexiseg.models.weights import fingerprint, read_state
 
 FILE = PublishedFile(
     "mobile-sam",
@@ -57,12 +55,12 @@ def load_mobile_sam(
         >>> embedding = sam.encode(image)                                  # doctest: +SKIP
         >>> answer = sam.predict(embedding, points=[[[120.0, 80.0]]])      # doctest: +SKIP
     """
-    path = FILE.find(weights, revision, download)
-    network = fill_mobile_sam(read_state(path), str(path))
-    chosen = choose_device(device)
-    segmenter = network.segmenter(Preprocessing(), chosen, choose_dtype(dtype, chosen))
-    segmenter.name, segmenter.fingerprint = FILE.name, fingerprint(path)
-    return segmenter
+    return FILE.load(
+        lambda state, origin, *where: fill_mobile_sam(state, origin).segmenter(
+            Preprocessing(), *where
+        ),
+        device, dtype, weights, revision, download,
+    )  # fmt: skip
 
 
 def fill_mobile_sam(

@@ -164,7 +164,24 @@ class Sam2Decoder(MaskDecoder):
         return stable
 
 
-class HqDecoder(MaskDecoder):
+class CorrectedDecoder(MaskDecoder):
+    """A decoder with one more token, which corrects all candidates (Ke et al. 2023)."""
+
+    @property
+    def numbers_per_position(self) -> int:
+        """About how many numbers one prompt keeps alive for each position of the embedding."""
+        return 24 * int(self.network.hidden_size)
+
+    def output_tokens(self) -> Tensor:
+        """(T, C): those of the decoder without correction, then the correcting token."""
+        return torch.cat([super().output_tokens(), self.network.hq_token.weight])
+
+    def _mask_numbers(self, multimask: bool) -> list[int]:
+        """The correcting token follows those of the single mask and the candidates."""
+        return [*super()._mask_numbers(multimask), self.candidates + 1]
+
+
+class HqDecoder(CorrectedDecoder):
     """HQ-SAM's decoder: SAM's, plus one token that corrects all candidates (Ke et al. 2023).
 
     Candidates are ordered by score. The finer features are those that the transformer returns, as
@@ -183,11 +200,6 @@ class HqDecoder(MaskDecoder):
         prepared = super().prepare(maps, position, no_mask)
         return DecoderImage(prepared.shared, prepared.plain, prepared.grid_hw, detail=maps[0])
 
-    @property
-    def numbers_per_position(self) -> int:
-        """About how many numbers one prompt keeps alive for each position of the embedding."""
-        return 24 * int(self.network.hidden_size)
-
     def detail_features(self, embedding: Tensor, early: Tensor) -> Tensor:
         """Fuse the embedding (1, C, h, w) with an early layer's features (1, h, w, D)."""
         net = self.network
@@ -196,13 +208,6 @@ class HqDecoder(MaskDecoder):
         early_fine = net.compress_vit_conv2(net.activation(net.compress_vit_norm(first)))
         fused: Tensor = net.encoder_conv2(coarse) + early_fine
         return fused
-
-    def output_tokens(self) -> Tensor:
-        """(T, C): IoU, masks and the correcting token."""
-        return torch.cat([super().output_tokens(), self.network.hq_token.weight])
-
-    def _mask_numbers(self, multimask: bool) -> list[int]:
-        return [*super()._mask_numbers(multimask), self.candidates + 1]
 
     def _finish(
         self, image: DecoderImage, tokens: Tensor, features: Tensor, scores: Tensor, multimask: bool

@@ -18,6 +18,7 @@ from transformers.models.sam.configuration_sam import SamConfig
 from transformers.models.sam.modeling_sam import SamMaskDecoder, SamPromptEncoder
 
 from lexiseg.errors import WeightsNotFoundError
+from lexiseg.models.device import choose_device, choose_dtype
 from lexiseg.models.hub import find_weights
 from lexiseg.models.normalization import fold_batch_norms
 from lexiseg.models.segmenters.decoder import MaskDecoder
@@ -26,8 +27,9 @@ from lexiseg.models.segmenters.preprocess import Preprocessing
 from lexiseg.models.segmenters.prompts import PromptEncoder
 from lexiseg.models.segmenters.sam_keys import prompting_to_huggingface
 from lexiseg.models.segmenters.segmenter import Segmenter
-from lexiseg.models.weights import load_strictly
+from lexiseg.models.weights import fingerprint, load_strictly, read_state
 
+Assembly = Callable[[Mapping[str, Tensor], str, torch.device, torch.dtype], Segmenter]
 PROMPTING = ("prompt_encoder.", "mask_decoder.")
 
 
@@ -181,3 +183,32 @@ class PublishedFile:
                 f"{self.source} and give its path as weights=."
             )
         return find_weights(weights, revision, download)
+
+    def load(
+        self,
+        assemble: Assembly,
+        device: str | torch.device,
+        dtype: str | torch.dtype,
+        weights: str | Path | None,
+        revision: str | None,
+        download: bool,
+    ) -> Segmenter:
+        """Make a segmenter of the file and note its name and fingerprint.
+
+        Args:
+            assemble: tensors, what to call them in messages, device and precision -> segmenter.
+            device: "auto" or a torch device.
+            dtype: "auto" or a precision.
+            weights: where the file lies.
+            revision: branch, tag or commit, for a hub id.
+            download: allow fetching from the hub.
+
+        Raises:
+            WeightsNotFoundError: nothing was given or it is nowhere.
+            CheckpointError: the file cannot be read, or does not fit.
+        """
+        path = self.find(weights, revision, download)
+        state, chosen = read_state(path), choose_device(device)
+        segmenter = assemble(state, str(path), chosen, choose_dtype(dtype, chosen))
+        segmenter.name, segmenter.fingerprint = self.name, fingerprint(path)
+        return segmenter

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lexiseg.errors import CheckpointError, WeightsNotFoundError
+from lexiseg.errors import WeightsNotFoundError
 from lexiseg.models.clip import Preprocessing
 from lexiseg.models.clip.text_cache import TextCache
 from lexiseg.models.huggingface import Architecture, Published, PublishedEncoder
 from lexiseg.models.siglip.tower import PooledTower
+from lexiseg.models.tokenizer_files import read_tokenizer
 
 STATISTICS = {"image_mean": (0.5, 0.5, 0.5), "image_std": (0.5, 0.5, 0.5)}
 TEXT_BATCH = 256
@@ -90,15 +91,8 @@ class Siglip(PublishedEncoder):
 
 
 def _read_tokenizer(folder: Path) -> Any:
-    from transformers import PreTrainedTokenizerFast
-
     if not (folder / "tokenizer.json").is_file():
         raise WeightsNotFoundError(f"Folder {folder} has no tokenizer: expected tokenizer.json.")
-    try:
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
-    except Exception as error:  # the tokenizers library raises plain Exception on bad files
-        raise CheckpointError(
-            f"The tokenizer files in {folder} cannot be read ({error})."
-        ) from error
+    tokenizer = read_tokenizer("PreTrainedTokenizerFast", folder)
     tokenizer.padding_side = "right"
     return tokenizer
