@@ -40,6 +40,11 @@ def test_writes_what_it_says_and_never_twice(tmp_path: Path, name: str, found: b
     assert result.save(tmp_path, formats=[name], overwrite=True) == written
 
 
+def test_all_formats_fit_into_one_folder(tmp_path: Path) -> None:
+    written = answer().save(tmp_path, formats=list(WRITERS))
+    assert len(set(written)) == len(written)
+
+
 @pytest.mark.parametrize("name", list(WRITERS))
 def test_folder_that_is_a_file_is_one_sentence(tmp_path: Path, name: str) -> None:
     blocked = tmp_path / "file"

@@ -13,11 +13,11 @@ SOURCES = {
     "json": ("all.jsonl", True),
     "csv": ("all.csv", True),
     "coco": ("all.coco.json", True),
-    "coco-polygons": ("all.coco.json", False),
+    "coco-polygons": ("all.coco-polygons.json", False),
     "coco-results": ("all.coco-results.json", True),
     "panoptic": ("all.panoptic.json", False),
     "labelme": ("labelme", True),
-    "labelme-polygons": ("labelme/all.json", False),
+    "labelme-polygons": ("labelme-polygons/all.json", False),
     "yolo": ("yolo", False),
     "masks": ("masks", True),
     "png": (".", False),
@@ -56,6 +56,8 @@ def test_a_chain_of_exact_formats_keeps_every_mask(result, regions_of, tmp_path)
     convert(tmp_path / "c" / "masks", "csv", tmp_path / "d")
     (again,) = read_results(tmp_path / "d" / "annotations.csv")
     assert regions_of(again) == regions_of(result)
+    kinds = [item.is_thing for item in again.instances]
+    assert kinds == [item.is_thing for item in result.instances]
 
 
 def test_pictures_of_equal_name_get_files_of_their_own(result, tmp_path):

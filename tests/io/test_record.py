@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,7 +24,18 @@ def test_a_record_holds_everything_it_states(result, tmp_path):
         assert again.names == result.names
         assert again.path == result.path
         assert again.image is None
+        assert [item.is_thing for item in again.instances] == [True, True, True, False, True]
         assert [item.mask for item in again.instances] == [item.mask for item in result.instances]
+
+
+def test_steps_are_kept_in_files_and_stay_out_of_the_printed_schema(result, tmp_path):
+    trace = PresenceTrace([replace(entry, step=2) for entry in result.presence.values()])
+    (path,) = write_record([replace(result, presence=trace)], tmp_path, name="run")
+    (again,) = read_records(path)
+    assert {entry.step for entry in again.presence.values()} == {2}
+    printed = result.to_json()
+    assert set(printed["presence"][0]) == {"name", "score", "kept", "reason"}
+    assert set(printed["instances"][3]) == {"label", "score", "bbox", "area", "segmentation"}
 
 
 def test_details_and_alternatives_are_kept():

@@ -57,11 +57,12 @@ def _write_coco(
 ) -> list[Path]:
     """``<name>.coco.json``: images, annotations and categories.
 
-    Masks are compressed run lengths. With a tolerance (pixels) they are polygons instead, whose
-    dropped corners lie no farther than that from the outline written; 0 keeps the outline exact.
+    Masks are compressed run lengths. With a tolerance (pixels) they are polygons instead, in
+    ``<name>.coco-polygons.json``, whose dropped corners lie no farther than that from the outline
+    written; 0 keeps the outline exact.
     Each picture also lists the categories that were refused, under LVIS's ``neg_category_ids``.
     """
-    path = destination.path(".coco.json")
+    path = destination.path(".coco.json" if tolerance is None else ".coco-polygons.json")
     categories = Categories()
     count = 0
     with destination.open(path) as stream, tempfile.TemporaryFile() as later:

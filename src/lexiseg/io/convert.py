@@ -127,6 +127,7 @@ _FOLDER_SIGNS = {
     f"*/{TABLE}": "mask-folders",
     "*.semantic.png": "png-folder",
     "*.coco.json": "coco-folder",
+    "*.coco-polygons.json": "coco-polygons-folder",
     "*.json": "labelme-folder",
 }
 
@@ -144,8 +145,11 @@ def _one(read: Callable[[Path], Result]) -> Reader:
     return lambda path: iter([read(path)])
 
 
-def _read_all_coco(folder: Path) -> Iterator[Result]:
-    return (result for path in sorted(folder.glob("*.coco.json")) for result in read_coco(path))
+def _all_coco(pattern: str) -> Reader:
+    def read_all(folder: Path) -> Iterator[Result]:
+        return (result for path in sorted(folder.glob(pattern)) for result in read_coco(path))
+
+    return read_all
 
 
 READERS: Mapping[str, Reader] = {
@@ -153,7 +157,8 @@ READERS: Mapping[str, Reader] = {
     "csv": read_csv,
     "coco": read_coco,
     "coco-results": read_coco_results,
-    "coco-folder": _read_all_coco,
+    "coco-folder": _all_coco("*.coco.json"),
+    "coco-polygons-folder": _all_coco("*.coco-polygons.json"),
     "panoptic": read_panoptic,
     "labelme": _one(read_labelme),
     "labelme-folder": _each("*.json", read_labelme),

@@ -27,12 +27,14 @@ _VERSION = "5.5.0"  # of the file format: the first whose mask shapes are read b
 def _write_labelme(
     result: Result, destination: Destination, tolerance: float | None = None
 ) -> list[Path]:
-    """``labelme/<name>.json``: exact mask shapes, or polygons within a tolerance in pixels.
+    """``labelme/<name>.json``: exact mask shapes.
 
+    With a tolerance in pixels they are polygons instead, in ``labelme-polygons/<name>.json``.
     Names asked are the picture's flags, ticked if the name was found. Several parts of one
     region share a group number. The picture is referred to by path, or embedded if it has none.
     """
-    path = destination.folder / "labelme" / f"{destination.stem}.json"
+    folder = "labelme" if tolerance is None else "labelme-polygons"
+    path = destination.folder / folder / f"{destination.stem}.json"
     shapes = []
     for number, item in enumerate(result.instances, start=1):
         if item.mask.area:

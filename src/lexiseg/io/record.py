@@ -1,4 +1,4 @@
-"""Result records, one JSON object per line: what ``--json`` prints and a run resumes from."""
+"""Result records, one JSON object per line: what a run resumes from and converts."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def read_records(path: Path) -> Iterator[Result]:
 
 
 def result_from_record(record: Mapping[str, Any]) -> Result:
-    """The inverse of `Result.to_json`, without the settings that a record does not hold.
+    """The inverse of `file_record` and `Result.to_json`, without the settings a run was made with.
 
     Raises:
         ValueError: a key is missing or of the wrong type.
@@ -96,8 +96,23 @@ def result_from_record(record: Mapping[str, Any]) -> Result:
     return Result(size_hw, tuple(names), found, PresenceTrace(presence), recipe, picture)
 
 
+def file_record(result: Result) -> dict[str, Any]:
+    """What ``--json`` prints, and what its schema has no place for.
+
+    ``is_thing`` stands with regions of stuff, ``step`` with verdicts of methods that have steps.
+    """
+    record = result.to_json()
+    for entry, item in zip(record["instances"], result.instances, strict=True):
+        if not item.is_thing:
+            entry["is_thing"] = False
+    for entry, verdict in zip(record["presence"], result.presence.values(), strict=True):
+        if verdict.step is not None:
+            entry["step"] = verdict.step
+    return record
+
+
 def _line(result: Result) -> bytes:
-    return json_text(result.to_json()).encode() + b"\n"
+    return json_text(file_record(result)).encode() + b"\n"
 
 
 def _parse(line: bytes) -> Mapping[str, Any]:
@@ -113,14 +128,20 @@ def _instance(entry: Mapping[str, Any]) -> Instance:
         entry["label"],
         float(entry["score"]),
         Mask.from_coco(entry["segmentation"]),
+        bool(entry.get("is_thing", True)),
         details=dict(entry.get("details", {})),
         alternatives=tuple((str(other["label"]), float(other["score"])) for other in others),
     )
 
 
 def _presence(entry: Mapping[str, Any]) -> Presence:
+    step = entry.get("step")
     return Presence(
-        str(entry["name"]), float(entry["score"]), bool(entry["kept"]), str(entry["reason"])
+        str(entry["name"]),
+        float(entry["score"]),
+        bool(entry["kept"]),
+        str(entry["reason"]),
+        None if step is None else int(step),
     )
 
 

@@ -16,17 +16,17 @@ from lexiseg.types import Instance, Mask, Result
 
 _COLUMNS = (
     *("image", "image_height", "image_width", "label", "score"),
-    *("x", "y", "width", "height", "area"),
+    *("x", "y", "width", "height", "area", "is_thing"),
 )
 _MASK_COLUMN = "rle_counts"
 
 
 @collection_writer
 def write_csv(results: Iterable[Result], destination: Destination) -> list[Path]:
-    """``<name>.csv``: a row per region with label, score, box and area in pixels, and the mask.
+    """``<name>.csv``: a row per region with label, score, box, area, thing or stuff, and the mask.
 
-    The last column holds COCO's compressed run lengths, so no mask is lost; pictures without a
-    region have no row.
+    Boxes and areas are in pixels; ``is_thing`` is 1 for things and 0 for stuff. The last column
+    holds COCO's compressed run lengths, so no mask is lost; pictures without a region have no row.
     """
     path = destination.path(".csv")
     with destination.open(path) as stream:
@@ -40,8 +40,8 @@ def write_csv(results: Iterable[Result], destination: Destination) -> list[Path]
 
 def _row(result: Result, item: Instance) -> dict[str, Any]:
     where = (str(result.path) if result.path else "", *result.size_hw)
-    values = (*where, item.label, float(item.score), *item.mask.bbox, item.mask.area)
-    return dict(zip(_COLUMNS, values, strict=True))
+    region = (item.label, float(item.score), *item.mask.bbox, item.mask.area, int(item.is_thing))
+    return dict(zip(_COLUMNS, (*where, *region), strict=True))
 
 
 def _csv_line(values: list[Any]) -> bytes:
@@ -51,7 +51,7 @@ def _csv_line(values: list[Any]) -> bytes:
 
 
 def to_pandas(result: Result) -> Any:
-    """A pandas frame with one row per region: picture, label, score, box and area in pixels.
+    """A pandas frame with one row per region: picture, label, score, box and area in pixels, kind.
 
     Raises:
         MissingExtraError: pandas is not installed.
@@ -84,7 +84,8 @@ def read_csv(path: Path) -> Iterator[Result]:
                 items = []
             key = here
             rle = {"size": here[1:], "counts": row[_MASK_COLUMN]}
-            items.append(Instance(row["label"], float(row["score"]), Mask.from_coco(rle)))
+            thing = row.get("is_thing", "1") != "0"
+            items.append(Instance(row["label"], float(row["score"]), Mask.from_coco(rle), thing))
         if key is not None:
             yield _result(key, items)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lexiseg.errors import UsageError
 from lexiseg.registry import CONVERTERS, WRITERS
+from lexiseg.types.recipe import Recipe
 from lexiseg.types.rle import Mask
 
 ImageArray = NDArray[np.uint8]
@@ -192,20 +193,6 @@ class Panoptic:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Everything needed to get the same answer again."""
-
-    method: str
-    preset: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    weights: Mapping[str, str] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
-    device: str = "cpu"
-    dtype: str = "float32"
-    timing_ms: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Result:
     """The answer for one image.
 
@@ -257,7 +244,7 @@ class Result:
         return sorted(self.instances, key=lambda item: (item.is_thing, item.score))
 
     def to_json(self) -> dict[str, Any]:
-        """The record that ``--json`` prints and ``results.jsonl`` holds."""
+        """The record that ``--json`` prints."""
         return {
             "image": str(self.path) if self.path else None,
             "size": list(self.size_hw),
