@@ -17,6 +17,8 @@ from lexiseg.evaluation import instances, referring, semantic, video, zero_guida
 from lexiseg.evaluation.protocol import protocol_of, recipe_of
 from lexiseg.evaluation.records import Record, RecordFile
 from lexiseg.evaluation.summary import Evaluation, Summary
+from lexiseg.evaluation.zero_guidance_meaning import by_meaning
+from lexiseg.evaluation.zero_guidance_thresholds import write_sweeps
 from lexiseg.models.sentence_bert import SentenceBert
 
 _SEED = 0  # of the bootstrap
@@ -36,7 +38,9 @@ _TASKS = {
     "video": _Task(video.score_clip, video.summarize),
     "instances": _Task(instances.score_image, instances.summarize, instances.write_results),
 }
-_NAMING = _Task(zero_guidance.score_image, zero_guidance.summarize, terms=zero_guidance.TERMS)
+_NAMING = _Task(
+    zero_guidance.score_image, zero_guidance.summarize, write_sweeps, zero_guidance.TERMS
+)
 
 
 def evaluate(
@@ -56,7 +60,8 @@ def evaluate(
         dataset: what ``lexiseg.registry.DATASETS[name](folder)`` opens.
         out: folder for ``records.jsonl`` (one line per image, appended as the run goes; a second
             call with the same folder continues), ``result.json``, ``report.md`` and
-            ``per_class.csv``, for single objects also ``coco-results.json``; None writes nothing.
+            ``per_class.csv``, for single objects also ``coco-results.json``, for names that a
+            method found by itself ``thresholds.md`` and ``thresholds.png``; None writes nothing.
         limit: only the first so many images.
         quiet: no progress bar (there is none either where stderr is no terminal).
         sentences: for methods that name segments themselves, compares their labels with class
@@ -84,12 +89,11 @@ def evaluate(
     if not done:
         reason = next(iter(failures.values()), "it holds no image")
         raise DatasetError(f"Nothing of data set {dataset.name!r} could be judged: {reason}")
-    told: dict[str, Any] = {}
-    if sentences and task is _NAMING:
-        told["sentences"] = sentences
+    if sentences and task is _NAMING and dataset.classes:
+        done = by_meaning(done, dataset.classes, sentences)
         weights = {**protocol.weights, "sentences": f"{sentences.name} {sentences.fingerprint}"}
         protocol = replace(protocol, weights=weights)
-    summary = task.summarize(done, dataset, seed=_SEED, **told)
+    summary = task.summarize(done, dataset, seed=_SEED)
     evaluation = Evaluation(replace(protocol, images=len(done)), summary, failures)
     if out:
         evaluation.save(Path(out))

@@ -23,6 +23,7 @@ from lexiseg.errors import UsageError
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.semantic import mean_iou_of
 from lexiseg.evaluation.summary import ClassRow, Summary
+from lexiseg.evaluation.zero_guidance_meaning import nearest
 from lexiseg.methods.zero_guidance import ZeroGuidance
 from lexiseg.methods.zero_guidance.embeddings import build_embedder, nearest_index
 from lexiseg.methods.zero_guidance.pipeline import Scene, label_scene
@@ -38,7 +39,6 @@ from lexiseg.metrics.renamed_segments import (
     reassign,
     text_quality,
 )
-from lexiseg.models.sentence_bert import SentenceBert
 from lexiseg.ops.stopwatch import Stopwatch
 
 MIN_CLIP = 0.1  # least cosine of a segment and a class name, of the paper
@@ -119,13 +119,6 @@ def truth_of(sample: SemanticSample, dataset: Dataset[SemanticSample]) -> NDArra
 def has_void(dataset: Dataset[SemanticSample]) -> bool:
     """Whether the truth has pixels that no metric counts."""
     return not dataset.name.startswith(("context", "pc459"))
-
-
-def nearest(similarities: torch.Tensor) -> list[tuple[int, float]]:
-    """Best class (1..C) and its cosine for each row of (S, C)."""
-    values, columns = similarities.float().max(dim=1)
-    pairs = zip((columns + 1).tolist(), values.tolist(), strict=True)
-    return [(number, round(value, 6)) for number, value in pairs]
 
 
 def to_cells(crossing: Crossing) -> list[list[int]]:
@@ -240,28 +233,22 @@ def numbers_of(
 
 
 def summarize(
-    records: Sequence[Record],
-    dataset: Dataset[SemanticSample],
-    *,
-    seed: int = 0,
-    sentences: SentenceBert | None = None,
+    records: Sequence[Record], dataset: Dataset[SemanticSample], *, seed: int = 0
 ) -> Summary:
     """Numbers over all images, with bootstrap intervals over images.
 
     Args:
-        records: of `score_image`.
+        records: of `score_image`; after `by_meaning` there are also the scores that begin with
+            ``tt`` and the quality of text.
         dataset: they are of.
         seed: of the bootstrap.
-        sentences: compares labels with class names for the scores that begin with ``tt`` and for
-            the quality of text; without it there are only those that begin with ``st``.
     """
     st = numbers_of(records, dataset)
     numbers = {"st": st}
     quality = {}
-    if sentences:
-        meant = by_meaning(records, dataset, sentences)
-        numbers["tt"] = numbers_of(meant, dataset, "tt", MIN_TEXT)
-        cosines = [np.array(record["told_cosine"], dtype=np.float64) for record in meant]
+    if "tt" in records[0]:
+        numbers["tt"] = numbers_of(records, dataset, "tt", MIN_TEXT)
+        cosines = [np.array(record["told_cosine"], dtype=np.float64) for record in records]
         quality = {
             "text_quality": text_quality(cosines),
             "text_quality_released": text_quality(cosines, released=True),
@@ -271,30 +258,6 @@ def summarize(
         f"{key}_{name}": n.interval(name, seed) for key, n in numbers.items() for name in NAMES
     }
     return Summary(scores | quality, intervals, _class_rows(st, records, _classes(dataset)))
-
-
-def by_meaning(
-    records: Sequence[Record], dataset: Dataset[SemanticSample], sentences: SentenceBert
-) -> list[Record]:
-    """Records with what a sentence encoder makes of the labels (TT).
-
-    Returns:
-        As given, and ``tt``: [nearest class, cosine] of every segment's label; ``told_cosine``:
-        of the label of every true region and the name of its class.
-    """
-    names = sentences.embed(_classes(dataset).prompts)
-    texts = {text for r in records for text in (*r["said"], *(said for _, said in r["told"]))}
-    distinct = sorted(texts)
-    cosines = sentences.embed(distinct) @ names.T
-    row = {text: index for index, text in enumerate(distinct)}
-    return [
-        {
-            **record,
-            "tt": nearest(cosines[[row[text] for text in record["said"]]]),
-            "told_cosine": [float(cosines[row[said], k - 1]) for k, said in record["told"]],
-        }
-        for record in records
-    ]
 
 
 def _class_rows(
