@@ -178,6 +178,41 @@ def test_foreign_files_are_never_replaced(lexiseg_command, pictures: Path, tmp_p
     assert lexiseg_command("segment", pictures, *ASK, "-o", "other", "--overwrite")[0] == 0
 
 
+def test_overwrite_takes_away_what_the_older_run_wrote_and_nothing_else(
+    lexiseg_command, pictures, tmp_path
+) -> None:
+    run = tmp_path / "run"
+    lexiseg_command("segment", pictures, *ASK, "-o", "run", "-f", "overlay,masks,coco,csv")
+    (run / "mine.txt").write_text("precious")
+    (run / "masks" / "0" / "mine.txt").write_text("precious")
+    one = (pictures / "0.png", "--method", "color", "-t", "blue", "-f", "overlay,json")
+    assert lexiseg_command("segment", *one, "-o", "run", "--overwrite")[0] == 0
+    left = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
+    assert left == {
+        "mine.txt", "masks/0/mine.txt", "0.overlay.jpg", "annotations.jsonl",
+        "run.json", "results.jsonl", "files.txt",
+    }  # fmt: skip
+    assert not (run / "masks" / "1").exists()
+
+
+def test_overwrite_without_an_answer_loses_nothing(lexiseg_command, pictures, tmp_path) -> None:
+    lexiseg_command("segment", pictures, *ASK, "-o", "run")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    (pictures / "0.png").write_bytes(b"damaged")
+    code, _, _ = lexiseg_command("segment", pictures / "0.png", *ASK, "-o", "run", "--overwrite")
+    assert code == 1
+    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_a_list_of_files_never_leads_out_of_the_run(lexiseg_command, pictures, tmp_path) -> None:
+    lexiseg_command("segment", pictures, *ASK, "-o", "run")
+    outside = tmp_path / "outside.txt"
+    outside.write_text("precious")
+    (tmp_path / "run" / "files.txt").write_text(f"../outside.txt\n{outside}\n")
+    assert lexiseg_command("segment", pictures, *ASK, "-o", "run", "--overwrite")[0] == 0
+    assert outside.read_text() == "precious"
+
+
 def test_failed_start_leaves_no_run_behind(lexiseg_command, pictures: Path, tmp_path: Path) -> None:
     code, _, _ = lexiseg_command("segment", pictures, "-t", "a", "--preset", "no-such", "-o", "run")
     assert code == 2 and not list((tmp_path / "run").iterdir())

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lexiseg.cli import console
+from lexiseg.cli.manifest import Manifest
 from lexiseg.errors import LexisegError, OutputError
 from lexiseg.io.record import append_record, read_records
-from lexiseg.io.writer import write_text
+from lexiseg.io.writer import json_text, write_text
 from lexiseg.registry import WRITERS
 from lexiseg.types import Result
 
@@ -55,12 +56,14 @@ class RunFolder:
         job: what was asked.
         replaces: files that are there may be replaced, because they are this run's own or
             because the user said so; in a folder that is new to the run they may not.
+        clears: what an older run wrote here goes once this run has its first answer.
         done: results by image path.
     """
 
     path: Path
     job: Job
     replaces: bool = False
+    clears: bool = False
     done: dict[str, Result] = field(default_factory=dict)
 
     @classmethod
@@ -70,15 +73,12 @@ class RunFolder:
         Raises:
             OutputError: the folder holds another run, or cannot be written.
         """
-        run = cls(path, job, overwrite or (path / RUN).exists())
+        run = cls(path, job, overwrite or (path / RUN).exists(), clears=overwrite)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            if overwrite:
-                (path / RECORDS).unlink(missing_ok=True)
-                (path / RUN).unlink(missing_ok=True)
-            elif (path / RUN).exists():
+            if (path / RUN).exists() and not overwrite:
                 run._continue()
-            elif (path / RECORDS).exists():
+            elif (path / RECORDS).exists() and not overwrite:
                 raise run._conflict()
         except OSError as error:
             reason = error.strerror or error
@@ -101,24 +101,32 @@ class RunFolder:
 
     def add(self, result: Result, name: str) -> None:
         """Write the files of one image, then its record, so that a record means finished."""
+        self._start()
+        self._write("image", lambda: [result], name)
+        append_record(self.path / RECORDS, result)
+
+    def _start(self) -> None:
+        """Before the first answer: make way, and say what was asked."""
+        if self.clears:
+            for name in (RECORDS, RUN):  # first, as a record means that its files are there
+                (self.path / name).unlink(missing_ok=True)
+            Manifest(self.path).clear()
+            self.clears = False
         if not (self.path / RUN).exists():
-            text = json.dumps(self.job.to_json(), indent=1, ensure_ascii=False)
-            write_text(self.path / RUN, text)
+            write_text(self.path / RUN, json_text(self.job.to_json(), indent=1))
+
+    def _write(self, scope: str, results: Callable[[], Iterable[Result]], name: str) -> None:
         for choice in self.job.formats:
             writer = WRITERS[choice]
-            if writer.scope == "image":
-                writer([result], self.path, name=name, overwrite=self.replaces)
-        append_record(self.path / RECORDS, result)
+            if writer.scope == scope:
+                written = writer(results(), self.path, name=name, overwrite=self.replaces)
+                Manifest(self.path).add(written)
 
     def finish(self) -> None:
         """Write the files that cover the whole run."""
-        if not (self.path / RECORDS).exists():
+        if self.clears or not (self.path / RECORDS).exists():
             return
-        for choice in self.job.formats:
-            writer = WRITERS[choice]
-            if writer.scope == "collection":
-                records = read_records(self.path / RECORDS)
-                writer(records, self.path, name="annotations", overwrite=self.replaces)
+        self._write("collection", lambda: read_records(self.path / RECORDS), "annotations")
 
 
 def run_images(
