@@ -125,6 +125,33 @@ def test_names_from_file_and_aliases(lexiseg_command, pictures: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("names.txt", b"caf\xe9", "is not UTF-8 text"),
+        ("names.json", b"{", "is not valid JSON or YAML (line 1: "),
+        ("names.yaml", b"- dog\n", "must map each wording to its name"),
+        ("names.json", b'{"couch": 3}', "A name must be text; got 3"),
+    ],
+)
+def test_damaged_files_of_names_are_one_sentence(
+    lexiseg_command, pictures, tmp_path, name, content, sentence
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    code, _, err = lexiseg_command(
+        "segment", pictures, "--method", "color", "--texts-file", name, "--json"
+    )
+    assert code == 2 and sentence in err and err.count("\n") == 1
+
+
+def test_repeated_names_are_one_line_of_warning(lexiseg_command, pictures: Path) -> None:
+    once = (pictures / "0.png", "--method", "color", "--json")
+    code, out, err = lexiseg_command("segment", *once, "-t", "red,red", "-t", "RED")
+    assert code == 0 and len(json.loads(out)["presence"]) == 1
+    warned = [line for line in err.splitlines() if line.startswith("warning: Name 'red'")]
+    assert len(warned) == 1 and ".py" not in err
+
+
+@pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (("segment", "{p}", "--method", "color"), "No names were given"),

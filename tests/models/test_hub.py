@@ -2,6 +2,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import huggingface_hub
+import huggingface_hub.constants
 import pytest
 
 from lexiseg.errors import WeightsNotFoundError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -83,7 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        app(args=arguments, standalone_mode=True)
+        with warnings.catch_warnings():
+            warnings.showwarning = console.warn
+            app(args=arguments, standalone_mode=True)
     except SystemExit as finished:
         return finished.code if isinstance(finished.code, int) else 0
     except KeyboardInterrupt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 ItemT = TypeVar("ItemT")
 
@@ -24,6 +24,11 @@ state = State()
 def say(text: str) -> None:
     """One line for people; always shown."""
     print(text, file=sys.stderr, flush=True)
+
+
+def warn(message: Warning | str, *_: Any) -> None:
+    """A warning as one line for people; takes the place of `warnings.showwarning`."""
+    tell(f"warning: {' '.join(str(message).split())}")
 
 
 def tell(text: str) -> None:

@@ -48,18 +48,21 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no summ
 def read_vocabulary(
     texts: list[str] | None, texts_file: Path | None, aliases: list[str] | None
 ) -> Vocabulary:
-    """Names of ``-t``, ``--texts-file`` and ``--alias`` as one vocabulary; repeats are merged.
+    """Names of ``-t``, ``--texts-file`` and ``--alias`` as one vocabulary.
+
+    Repeats are merged with a warning.
 
     Raises:
         UsageError: no name at all, a blank name, a file that cannot be read, an alias without
             an equals sign.
     """
     names = [name for text in texts or [] for name in split_comma_list(text)]
-    pairs = {name: name for name in names}
-    if texts_file and texts_file.suffix in (".json", ".yaml", ".yml"):
+    mapped = texts_file is not None and texts_file.suffix in (".json", ".yaml", ".yml")
+    if texts_file and not mapped:
+        names += _lines(texts_file)
+    pairs = {name: name for name in Vocabulary.parse(names)} if names else {}
+    if texts_file and mapped:
         pairs.update(_mapping(texts_file))
-    elif texts_file:
-        pairs.update({name: name for name in _lines(texts_file)})
     for alias in aliases or []:
         wording, equals, name = alias.partition("=")
         if not (equals and wording.strip() and name.strip()):
@@ -74,22 +77,36 @@ def read_vocabulary(
 def _lines(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise UsageError(
-            f"Names file {path} cannot be read ({error}); expected UTF-8 text."
+            f"Names file {path} cannot be read ({error.strerror}); check the path."
         ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"Names file {path} is not UTF-8 text; save it as UTF-8.") from error
     return [line.strip() for line in lines if line.strip()]
 
 
 def _mapping(path: Path) -> dict[str, str]:
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"Names file {path} cannot be read ({reason}).") from error
+    except OSError as error:
+        raise UsageError(
+            f"Names file {path} cannot be read ({error.strerror}); check the path."
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(
+            f"Names file {path} is not valid JSON or YAML ({_problem(error)}); correct it there."
+        ) from error
     if not isinstance(loaded, dict):
         raise UsageError(f"Names file {path} must map each wording to its name.")
     return loaded
+
+
+def _problem(error: Exception) -> str:
+    """What is wrong and in which line, without the excerpt that YAML's messages hold."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return str(error).splitlines()[0]
 
 
 def read_settings(settings: list[str] | None, config: Path | None) -> dict[str, Any]:
