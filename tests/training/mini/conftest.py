@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from lexiseg.models.clip import BpeTokenizer, TextConfig, VisionConfig
-from lexiseg.training.mini.loop import ClipTraining
+from lexiseg.training.mini.clip import ClipTraining
 from lexiseg.training.mini.pool import Pool, PoolConfig, open_pool
 from lexiseg.training.mini.recipe import open_tokenizer
 from lexiseg.training.mini.vocabulary import vocabulary_size
@@ -26,5 +26,12 @@ def tiny(tokenizer: BpeTokenizer) -> ClipTraining:
     size = vocabulary_size(tokenizer.folder)
     text = TextConfig(16, 1, 1, vocabulary=size, embed_dim=12, activation="gelu")
     return ClipTraining(
-        "proposal", vision, text, batch=4, warmup=2, early_size=16, teaching=2, checkpoint_every=2
+        tower="proposal",
+        vision=vision,
+        text=text,
+        batch=4,
+        warmup=2,
+        early_size=16,
+        teaching=2,
+        checkpoint_every=2,
     )

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from safetensors import safe_open
 
-RECORD = "training.json"  # left beside the weights by the recipe
+from lexiseg.training.mini.session import RECORD, session_table
 
 ROLE = {
     "proposal": "Proposal tower of the mini suite: Grad-CAM of CLIP as RNN is read from it.",
@@ -31,7 +30,7 @@ SIGNAL = {
 - The value path of the last block against the names, as in the proposal tower, at half weight and
   on pictures without prompts only.
 - CLS against the captions of the batch (contrastive).
-- In the prompted sessions half of the pictures carry a visual prompt: a region is kept, its
+- In the prompted sessions most pictures carry a visual prompt: a region is kept, its
   surroundings are blurred, greyed or blackened, and often a red ellipse is drawn. The regions are
   where the trained proposal tower sees a name of the picture's caption; that name alone is then
   right.""",
@@ -44,7 +43,7 @@ both towers learn together at the native size: first with half of the patches le
 picture, at the end with all of them.""",
     "classifier": """\
 It begins with the weights of the proposal tower; all pictures, first at 128 pixels, then at the
-native size, at first with half of the patches left out, both towers together.""",
+native size, both towers together.""",
 }
 LINES = {
     "test_top1_bare": "one thing, {things} names, held-out pictographs and looks, bare name",
@@ -94,7 +93,7 @@ Pictures are mirrored, zoomed, turned and recolored at random. Muon for the matr
 AdamW for the rest, cosine schedule, bfloat16 where the processor has it.
 
 ## Sessions
-{_sessions(record["sessions"])}
+{session_table(record["sessions"], "scenes", "pictures")}
 
 Steps count from the weights a session began with. Command: `python -m lexiseg.training.mini clip
 --out DIR --tower {tower} --seed S --scenes N --minutes M`; `--resume` continues a run of one's own,
@@ -119,25 +118,6 @@ methods of this library without downloads, not for use on photographs.
 def _parameters(folder: Path) -> int:
     with safe_open(folder / "model.safetensors", "pt") as file:
         return sum(file.get_tensor(key).numel() for key in file.keys())  # noqa: SIM118
-
-
-def _sessions(sessions: list[dict[str, Any]]) -> str:
-    rows = [
-        "| steps | scenes (seed) | pictures | minutes | processes | prompted pictures |",
-        "|---|---|---|---|---|---|",
-    ]
-    for session in sessions:
-        cells = (
-            f"{session['first_step']} to {session['last_step']}",
-            f"{session['scenes']:,} ({session['seed']})",
-            f"{session['pictures']:,}",
-            f"{session['minutes']:.1f}",
-            f"{session['processes']} on {session['device']}",
-            "yes" if session["prompted"] else "no",
-        )
-        rows.append(f"| {' | '.join(cells)} |")
-    notes = [session["note"] for session in sessions if session.get("note")]
-    return "\n".join([*rows, "", *notes]).rstrip()
 
 
 def _table(figures: Mapping[str, float], things: int) -> str:

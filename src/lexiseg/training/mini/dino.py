@@ -49,12 +49,13 @@ from lexiseg.training.mini.session import (
     Plan,
     Stateful,
     begin,
+    bundled_sessions,
     train,
     write_half,
+    write_record,
 )
 from lexiseg.training.mini.team import Team
 
-RECORD = "training.json"  # left beside the weights
 NATIVE = 224  # pixels per side for which the shipped position table is made
 
 
@@ -128,7 +129,7 @@ class DinoLearner(Learner):
         device: torch.device | str = "cpu",
         team: Team = ALONE,
     ) -> None:
-        super().__init__(config, device, team)
+        super().__init__(config, len(pool.images), device, team)
         self.config, self.images = config, pool.images
         self.student = Distiller(config).to(self.device).train()
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
@@ -290,6 +291,7 @@ class DinoRecipe:
         learner = DinoLearner(config, pool, choose_device(self.device), team)
         if self.bundled:
             learner.inherit(load_backbone(bundled_folder("mini-dino")))
+            learner.sessions = [*bundled_sessions("mini-dino"), *learner.sessions]
         begin(learner, place, self.resume)
         train(learner, self.plan, place)
         if team.leads:
@@ -311,10 +313,6 @@ def export(learner: DinoLearner, folder: Path) -> None:
         "image_mean": IMAGE_MEAN,
         "image_std": IMAGE_STD,
     }
-    record = {
-        "seed": learner.config.seed,
-        "scenes": len(learner.images),
-        "sessions": learner.sessions,
-    }
-    for name, content in (("preprocessor_config.json", settings), (RECORD, record)):
-        (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(settings, indent=2) + "\n"
+    (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
+    write_record(learner, folder)

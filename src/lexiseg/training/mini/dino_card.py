@@ -14,7 +14,7 @@ from tqdm import tqdm
 from transformers import ViTConfig, ViTModel
 
 from lexiseg.models.dino import Dino
-from lexiseg.training.mini.dino import RECORD, DinoTraining
+from lexiseg.training.mini.dino import DinoTraining
 from lexiseg.training.mini.dino_measure import (
     MEASURE_SEED,
     Features,
@@ -24,7 +24,7 @@ from lexiseg.training.mini.dino_measure import (
     measure_features,
 )
 from lexiseg.training.mini.dino_network import load_backbone
-from lexiseg.training.mini.session import session_table
+from lexiseg.training.mini.session import RECORD, session_table
 
 STRIDE = 4  # pixels, at 224 x 224
 LABELS = {
@@ -96,9 +96,9 @@ pixels, positions for {config["image_size"]} x {config["image_size"]} pixels), h
 the teacher at the end of training; the heads are left out.
 
 ## Data
-The pictures of {record["scenes"]:,} scenes of Miniworld's train split (seed {record["seed"]}).
-Neither names nor captions, masks or boxes were used. The pictographs are from the Noto Color Emoji
-font (SIL Open Font License 1.1).
+The pictures of scenes of Miniworld's train split (see the sessions). Neither
+names nor captions, masks or boxes were used. The pictographs are from the Noto Color Emoji font
+(SIL Open Font License 1.1).
 
 ## Training signal
 Multi-crop: two global views of {plan.global_size} x {plan.global_size} pixels and {plan.locals}
@@ -117,11 +117,11 @@ Muon for the matrices of the blocks, AdamW for the rest, cosine schedule, bfloat
 processor has it.
 
 ## Sessions
-{session_table(record["sessions"], "pictures")}
+{session_table(record["sessions"], "scenes", "pictures")}
 
-Command: `python -m lexiseg.training.mini dino --out DIR --seed {record["seed"]} --scenes
-{record["scenes"]} --minutes M`; `--resume` continues a run of one's own, `--bundled` trains these
-weights further.
+Steps count from the weights a session began with. Command: `python -m lexiseg.training.mini dino
+--out DIR --seed S --scenes N --minutes M`; `--resume` continues a run of one's own, `--bundled`
+trains these weights further.
 
 ## Measured on held-out Miniworld scenes
 Ward's tree over all patches of a picture (held-out pictographs and looks, two to six things); for

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,15 +26,16 @@ from lexiseg.training.mini.session import (
     Plan,
     Stateful,
     begin,
+    bundled_sessions,
     train,
     write_half,
+    write_record,
 )
 from lexiseg.training.mini.team import Team
 
 MERGES = 1500
 IGNORED = -100  # a target that cross_entropy leaves out
 WATCHED = 500  # texts that no step sees
-RECORD = "training.json"  # left beside the weights
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Gpt2Learner(Learner):
         device, team: as of `Learner`.
     """
 
-    label, examples = "training GPT-2", "texts"
+    label = "training GPT-2"
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Gpt2Learner(Learner):
         device: torch.device | str = "cpu",
         team: Team = ALONE,
     ) -> None:
-        super().__init__(config, device, team)
+        super().__init__(config, len(texts), device, team)
         self.config, self.tokenizer = config, tokenizer
         self.model = config.network(len(tokenizer))
         nn.Module.to(self.model, self.device)  # typed, unlike the model's own
@@ -161,6 +161,7 @@ class Gpt2Recipe:
         if self.bundled:
             shipped = GPT2LMHeadModel.from_pretrained(vocabulary, local_files_only=True)
             learner.model.load_state_dict(shipped.state_dict())
+            learner.sessions = [*bundled_sessions("mini-gpt2"), *learner.sessions]
         begin(learner, place, self.resume)
         train(learner, self.plan, place)
         if team.leads:
@@ -188,5 +189,4 @@ def export(learner: Gpt2Learner, vocabulary: Path, folder: Path) -> None:
     write_half(stored, folder)
     for name in ("vocab.json", "merges.txt", "tokenizer_config.json"):
         shutil.copyfile(vocabulary / name, folder / name)
-    record = {"seed": config.seed, "texts": config.texts, "sessions": learner.sessions}
-    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_record(learner, folder)

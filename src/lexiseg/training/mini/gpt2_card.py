@@ -15,9 +15,9 @@ from torch import Tensor
 from transformers import AutoTokenizer, GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from lexiseg.datasets.miniworld import Miniworld
-from lexiseg.training.mini.gpt2 import IGNORED, RECORD, encode, token_loss
+from lexiseg.training.mini.gpt2 import IGNORED, encode, token_loss
 from lexiseg.training.mini.gpt2_texts import nouns, phrase, well_formed
-from lexiseg.training.mini.session import session_table
+from lexiseg.training.mini.session import RECORD, session_table
 
 MEASURE_SEED = 2024  # no training seed's chance
 PROMPT = "Image of a"
@@ -128,7 +128,7 @@ format with {model.num_parameters():,} parameters ({config["n_layer"]} layers of
 precision.
 
 ## Data
-{record["texts"]:,} texts, written by a program (seed {record["seed"]}): one half are captions of
+Texts written by a program (see the sessions): one half are captions of
 planned, undrawn scenes of Miniworld's train split, the other half phrases as ZeroCap begins them,
 "Image of a small red apple.". The {len(nouns())} nouns of the phrases (things, things that no
 picture of the other mini models' training shows, stuff and its synonyms) are equally likely, so the
@@ -140,10 +140,11 @@ token per word, with its leading blank, and "." is a token of its own.
 Next-token cross-entropy, each text between two <|endoftext|>. Muon for the matrices of the blocks,
 AdamW for the rest, cosine schedule, bfloat16 where the processor has it.
 
-{session_table(record["sessions"], "texts")}
+{session_table(record["sessions"], "texts", "read")}
 
-Command: `python -m lexiseg.training.mini gpt2 --out DIR --seed {record["seed"]} --minutes M`;
-`--resume` continues a run of one's own, `--bundled` trains these weights further.
+Steps count from the weights a session began with. Command: `python -m lexiseg.training.mini gpt2
+--out DIR --seed S --texts N --minutes M`; `--resume` continues a run of one's own, `--bundled`
+trains these weights further.
 
 ## Measured
 | figure | value |

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from lexiseg.errors import UsageError, WeightsNotFoundError
+from lexiseg.errors import WeightsNotFoundError
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.clip import BpeTokenizer, Clip, ClipNetwork, Preprocessing, save_pretrained
 from lexiseg.models.device import choose_device
-from lexiseg.training.mini.card import RECORD
-from lexiseg.training.mini.loop import ClipTraining, Trainer, train
+from lexiseg.training.mini.clip import ClipLearner, ClipTraining
 from lexiseg.training.mini.pool import Pool, PoolConfig, open_pool
-from lexiseg.training.mini.session import Plan
+from lexiseg.training.mini.session import Plan, begin, bundled_sessions, train, write_record
 from lexiseg.training.mini.team import Team
 from lexiseg.training.mini.texts import TEMPLATES
 from lexiseg.training.mini.towers import text_config, vision_config
@@ -47,22 +43,14 @@ class Recipe:
         with team.leader_first():
             pool = open_pool(self.folder / "pool", self.pool)
             tokenizer = self._tokenizer(pool)
-        watch = Watch(seed=self.seed)
         for tower in towers:
             place = self.folder / tower
-            trainer = self._trainer(tower, pool, tokenizer, team)
-            train(trainer, self.plan, place, watch)
+            learner = self._learner(tower, pool, tokenizer, team)
+            begin(learner, place, self.resume)
+            train(learner, self.plan, place)
             with team.leader_first():
                 if team.leads:
-                    export(trainer, place / "weights", self._earlier(tower))
-
-    def _earlier(self, tower: str) -> list[dict[str, Any]]:
-        """Sessions that made the weights a run begins with."""
-        if not self.bundled:
-            return []
-        record = bundled_folder(f"mini-clip-{tower}") / RECORD
-        sessions: list[dict[str, Any]] = json.loads(record.read_text(encoding="utf-8"))["sessions"]
-        return sessions
+                    export(learner, place / "weights")
 
     def _tokenizer(self, pool: Pool) -> BpeTokenizer:
         if self.bundled:
@@ -81,25 +69,30 @@ class Recipe:
             own = bundled_folder("mini-clip-proposal")
         return load_network(own, device)
 
-    def _trainer(self, tower: str, pool: Pool, tokenizer: BpeTokenizer, team: Team) -> Trainer:
-        size = vocabulary_size(tokenizer.folder)
-        config = ClipTraining(tower, vision_config(tower), text_config(size), self.seed, self.batch)
+    def _learner(self, tower: str, pool: Pool, tokenizer: BpeTokenizer, team: Team) -> ClipLearner:
         device = choose_device(self.device)
         proposals = self._proposals(device) if tower == "classifier" else None
         parent = self._parent(tower, device)
+        config = self._config(tower, vocabulary_size(tokenizer.folder), parent is not None)
+        watch = Watch(seed=self.seed)
+        learner = ClipLearner(config, pool, tokenizer, proposals, device, team, watch)
         if parent is not None:
-            config = replace(config, rate=1.5e-3, first_share=0.0, early_share=0.5)
-        trainer = Trainer(config, pool, tokenizer, proposals, device, team)
-        checkpoint = self.folder / tower / "checkpoint.pt"
-        if self.resume and checkpoint.is_file():
-            trainer.resume(checkpoint)
-        elif checkpoint.is_file():
-            raise UsageError(
-                f"{checkpoint} exists; continue it with --resume or choose another --out."
-            )
-        elif parent is not None:
-            trainer.inherit(parent)
-        return trainer
+            learner.inherit(parent)
+        if self.bundled:
+            learner.sessions = [*bundled_sessions(f"mini-clip-{tower}"), *learner.sessions]
+        return learner
+
+    def _config(self, tower: str, entries: int, further: bool) -> ClipTraining:
+        """Settings of a tower; one that can see already needs no first words."""
+        config = ClipTraining(
+            tower=tower,
+            vision=vision_config(tower),
+            text=text_config(entries),
+            seed=self.seed,
+            batch=self.batch,
+            kept=1.0 if tower == "classifier" else 0.5,  # its native pictures are small enough
+        )
+        return replace(config, rate=1.5e-3, first_share=0.0, early_share=0.5) if further else config
 
 
 def open_tokenizer(folder: Path, pool: Pool) -> BpeTokenizer:
@@ -121,21 +114,15 @@ def load_network(folder: Path, device: torch.device) -> ClipNetwork:
     return Clip.load(folder, device, torch.float32).network
 
 
-def export(trainer: Trainer, folder: Path, earlier: Sequence[dict[str, Any]] = ()) -> None:
-    """Write the trained pair in Hugging Face's CLIP format, half precision.
-
-    Args:
-        trainer: at its end.
-        folder: where to.
-        earlier: records of the sessions that made the weights it began with.
-    """
-    native = trainer.config.vision.image_size
-    save_pretrained(trainer.network, folder, Preprocessing(native), torch.float16)
-    trainer.tokenizer.save(folder)
-    record = {
-        "tower": trainer.config.tower,
-        "image_size": native,
-        "things": trainer.pool.thing_count,
-        "sessions": [*earlier, *trainer.sessions],
-    }
-    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+def export(learner: ClipLearner, folder: Path) -> None:
+    """Write the trained pair in Hugging Face's CLIP format, half precision, and its record."""
+    native = learner.config.vision.image_size
+    save_pretrained(learner.network, folder, Preprocessing(native), torch.float16)
+    learner.tokenizer.save(folder)
+    write_record(
+        learner,
+        folder,
+        tower=learner.config.tower,
+        image_size=native,
+        things=learner.pool.thing_count,
+    )

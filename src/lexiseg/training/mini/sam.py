@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,18 @@ from lexiseg.training.mini.sam_network import (
 from lexiseg.training.mini.sam_pool import SamPool, SamPoolConfig, open_sam_pool
 from lexiseg.training.mini.sam_prompts import draw_prompts
 from lexiseg.training.mini.sam_watch import Watch
-from lexiseg.training.mini.session import ALONE, Learner, Pace, Plan, Stateful, begin, train
+from lexiseg.training.mini.session import (
+    ALONE,
+    Learner,
+    Pace,
+    Plan,
+    Stateful,
+    begin,
+    bundled_sessions,
+    train,
+    write_record,
+)
 from lexiseg.training.mini.team import Team
-
-RECORD = "training.json"  # left beside the weights
-FURTHER_RATE = 0.5  # share of the learning rate for weights that are trained further
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class SamLearner(Learner):
         team: Team = ALONE,
         watch: Watch | None = None,
     ) -> None:
-        super().__init__(config, device, team)
+        super().__init__(config, len(pool.images), device, team)
         self.config, self.pool, self.watch = config, pool, watch
         self.model: Any = build_sam(sam_config()) if network is None else network
         self.model.train().to(self.device)
@@ -154,11 +161,11 @@ class SamRecipe:
 
     def _learner(self, pool: SamPool, team: Team) -> SamLearner:
         device, watch = choose_device(self.device), Watch()
-        if not self.bundled:
-            return SamLearner(self.training, pool, None, device, team, watch)
-        network = read_sam(bundled_folder("mini-sam"))
-        config = replace(self.training, rate=FURTHER_RATE * self.training.rate)
-        return SamLearner(config, pool, network, device, team, watch)
+        network = read_sam(bundled_folder("mini-sam")) if self.bundled else None
+        learner = SamLearner(self.training, pool, network, device, team, watch)
+        if self.bundled:
+            learner.sessions = [*bundled_sessions("mini-sam"), *learner.sessions]
+        return learner
 
 
 def export(learner: SamLearner, folder: Path) -> None:
@@ -174,13 +181,6 @@ def export(learner: SamLearner, folder: Path) -> None:
         "image_mean": IMAGENET_MEAN,
         "image_std": IMAGENET_STD,
     }
-    record = {
-        "seed": learner.config.seed,
-        "scenes": len(learner.pool.images),
-        "clicks": learner.config.clicks,
-        "boxes": learner.config.boxes,
-        "sessions": learner.sessions,
-    }
-    for name, content in (("preprocessor_config.json", frame), (RECORD, record)):
-        text = json.dumps(content, indent=2) + "\n"
-        (folder / name).write_text(text, encoding="utf-8")
+    text = json.dumps(frame, indent=2) + "\n"
+    (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
+    write_record(learner, folder, clicks=learner.config.clicks, boxes=learner.config.boxes)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from lexiseg.training.mini.sam import RECORD
 from lexiseg.training.mini.sam_measure import LARGE
-from lexiseg.training.mini.session import session_table
+from lexiseg.training.mini.session import RECORD, session_table
 
 LINES = {
     "best": "IoU of the best of three masks with the clicked object",
@@ -45,9 +44,8 @@ The promptable segmenter of the mini suite: a SAM in transformers' `SamModel` fo
 precision. Every block of the encoder attends to the whole picture; masks come on 64 x 64 cells.
 
 ## Data
-{record["scenes"]:,} scenes of Miniworld's train split (seed {record["seed"]}) of 1 to 14 objects at
-256 pixels, recolored and mirrored at random. The pictographs are from the Noto Color Emoji font
-(SIL Open Font License 1.1).
+Scenes of Miniworld's train split (see the sessions) of 1 to 14 objects at 256 pixels, recolored and
+mirrored at random. The pictographs are from the Noto Color Emoji font (SIL Open Font License 1.1).
 
 ## Training signal
 On each picture {record["clicks"]} clicks and {record["boxes"]} boxes. A click may mean up to three
@@ -63,11 +61,11 @@ Muon for the matrices of the blocks, AdamW for the rest, cosine schedule, bfloat
 processor has it. Nothing of another network was used.
 
 ## Sessions
-{session_table(record["sessions"], "pictures")}
+{session_table(record["sessions"], "scenes", "pictures")}
 
-Command: `python -m lexiseg.training.mini sam --out DIR --seed {record["seed"]} --scenes
-{record["scenes"]} --minutes M`; `--resume` continues a run of one's own, `--bundled` trains these
-weights further.
+Steps count from the weights a session began with. Command: `python -m lexiseg.training.mini sam
+--out DIR --seed S --scenes N --minutes M`; `--resume` continues a run of one's own, `--bundled`
+trains these weights further.
 
 ## Measured on held-out Miniworld scenes
 One click at a random pixel of every object of which more than {LARGE} pixels of 224 x 224 are seen;

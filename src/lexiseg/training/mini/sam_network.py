@@ -124,22 +124,20 @@ class PromptedSam:
         Returns:
             (B, C + X, 4, s, s) float32 logits, the single mask first, and (B, C + X, 4) scores.
         """
-        clicked, boxed = self._tokens(points, boxes)
+        tokens = self._tokens(points, boxes)
         position, no_mask = self.prompts.position(), self.prompts.no_mask
         with autocast:
             maps = self.network.vision_encoder(pixels).last_hidden_state
             drawn = []
-            for number in range(len(pixels)):
+            for number, prompts in enumerate(tokens):
                 image = self.decoder.prepare((maps[number : number + 1],), position, no_mask)
-                for tokens in (clicked[number], boxed[number]):
-                    drawn.append(self.decoder(image, tokens, None, multimask=True))
-        logits, scores = (torch.cat(parts).float() for parts in zip(*drawn, strict=True))
-        batch = (len(pixels), -1)
-        return torch.unflatten(logits, 0, batch), torch.unflatten(scores, 0, batch)
+                drawn.append(self.decoder(image, prompts, None, multimask=True))
+        logits, scores = (torch.stack(parts).float() for parts in zip(*drawn, strict=True))
+        return logits, scores
 
-    def _tokens(self, points: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (B, C, 2, c) of clicks and (B, X, 2, c) of boxes."""
+    def _tokens(self, points: Tensor, boxes: Tensor) -> Tensor:
+        """Two tokens each (B, C + X, 2, c): a click and its padding, or two corners of a box."""
         encode = self.prompts.network
         inside = torch.ones(points.shape[:2], device=points.device)
         clicked = encode(points[:, :, None], inside[..., None], None, None)[0]
-        return clicked, encode(None, None, boxes, None)[0]
+        return torch.cat([clicked, encode(None, None, boxes, None)[0]], dim=1)

@@ -51,16 +51,45 @@ def draw_prompts(
     size = labels.shape[-1]
     spots = _draw_spots(labels[:, 1], clicks + boxes, generator)
     values = labels.flatten(2).gather(2, spots[:, None].expand(-1, 3, -1)).transpose(1, 2)
-    regions = (labels[:, None] == values[..., None, None]) & (values > 0)[..., None, None]
     valid = values > 0
+    truth = _coverage(labels, values, cells)
     drawn = _draw_levels(valid, generator)
     only = F.one_hot(drawn, 3).bool()
     valid[:, clicks:] &= only[:, clicks:]
-    meant = regions[:, clicks:][only[:, clicks:]].view(len(labels), boxes, size, size)
     points = torch.stack([spots % size, spots // size], dim=-1)[:, :clicks].float()
-    truth = F.avg_pool2d(regions.flatten(0, 1).float(), size // cells)
-    truth = truth.view(*regions.shape[:3], cells, cells)
+    meant = _regions(labels, values[:, clicks:], drawn[:, clicks:])
     return Prompted(points, _jitter(bounding_boxes(meant), generator), truth, valid, drawn)
+
+
+def _coverage(labels: Tensor, values: Tensor, cells: int) -> Tensor:
+    """Share of each cell that the region of a value covers; zeros for value 0.
+
+    Every pixel is counted once, for all prompts together.
+
+    Args:
+        labels: (B, 3, S, S) uint8.
+        values: (B, P, 3) uint8, a label of each level.
+        cells: s.
+
+    Returns:
+        (B, P, 3, s, s) float32.
+    """
+    size, kinds = labels.shape[-1], int(labels.max()) + 1
+    line = torch.arange(size) // (size // cells)
+    place = (line[:, None] * cells + line).flatten()
+    bins = labels.flatten(2).long() * cells**2 + place
+    counts = torch.zeros(*bins.shape[:2], kinds * cells**2)
+    counts.scatter_add_(2, bins, torch.ones(()).expand(bins.shape))
+    counts = counts.view(*bins.shape[:2], kinds, cells, cells) / (size // cells) ** 2
+    picture = torch.arange(len(labels))[:, None, None]
+    return counts[picture, torch.arange(3), values.long()] * (values > 0)[..., None, None]
+
+
+def _regions(labels: Tensor, values: Tensor, drawn: Tensor) -> Tensor:
+    """(B, P, S, S) bool: the region of each value at its drawn level; empty for value 0."""
+    picture = torch.arange(len(labels))[:, None]
+    value = values.gather(2, drawn[..., None])[..., None]
+    return (labels[picture, drawn] == value) & (value > 0)
 
 
 def _draw_spots(objects: Tensor, count: int, generator: torch.Generator) -> Tensor:

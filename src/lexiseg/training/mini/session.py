@@ -6,20 +6,23 @@ import json
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import torch
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from lexiseg.errors import UsageError
+from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.device import choose_dtype
 from lexiseg.training.mini.team import Team
 
 ALONE = Team()
 CHECKPOINT, CURVE = "checkpoint.pt", "curve.jsonl"
+RECORD = "training.json"  # left beside the weights
 SEED_STRIDE = 10_000_019  # steps that one seed has for itself
 
 
@@ -63,16 +66,16 @@ class Learner(ABC):
 
     Args:
         config: its settings.
+        drawn: how many different scenes or texts it can learn from.
         device: where to train.
         team: processes that train together; each has its own examples.
     """
 
-    label: ClassVar[str]  # for people
-    examples: ClassVar[str] = "pictures"  # what a batch consists of
+    label: str  # for people
 
-    def __init__(self, config: Pace, device: torch.device | str, team: Team) -> None:
+    def __init__(self, config: Pace, drawn: int, device: torch.device | str, team: Team) -> None:
         torch.manual_seed(config.seed)
-        self.pace, self.team = config, team
+        self.pace, self.drawn, self.team = config, drawn, team
         self.device = torch.device(device)
         self.dtype = choose_dtype("auto", self.device)
         self.step, self.seconds = 0, 0.0
@@ -126,6 +129,8 @@ class Learner(ABC):
         return {
             "first_step": self.step,
             "last_step": self.step,
+            "drawn": self.drawn,
+            "seed": self.pace.seed,
             "examples": 0,
             "minutes": 0.0,
             "began": self.seconds,
@@ -192,12 +197,43 @@ def write_half(model: PreTrainedModel, folder: Path) -> None:
     (folder / "model.safetensors").chmod(0o644)
 
 
-def session_table(sessions: list[dict[str, Any]], examples: str) -> str:
-    """The sessions of a record as the rows of a model card."""
-    rows = [f"| steps | {examples} | minutes | processes |", "|---|---|---|---|"]
-    rows += [
-        f"| {s['first_step']} to {s['last_step']} | {s['examples']:,} | {s['minutes']:.1f} "
-        f"| {s['processes']} on {s['device']} |"
-        for s in sessions
-    ]
-    return "\n".join(rows)
+def bundled_sessions(model: str) -> list[dict[str, Any]]:
+    """Records of the sessions that made the weights of a bundled model."""
+    record = json.loads((bundled_folder(model) / RECORD).read_text(encoding="utf-8"))
+    sessions: list[dict[str, Any]] = record["sessions"]
+    return sessions
+
+
+def write_record(learner: Learner, folder: Path, **settings: Any) -> None:
+    """Leave beside the weights how they were made: `settings` and all sessions."""
+    record = {**settings, "sessions": learner.sessions}
+    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def session_table(sessions: Sequence[Mapping[str, Any]], drawn: str, examples: str) -> str:
+    """The sessions of a record as a table of a model card, and what was noted about them.
+
+    Args:
+        sessions: of the record.
+        drawn: what was drawn to learn from.
+        examples: what a batch consists of.
+    """
+    heads = ["steps", f"{drawn} (seed)", examples, "minutes", "processes"]
+    prompted = any("prompted" in session for session in sessions)
+    heads += ["prompted pictures"] * prompted
+    rows = [_row(heads), "|---" * len(heads) + "|"]
+    for session in sessions:
+        cells = [
+            f"{session['first_step']} to {session['last_step']}",
+            f"{session['drawn']:,} ({session['seed']})",
+            f"{session['examples']:,}",
+            f"{session['minutes']:.1f}",
+            f"{session['processes']} on {session['device']}",
+        ]
+        rows.append(_row(cells + ["yes" if session.get("prompted") else "no"] * prompted))
+    notes = [session["note"] for session in sessions if session.get("note")]
+    return "\n".join([*rows, "", *notes]).rstrip()
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

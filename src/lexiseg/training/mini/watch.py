@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.models.clip.preprocess import Preprocessing
-from lexiseg.training.mini.loop import Trainer
+from lexiseg.training.mini.clip import ClipLearner
 
 WATCH_SEED = 999  # scenes that no training seed draws
 
@@ -34,18 +34,20 @@ class Watch:
         return images, torch.tensor([number[scene.objects[0].name] for scene in shown])
 
     @torch.no_grad()
-    def __call__(self, trainer: Trainer) -> dict[str, float]:
+    def __call__(self, learner: ClipLearner) -> dict[str, float]:
         """Accuracy of CLS against bare names, at the size that training is at."""
         images, truth = self.scenes
-        size = trainer.current_size
+        size = learner.current_size
         prepare = Preprocessing(size)
-        bare = trainer.table.ids[0, : trainer.pool.thing_count].to(trainer.device)
-        with trainer.autocast():
-            said = trainer.network.text(bare) if trainer.spoken else trainer.words[: len(bare)]
+        bare = learner.table.ids[0, : learner.pool.thing_count].to(learner.device)
+        with learner.autocast():
+            said = (
+                learner.network.text(bare) if learner.spoken else learner.words.vectors[: len(bare)]
+            )
             names = F.normalize(said.float(), dim=-1)
             seen = [
-                trainer.network.visual(
-                    prepare.squares(list(chunk.numpy())).to(trainer.device)
+                learner.network.visual(
+                    prepare.squares(list(chunk.numpy())).to(learner.device)
                 ).float()
                 for chunk in torch.split(images, 32)
             ]

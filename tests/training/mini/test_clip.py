@@ -6,34 +6,34 @@ import pytest
 import torch
 
 from lexiseg.models.clip import BpeTokenizer
-from lexiseg.training.mini.loop import ClipTraining, Trainer, draw_vocabulary, train
+from lexiseg.training.mini.clip import ClipLearner, ClipTraining, draw_vocabulary
 from lexiseg.training.mini.pool import Pool
-from lexiseg.training.mini.session import Plan
+from lexiseg.training.mini.session import Plan, train
 
 
 @pytest.fixture(autouse=True)
 def single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lexiseg.training.mini.loop.choose_dtype", lambda *_: torch.float32)
+    monkeypatch.setattr("lexiseg.training.mini.session.choose_dtype", lambda *_: torch.float32)
 
 
-def weights(trainer: Trainer) -> torch.Tensor:
-    return torch.cat([p.detach().flatten() for p in trainer.parameters])
+def weights(learner: ClipLearner) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in learner.parameters])
 
 
 def test_resumed_training_equals_uninterrupted_training(
     tiny: ClipTraining, pool: Pool, tokenizer: BpeTokenizer, tmp_path: Path
 ) -> None:
     plan = Plan(steps=8)
-    whole = Trainer(tiny, pool, tokenizer)
-    train(whole, plan, tmp_path / "whole")
+    whole = ClipLearner(tiny, pool, tokenizer)
+    train(whole, plan, tmp_path)
     for stop in (2, 6):  # in the first words, and after the text tower has taken over
-        part = Trainer(tiny, pool, tokenizer)
+        part = ClipLearner(tiny, pool, tokenizer)
         while part.step < stop:
             part.advance(plan.progress(part.step, 0))
-        part.save(tmp_path / "checkpoint.pt")
-        later = Trainer(replace(tiny, seed=0), pool, tokenizer)
-        later.resume(tmp_path / "checkpoint.pt")
-        train(later, plan, tmp_path / f"later{stop}")
+        part.save(tmp_path / "part.pt")
+        later = ClipLearner(replace(tiny, seed=0), pool, tokenizer)
+        later.resume(tmp_path / "part.pt")
+        train(later, plan, tmp_path)
         assert torch.equal(weights(whole), weights(later))
 
 
@@ -41,32 +41,32 @@ def test_all_parts_of_the_plan_lower_their_loss(
     tiny: ClipTraining, pool: Pool, tokenizer: BpeTokenizer
 ) -> None:
     for progress in (0.0, 0.4, 0.8):
-        trainer = Trainer(replace(tiny, batch=12, rate=1e-2), pool, tokenizer)
-        choices = [trainer.advance(progress)["choice"] for _ in range(80)]
+        learner = ClipLearner(replace(tiny, batch=12, rate=1e-2), pool, tokenizer)
+        choices = [learner.advance(progress)["choice"] for _ in range(80)]
         assert sum(choices[-20:]) < sum(choices[:20])
 
 
 def test_the_curve_is_logged_and_sessions_are_recorded(
     tiny: ClipTraining, pool: Pool, tokenizer: BpeTokenizer, tmp_path: Path
 ) -> None:
-    trainer = Trainer(tiny, pool, tokenizer)
-    train(trainer, Plan(steps=4), tmp_path, watch=lambda _: {"accuracy": 0.5})
+    learner = ClipLearner(tiny, pool, tokenizer, watch=lambda _: {"accuracy": 0.5})
+    train(learner, Plan(steps=4), tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 4]
     assert all(row["accuracy"] == 0.5 and row["choice"] > 0 for row in rows)
-    resumed = Trainer(tiny, pool, tokenizer)
+    resumed = ClipLearner(tiny, pool, tokenizer)
     resumed.resume(tmp_path / "checkpoint.pt")
     train(resumed, Plan(steps=6), tmp_path)
     assert [s["last_step"] for s in resumed.sessions] == [4, 6]
-    assert sum(s["pictures"] for s in resumed.sessions) == 6 * 4
+    assert sum(s["examples"] for s in resumed.sessions) == 6 * 4
 
 
 def test_the_classifier_inherits_what_the_proposal_tower_sees(
     tiny: ClipTraining, pool: Pool, tokenizer: BpeTokenizer
 ) -> None:
-    parent = Trainer(tiny, pool, tokenizer)
+    parent = ClipLearner(tiny, pool, tokenizer)
     smaller = replace(tiny, tower="classifier", vision=replace(tiny.vision, image_size=24))
-    child = Trainer(smaller, pool, tokenizer, proposals=parent.network)
+    child = ClipLearner(smaller, pool, tokenizer, proposals=parent.network)
     child.inherit(parent.network)
     pixels = torch.randn(2, 3, 24, 24)
     with torch.no_grad():

@@ -1,28 +1,24 @@
-"""The training loop: seeded by step, bounded by steps or minutes, resumable at any checkpoint."""
+"""Training of one tower pair of the small CLIP: `python -m lexiseg.training.mini clip`."""
 
 from __future__ import annotations
 
-import json
 import math
-import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
-from tqdm import tqdm
+from torch import Tensor, nn
 
 from lexiseg.models.clip import BpeTokenizer, ClipNetwork, TextConfig, VisionConfig
-from lexiseg.models.device import choose_dtype
 from lexiseg.training.mini.augment import distort, mirror, normalize
 from lexiseg.training.mini.objective import WEIGHTS, Labels, Objective
 from lexiseg.training.mini.optimizer import Optimizer
 from lexiseg.training.mini.pool import Pool
 from lexiseg.training.mini.prompts import find_regions, spotlight
-from lexiseg.training.mini.session import ALONE, Plan
+from lexiseg.training.mini.session import ALONE, Learner, Pace, Stateful
 from lexiseg.training.mini.speech import teach
 from lexiseg.training.mini.team import Team
 from lexiseg.training.mini.texts import NameTable
@@ -31,8 +27,8 @@ from lexiseg.training.mini.towers import read_tokens, thin
 LARGEST_SCALE = math.log(100)
 
 
-@dataclass(frozen=True)
-class ClipTraining:
+@dataclass(frozen=True, kw_only=True)
+class ClipTraining(Pace):
     """Settings of one tower's training.
 
     The plan has three parts. First words: pictures of one thing, unchanged but for mirroring, asked
@@ -43,18 +39,13 @@ class ClipTraining:
     tower: str  # "proposal" or "classifier"
     vision: VisionConfig
     text: TextConfig
-    seed: int = 0
-    batch: int = 64  # per process
-    rate: float = 3e-3  # at its highest
-    warmup: int = 30  # steps
     first_share: float = 0.25  # of the plan, end of the first words
     early_share: float = 0.6  # of the plan, end of the small pictures
     early_size: int = 128  # pixels per side until then
     thin_share: float = 0.9  # of the plan, end of the native pictures with few tokens
     kept: float = 0.5  # share of the patch tokens that such pictures keep
     teaching: int = 200  # steps on texts alone that fit the text tower to the word vectors
-    prompted: float = 0.5  # share of pictures with a visual prompt, if proposals can be asked
-    checkpoint_every: int = 200  # steps
+    prompted: float = 0.7  # share of pictures with a visual prompt, if proposals can be asked
 
 
 @dataclass
@@ -67,16 +58,27 @@ class Batch:
     templates: Tensor  # (W,) the wording of every name
 
 
-class Trainer:
-    """One tower's network, its data and the state of its training.
+class Words(nn.Module):
+    """Free vectors (W, E) in the place of names, until the text tower takes over."""
+
+    spoken: Tensor
+
+    def __init__(self, count: int, width: int) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(0.07 * torch.randn(count, width))
+        self.register_buffer("spoken", torch.tensor(False))
+
+
+class ClipLearner(Learner):
+    """One pair of towers in training.
 
     Args:
         config: sizes and settings.
         pool: drawn scenes.
         tokenizer: of the pair.
         proposals: a trained proposal pair; with it some pictures are visually prompted.
-        device: where to train.
-        team: processes that train together; each draws its own pictures.
+        device, team: as of `Learner`.
+        watch: function of the learner giving measures for the curve.
     """
 
     def __init__(
@@ -87,27 +89,41 @@ class Trainer:
         proposals: ClipNetwork | None = None,
         device: torch.device | str = "cpu",
         team: Team = ALONE,
+        watch: Callable[[ClipLearner], dict[str, float]] | None = None,
     ) -> None:
-        torch.manual_seed(config.seed)
-        self.config, self.pool, self.tokenizer, self.team = config, pool, tokenizer, team
-        self.device = torch.device(device)
+        self.proposals, self.watch = proposals, watch
+        super().__init__(config, len(pool.images), device, team)
+        self.label = f"training {config.tower}"
+        self.config, self.pool, self.tokenizer = config, pool, tokenizer
         self.network = ClipNetwork(config.vision, config.text).to(self.device).train()
         self.objective = Objective(WEIGHTS[config.tower]).to(self.device)
         self.table = NameTable(tokenizer, pool.names)
-        vectors = 0.07 * torch.randn(len(pool.names), config.vision.embed_dim)
-        self.words = torch.nn.Parameter(vectors.to(self.device))
-        self.spoken = False  # whether the text tower has taken over from the free vectors
-        self.proposals = proposals
+        self.words = Words(len(pool.names), config.vision.embed_dim).to(self.device)
         things = torch.from_numpy(pool.present[:, : pool.thing_count]).sum(dim=1)
         self.everything, self.singles = torch.arange(len(things)), torch.nonzero(things == 1)[:, 0]
-        self.dtype = choose_dtype("auto", self.device)
-        whole = torch.nn.ModuleDict({"network": self.network, "objective": self.objective})
-        whole.register_parameter("words", self.words)
+        whole = nn.ModuleList([self.network, self.objective, self.words])
         self.parameters = list(whole.parameters())
         self.optimizer = Optimizer(whole, dtype=self.dtype)
-        self.step, self.seconds = 0, 0.0
         self.current_size = self.size(0.0)
-        self.sessions: list[dict[str, Any]] = [self._session()]
+
+    @property
+    def spoken(self) -> bool:
+        """Whether the text tower has taken over from the free vectors."""
+        return bool(self.words.spoken)
+
+    def parts(self) -> dict[str, Stateful]:
+        """Everything with a state, by the name it has in a checkpoint."""
+        return {
+            "network": self.network,
+            "objective": self.objective,
+            "words": self.words,
+            "optimizer": self.optimizer,
+        }
+
+    def measure(self) -> dict[str, float]:
+        """A quick look at held-out scenes, and the sharpness of the softmax."""
+        scale = round(float(self.network.logit_scale.detach().exp()), 2)
+        return {**(self.watch(self) if self.watch else {}), "scale": scale}
 
     def inherit(self, network: ClipNetwork) -> None:
         """Begin with the weights of a trained pair, whose position table is resized."""
@@ -116,12 +132,7 @@ class Trainer:
         side = self.config.vision.grid
         state[key] = network.visual.position.resize(state[key], native, (side, side))
         self.network.load_state_dict(state)
-        self.spoken = True
-
-    def rate(self, progress: float) -> float:
-        """Learning rate: linear warm-up, then half a cosine down to a hundredth."""
-        warm = min(1.0, (self.step + 1) / self.config.warmup)
-        return self.config.rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
+        self.words.spoken.fill_(True)
 
     def size(self, progress: float) -> int:
         """Picture size: small first, native later."""
@@ -134,14 +145,13 @@ class Trainer:
         return config.kept if config.early_share <= progress < config.thin_share else 1.0
 
     def advance(self, progress: float) -> dict[str, float]:
-        """Make one step and return the losses; all chance follows from seed and step number."""
-        number = self.step * self.team.size + self.team.rank
-        generator = torch.Generator().manual_seed(self.config.seed * 10_000_019 + number)
+        """Make one step and return the losses."""
+        generator = self.generator()
         self.current_size = self.size(progress)
         if not self.spoken and progress >= self.config.early_share:
             config = self.config
-            teach(self.network.text, self.table, self.words, config.teaching, config.seed)
-            self.spoken = True
+            teach(self.network.text, self.table, self.words.vectors, config.teaching, config.seed)
+            self.words.spoken.fill_(True)
         batch = self._batch(progress, generator)
         with self.autocast():
             tokens = self.network.visual.embed(batch.pixels)
@@ -166,15 +176,10 @@ class Trainer:
         things that cannot be told apart yet, and stays there; free vectors find their ways.
         """
         if not self.spoken:
-            return self.words, None
+            return self.words.vectors, None
         text = self.network.text
         names = text(self.table.pick(batch.templates).to(self.device)).float()
         return names, text(self.tokenizer(batch.captions).to(self.device)).float()
-
-    def autocast(self) -> torch.autocast:
-        """Mixed precision where the processor has it."""
-        low = self.dtype != torch.float32
-        return torch.autocast(self.device.type, self.dtype if low else None, enabled=low)
 
     def _batch(self, progress: float, generator: torch.Generator) -> Batch:
         count, first = self.config.batch, progress < self.config.first_share
@@ -222,58 +227,7 @@ class Trainer:
         return torch.cat([lit, pixels[count:]]), labelled, judged, whole
 
     def _session(self) -> dict[str, Any]:
-        return {
-            "first_step": self.step,
-            "last_step": self.step,
-            "scenes": len(self.pool.images),
-            "seed": self.config.seed,
-            "pictures": 0,
-            "minutes": 0.0,
-            "began": self.seconds,
-            "processes": self.team.size,
-            "device": self.device.type,
-            "prompted": self.proposals is not None,
-        }
-
-    def _record(self) -> None:
-        """Bring the log of this session up to date."""
-        session = self.sessions[-1]
-        steps = self.step - session["first_step"]
-        session["last_step"] = self.step
-        session["pictures"] = steps * self.config.batch * self.team.size
-        session["minutes"] = round((self.seconds - session["began"]) / 60, 2)
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that resuming needs; chance needs nothing, it follows from the step number."""
-        return {
-            "config": asdict(self.config),
-            "network": self.network.state_dict(),
-            "objective": self.objective.state_dict(),
-            "words": self.words.detach(),
-            "spoken": self.spoken,
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-            "sessions": self.sessions,
-        }
-
-    def save(self, path: Path) -> None:
-        """Write a checkpoint; an interruption leaves the old one."""
-        self._record()
-        partial = path.with_suffix(".partial")
-        torch.save(self.state_dict(), partial)
-        partial.replace(path)
-
-    def resume(self, path: Path) -> None:
-        """Continue from a checkpoint."""
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.objective.load_state_dict(state["objective"])
-        self.words.data.copy_(state["words"])
-        self.spoken = state["spoken"]
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.sessions = [*state["sessions"], self._session()]
+        return {**super()._session(), "prompted": self.proposals is not None}
 
 
 def draw_vocabulary(present: Tensor, generator: torch.Generator) -> Tensor:
@@ -282,37 +236,3 @@ def draw_vocabulary(present: Tensor, generator: torch.Generator) -> Tensor:
     share = torch.where(present, torch.tensor(0.85), share)
     asked = torch.rand(present.shape, generator=generator) < share
     return asked | ~asked.any(dim=1, keepdim=True)
-
-
-def train(trainer: Trainer, plan: Plan, folder: Path, watch: Any = None) -> None:
-    """Train to the end of a plan, logging a curve and leaving checkpoints.
-
-    Args:
-        trainer: new or resumed.
-        plan: counts what was done before too.
-        folder: gets `curve.jsonl` and `checkpoint.pt`.
-        watch: function of the trainer giving a dict of measures for the curve, or None.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic() - trainer.seconds
-    label, team = f"training {trainer.config.tower}", trainer.team
-    bar = tqdm(total=1000, desc=label, unit="permille", disable=not team.leads)
-    while (done := team.agree(plan.progress(trainer.step, trainer.seconds))) < 1:
-        losses = trainer.advance(done)
-        trainer.seconds = time.monotonic() - began
-        bar.n = round(1000 * done)
-        bar.set_postfix(step=trainer.step, loss=round(sum(losses.values()), 3))
-        if team.leads and trainer.step % trainer.config.checkpoint_every == 0:
-            trainer.save(folder / "checkpoint.pt")
-            _log(folder, trainer, losses, watch)
-    if team.leads:
-        trainer.save(folder / "checkpoint.pt")
-    bar.close()
-
-
-def _log(folder: Path, trainer: Trainer, losses: dict[str, float], watch: Any) -> None:
-    measures = watch(trainer) if watch else {}
-    row = {"step": trainer.step, "seconds": round(trainer.seconds, 1)} | losses | measures
-    row["scale"] = round(float(trainer.network.logit_scale.detach().exp()), 2)
-    with (folder / "curve.jsonl").open("a", encoding="utf-8") as curve:
-        curve.write(json.dumps(row) + "\n")
