@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,10 +10,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-import lexiseg
 from lexiseg.datasets.sample import Dataset, InstanceSample
 from lexiseg.errors import DatasetError, LexisegError
 from lexiseg.io.record_file import Record, RecordFile
+from lexiseg.types import study_versions
 
 RECORDS = "records.jsonl"
 
@@ -39,12 +38,7 @@ class Terms:
     classes: tuple[str, ...]
     settings: Mapping[str, Any]
     weights: Mapping[str, str]
-    versions: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "lexiseg": lexiseg.__version__,
-            "python": platform.python_version(),
-        }
-    )
+    versions: Mapping[str, str] = field(default_factory=study_versions)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""

@@ -16,15 +16,14 @@ from lexiseg.analysis.bias_plots import draw_figures
 from lexiseg.analysis.bias_table import Row, Selected, tabulate, to_csv
 from lexiseg.analysis.collecting import Collected, Terms, class_names, collect
 from lexiseg.analysis.instance_masks import identity_scores, image_seed, prompt_objects
-from lexiseg.config import to_dict
 from lexiseg.datasets.sample import Dataset, InstanceSample, TrueObject
 from lexiseg.io.record_file import Record
 from lexiseg.io.writer import json_text, write_text
 from lexiseg.methods.tides import Scene, Tides
-from lexiseg.methods.tides.loading import describe
 from lexiseg.methods.tides.proposals import Foreground
 from lexiseg.methods.tides.question import Question
 from lexiseg.methods.tides.semantic_features import find_foreground
+from lexiseg.types import describe_weights
 
 DIGITS = 4
 
@@ -140,8 +139,8 @@ def _terms(
         dataset=dataset.name,
         split=dataset.split,
         classes=names,
-        settings={**asdict(config), "scorer": type(tides.scorer).__name__, **to_dict(tides.config)},
-        weights={"scorer": describe(tides.scorer), "segmenter": describe(tides.segmenter)},
+        settings={**asdict(config), **tides.settings},
+        weights={part: describe_weights(own) for part, own in tides.networks.items()},
     )
 
 

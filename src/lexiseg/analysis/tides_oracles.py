@@ -16,22 +16,22 @@ from typing import Any
 import numpy as np
 
 from lexiseg.analysis.collecting import Terms, class_names, collect
-from lexiseg.analysis.instance_numbers import (
-    Answer,
-    class_overlap,
-    gather_matches,
-    mean_precision,
-)
-from lexiseg.config import to_dict
 from lexiseg.datasets.sample import Dataset, InstanceSample
 from lexiseg.errors import DatasetError
 from lexiseg.io.record_file import Record
 from lexiseg.io.writer import json_text, write_text
 from lexiseg.methods.tides import Tides
-from lexiseg.methods.tides.loading import describe
 from lexiseg.methods.tides.oracles import ORACLES, Oracle, Truth, with_truth
-from lexiseg.metrics import bootstrap_interval
-from lexiseg.types import Mask, Result
+from lexiseg.metrics import (
+    AT_50,
+    AT_75,
+    Found,
+    bootstrap_interval,
+    class_presence,
+    gather_matches,
+    mean_precision,
+)
+from lexiseg.types import Mask, Result, describe_weights
 
 ROWS: Mapping[str, tuple[Oracle, ...]] = MappingProxyType(
     {
@@ -181,10 +181,9 @@ def study_oracles(
             "asked": "names chosen per image"
             if getattr(dataset, "asks_per_image", False)
             else "all classes in every image",
-            "scorer": type(tides.scorer).__name__,
-            **to_dict(tides.config),
+            **tides.settings,
         },
-        weights={"scorer": describe(tides.scorer), "segmenter": describe(tides.segmenter)},
+        weights={part: describe_weights(own) for part, own in tides.networks.items()},
     )
     found = collect(
         lambda sample: ask_image(tides, sample, dataset),
@@ -192,7 +191,7 @@ def study_oracles(
     )  # fmt: skip
     place = {name: number for number, name in enumerate(dataset.ids)}
     samples = [dataset[place[record["id"]]] for record in found.records]
-    rows = [_row(truth, found.records, samples) for truth in ROWS]
+    rows = [_row(truth, found.records, samples, len(names)) for truth in ROWS]
     return OracleStudy(terms, rows, len(samples), found.failures)
 
 
@@ -228,29 +227,37 @@ def _found(answer: Result, number: Mapping[str, int]) -> list[list[Any]]:
     ]
 
 
-def _row(truth: str, records: Sequence[Record], samples: Sequence[InstanceSample]) -> OracleRow:
+def _row(
+    truth: str, records: Sequence[Record], samples: Sequence[InstanceSample], classes: int
+) -> OracleRow:
     """The numbers of one kind of help, and how far they would move with other images."""
     images = len(records)
     overlap = np.array(
         [
-            class_overlap({number for number, *_ in record["answers"][truth]}, sample)
+            _class_iou({number for number, *_ in record["answers"][truth]}, sample, classes)
             for record, sample in zip(records, samples, strict=True)
         ]
     )
-    classes = gather_matches([_masks(record, truth) for record in records], samples)
+    answers = (_masks(record, truth) for record in records)
+    matches = gather_matches(answers, samples).values()
     once = np.ones((1, images))
     return OracleRow(
         truth=truth,
         class_iou=float(overlap.mean()),
         class_iou_interval=bootstrap_interval(images, lambda drawn: drawn @ overlap / images),
-        ap=float(mean_precision(classes, once)[0]),
-        ap_interval=bootstrap_interval(images, lambda drawn: mean_precision(classes, drawn)),
-        ap50=float(mean_precision(classes, once, slice(0, 1))[0]),
-        ap75=float(mean_precision(classes, once, slice(5, 6))[0]),
+        ap=float(mean_precision(matches, once)[0]),
+        ap_interval=bootstrap_interval(images, lambda drawn: mean_precision(matches, drawn)),
+        ap50=float(mean_precision(matches, once, columns=AT_50)[0]),
+        ap75=float(mean_precision(matches, once, columns=AT_75)[0]),
     )
 
 
-def _masks(record: Record, truth: str) -> list[Answer]:
+def _class_iou(found: set[int], sample: InstanceSample, classes: int) -> float:
+    asked = range(classes) if sample.asked is None else sample.asked
+    return class_presence(found, sample, asked).overlap
+
+
+def _masks(record: Record, truth: str) -> list[Found]:
     return [
         (number, score, Mask.from_coco({"size": record["size"], "counts": counts}))
         for number, score, counts in record["answers"][truth]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-import lexiseg
 from lexiseg.datasets.sample import Dataset
-from lexiseg.types import Recipe
+from lexiseg.types import Recipe, study_versions
 
 # Two numbers measure the same thing only if these agree; the rest is what is being compared.
 _DECISIVE = ("dataset", "split", "task", "classes", "prompts", "background", "asked", "images")
@@ -57,12 +55,7 @@ class Protocol:
     weights: Mapping[str, str]
     seed: int = 0
     input_size: str = "the original image file; answers at its size"
-    versions: Mapping[str, str] = field(
-        default_factory=lambda: {
-            "lexiseg": lexiseg.__version__,
-            "python": platform.python_version(),
-        }
-    )
+    versions: Mapping[str, str] = field(default_factory=study_versions)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""

@@ -10,20 +10,20 @@ from lexiseg.types.protocols import (
     PromptableSegmenter,
     SelfSupervisedEncoder,
 )
+from lexiseg.types.recipe import Recipe, describe_weights, study_versions
 from lexiseg.types.result import (
     Instance,
     Instances,
     Panoptic,
     Presence,
     PresenceTrace,
-    Recipe,
     Result,
     Segment,
     SemanticMap,
 )
 from lexiseg.types.rle import Mask
 from lexiseg.types.segmenter import Candidates, Frame, ImageEmbedding
-from lexiseg.types.vocabulary import Vocabulary, split_comma_list
+from lexiseg.types.vocabulary import Names, Vocabulary, split_comma_list
 
 __all__ = [
     "Candidates",
@@ -39,6 +39,7 @@ __all__ = [
     "Mask",
     "MaskProposer",
     "Method",
+    "Names",
     "Panoptic",
     "Presence",
     "PresenceTrace",
@@ -49,5 +50,7 @@ __all__ = [
     "SelfSupervisedEncoder",
     "SemanticMap",
     "Vocabulary",
+    "describe_weights",
     "split_comma_list",
+    "study_versions",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,7 +12,7 @@ from lexiseg.types.dense import DenseFeatures
 from lexiseg.types.result import Result
 from lexiseg.types.rle import Mask
 from lexiseg.types.segmenter import Candidates, ImageEmbedding
-from lexiseg.types.vocabulary import Vocabulary
+from lexiseg.types.vocabulary import Names
 
 if TYPE_CHECKING:
     import torch
@@ -27,9 +27,7 @@ class Method(Protocol):
         """Read an image (path, (H, W, 3) uint8 array or Pillow image) and compute its scene."""
         ...
 
-    def segment(
-        self, scene: Any, names: str | Iterable[str] | Mapping[str, str] | Vocabulary
-    ) -> Result:
+    def segment(self, scene: Any, names: Names) -> Result:
         """Find the named things in a scene, or in an image that is encoded first."""
         ...
 

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from lexiseg.errors import UsageError
 
@@ -30,7 +31,7 @@ class Vocabulary:
     wordings: tuple[tuple[str, ...], ...]
 
     @classmethod
-    def parse(cls, given: str | Iterable[str] | Mapping[str, str] | Vocabulary) -> Vocabulary:
+    def parse(cls, given: Names) -> Vocabulary:
         """Read names from a comma list, an iterable, or a mapping from alias to class name.
 
         Names that read the same (spacing, case, underscores) are merged with a warning.
@@ -63,6 +64,10 @@ class Vocabulary:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
+
+
+# A comma list, texts, alias -> name, or all that already read.
+Names: TypeAlias = str | Iterable[str] | Mapping[str, str] | Vocabulary
 
 
 def split_comma_list(text: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,20 +12,17 @@ import torch
 from torch import Tensor
 
 from lexiseg.config import override
-from lexiseg.io.image import path_of, read_image
-from lexiseg.methods.baselines.answer import Encoded, Names, answer, recipe
+from lexiseg.methods.baselines.baseline import Baseline, Encoded, Findings, ImageArray
 from lexiseg.methods.baselines.box_masks import masks_in_boxes
 from lexiseg.methods.baselines.config import BoxConfig, GroundedSamConfig, OwlSamConfig
 from lexiseg.methods.baselines.presets import GROUNDED_SAM, OWL_SAM, Preset, find_preset
 from lexiseg.ops.mask_nms import box_iou, rank, suppress
-from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.registry import SEGMENTERS
 from lexiseg.types import (
     ImageEmbedding,
     Instance,
     Presence,
     PromptableSegmenter,
-    Result,
     Vocabulary,
 )
 
@@ -46,7 +43,7 @@ class BoxScene(Encoded):
     embedding: ImageEmbedding
 
 
-class BoxPrompted(ABC):
+class BoxPrompted(Baseline[BoxScene]):
     """Detect, then segment.
 
     Args:
@@ -56,8 +53,8 @@ class BoxPrompted(ABC):
         preset: what to call the combination in results.
     """
 
-    method: ClassVar[str]
     task = "instances"
+    scene_type = BoxScene
     config_type: ClassVar[type[BoxConfig]]
     presets: ClassVar[Mapping[str, Preset]]
 
@@ -68,10 +65,9 @@ class BoxPrompted(ABC):
         config: BoxConfig | None = None,
         preset: str = "custom",
     ) -> None:
+        super().__init__(config or self.config_type(), preset)
         self.detector = detector
         self.segmenter = segmenter
-        self.config: Any = config or self.config_type()
-        self.preset = preset
 
     @classmethod
     def load(
@@ -117,41 +113,22 @@ class BoxPrompted(ABC):
     def detect(self, seen: Any, wordings: Sequence[str]) -> Detections:
         """Boxes of wordings above the configured thresholds."""
 
-    def encode(self, image: Any) -> BoxScene:
-        """Run both image encoders.
+    @property
+    def networks(self) -> Mapping[str, Any]:
+        """Detector and segmenter."""
+        return {"detector": self.detector, "segmenter": self.segmenter}
 
-        Args:
-            image: path, (H, W, 3) uint8 RGB array or Pillow image.
+    def look(self, image: ImageArray) -> BoxScene:
+        """Run both image encoders."""
+        return BoxScene(image, self.detector.encode(image), self.segmenter.encode(image))
 
-        Raises:
-            ImageError: the image cannot be read.
-        """
-        pixels = read_image(image)
-        watch = Stopwatch(self.detector.device)
-        with watch("encode"):
-            seen, embedding = self.detector.encode(pixels), self.segmenter.encode(pixels)
-        return BoxScene(pixels, path_of(image), watch.timing_ms["encode"], seen, embedding)
-
-    def segment(self, image: Any, names: Names) -> Result:
-        """Find named things.
-
-        Args:
-            image: a scene, or what `encode` takes.
-            names: a comma list, a list, or a mapping from alias to name.
-        """
-        vocabulary = Vocabulary.parse(names)
-        scene = image if isinstance(image, BoxScene) else self.encode(image)
-        watch = Stopwatch(self.detector.device)
-        with watch("segment"):
-            wordings = [text for own in vocabulary.wordings for text in own]
-            owner = [n for n, own in enumerate(vocabulary.wordings) for _ in own]
-            found = self.detect(scene.seen, wordings)
-            instances = self._cut_out(scene, self._thin(found, scene), vocabulary.names, owner)
-            presence = self._presence(vocabulary.names, owner, found.best, instances)
-        timing = {"encode": scene.encode_ms, **watch.timing_ms}
-        networks = {"detector": self.detector, "segmenter": self.segmenter}
-        made = recipe(self.method, self.preset, self.config, networks, self.detector.device, timing)
-        return answer(scene, vocabulary.names, instances, presence, made)
+    def find(self, scene: BoxScene, vocabulary: Vocabulary) -> Findings:
+        """Detect, thin out, cut out."""
+        wordings = [text for own in vocabulary.wordings for text in own]
+        owner = [n for n, own in enumerate(vocabulary.wordings) for _ in own]
+        found = self.detect(scene.seen, wordings)
+        instances = self._cut_out(scene, self._thin(found, scene), vocabulary.names, owner)
+        return Findings(instances, self._presence(vocabulary.names, owner, found.best, instances))
 
     def _thin(self, found: Detections, scene: BoxScene) -> Detections:
         """Boxes cut to the image; of those that coincide the best stays, whatever its name."""

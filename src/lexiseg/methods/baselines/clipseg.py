@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from lexiseg.config import override
-from lexiseg.io.image import path_of, read_image
-from lexiseg.methods.baselines.answer import Encoded, Names, answer, recipe
+from lexiseg.methods.baselines.baseline import Baseline, Encoded, Findings, ImageArray
 from lexiseg.methods.baselines.config import ClipSegConfig
 from lexiseg.methods.baselines.presets import CLIPSEG, find_preset
-from lexiseg.ops.stopwatch import Stopwatch
-from lexiseg.types import Instance, Mask, Presence, Result, Vocabulary
+from lexiseg.types import Instance, Mask, Presence, Vocabulary
 
 if TYPE_CHECKING:
     from lexiseg.models.clipseg import ClipSeg
@@ -53,7 +51,7 @@ class Claims:
     peaks: Tensor
 
 
-class ClipSegMethod:
+class ClipSegMethod(Baseline[ClipSegScene]):
     """Names pixels by CLIPSeg's maps.
 
     Args:
@@ -68,13 +66,13 @@ class ClipSegMethod:
     """
 
     method = "clipseg"
+    scene_type = ClipSegScene
 
     def __init__(
         self, network: ClipSeg, config: ClipSegConfig | None = None, preset: str = "custom"
     ) -> None:
+        super().__init__(config or ClipSegConfig(), preset)
         self.network = network
-        self.config = config or ClipSegConfig()
-        self.preset = preset
 
     @classmethod
     def load(
@@ -106,39 +104,21 @@ class ClipSegMethod:
 
         return cls(ClipSeg.load(weights or chosen.weights, device, dtype), config, preset)
 
-    def encode(self, image: Any) -> ClipSegScene:
-        """Run the image tower.
+    @property
+    def networks(self) -> Mapping[str, Any]:
+        """The one network."""
+        return {"clipseg": self.network}
 
-        Args:
-            image: path, (H, W, 3) uint8 RGB array or Pillow image.
+    def look(self, image: ImageArray) -> ClipSegScene:
+        """Run the image tower."""
+        return ClipSegScene(image, self.network.encode(image))
 
-        Raises:
-            ImageError: the image cannot be read.
-        """
-        pixels = read_image(image)
-        watch = Stopwatch(self.network.device)
-        with watch("encode"):
-            seen = self.network.encode(pixels)
-        return ClipSegScene(pixels, path_of(image), watch.timing_ms["encode"], seen)
-
-    def segment(self, image: Any, names: Names) -> Result:
-        """Find named things.
-
-        Args:
-            image: a scene, or what `encode` takes.
-            names: a comma list, a list, or a mapping from alias to name.
-        """
-        vocabulary = Vocabulary.parse(names)
-        scene = image if isinstance(image, ClipSegScene) else self.encode(image)
-        watch = Stopwatch(self.network.device)
-        with watch("segment"):
-            claims = self._claim(scene, vocabulary)
-            regions = self._regions(claims, vocabulary.names)
-        presence = self._presence(vocabulary.names, claims.peaks.sigmoid().tolist(), regions)
-        timing = {"encode": scene.encode_ms, **watch.timing_ms}
-        networks, place = {"clipseg": self.network}, self.network.device
-        made = recipe(self.method, self.preset, self.config, networks, place, timing)
-        return answer(scene, vocabulary.names, regions, presence, made)
+    def find(self, scene: ClipSegScene, vocabulary: Vocabulary) -> Findings:
+        """Let names compete for pixels."""
+        claims = self._claim(scene, vocabulary)
+        regions = self._regions(claims, vocabulary.names)
+        peaks = claims.peaks.sigmoid().tolist()
+        return Findings(regions, self._presence(vocabulary.names, peaks, regions))
 
     @torch.no_grad()
     def _claim(self, scene: ClipSegScene, vocabulary: Vocabulary) -> Claims:

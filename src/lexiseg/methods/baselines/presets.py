@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lexiseg.config import look_up
 from lexiseg.datasets.miniworld.stuff import all_stuff
-from lexiseg.errors import UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,7 @@ def find_preset(presets: Mapping[str, Preset], name: str) -> Preset:
     Raises:
         UnknownNameError: there is none.
     """
-    if name not in presets:
-        raise UnknownNameError("preset", name, presets)
-    return presets[name]
+    return look_up("preset", presets, name)
 
 
 # Of the bundled weights: masks of the small SAM are less sure and less stable, the small CLIP knows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,16 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lexiseg.config import override
-from lexiseg.io.image import path_of, read_image
-from lexiseg.methods.baselines.answer import Encoded, Names, answer, recipe
+from lexiseg.methods.baselines.baseline import Baseline, Encoded, Findings, ImageArray
 from lexiseg.methods.baselines.config import SamClipConfig
-from lexiseg.methods.baselines.crops import ImageArray, crop_square
+from lexiseg.methods.baselines.crops import crop_square
 from lexiseg.methods.baselines.presets import SAM_CLIP, find_preset
 from lexiseg.models.clip import Clip
-from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.registry import SEGMENTERS
 from lexiseg.scorers.text import embed_names
-from lexiseg.types import Instance, Mask, Presence, PromptableSegmenter, Result, Vocabulary
+from lexiseg.types import Instance, Mask, Presence, PromptableSegmenter, Vocabulary
 
 if TYPE_CHECKING:
     from lexiseg.models.segmenters import Proposal
@@ -42,7 +40,7 @@ class SamClipScene(Encoded):
     features: Tensor
 
 
-class SamClip:
+class SamClip(Baseline[SamClipScene]):
     """Names each automatic mask by the text that CLIP finds most like it.
 
     Masks and crops know no names, so all of them belong to the slow half.
@@ -61,6 +59,7 @@ class SamClip:
 
     method = "sam+clip"
     task = "instances"
+    scene_type = SamClipScene
 
     def __init__(
         self,
@@ -69,10 +68,9 @@ class SamClip:
         config: SamClipConfig | None = None,
         preset: str = "custom",
     ) -> None:
+        super().__init__(config or SamClipConfig(), preset)
         self.clip = clip
         self.segmenter = segmenter
-        self.config = config or SamClipConfig()
-        self.preset = preset
 
     @classmethod
     def load(
@@ -108,21 +106,16 @@ class SamClip:
         masks = load_masks(device=device, dtype=dtype, weights=segmenter_weights)
         return cls(clip, masks, config, preset)
 
-    def encode(self, image: Any) -> SamClipScene:
-        """Cut out everything and show each piece to CLIP.
+    @property
+    def networks(self) -> Mapping[str, Any]:
+        """CLIP and the segmenter."""
+        return {"clip": self.clip, "segmenter": self.segmenter}
 
-        Args:
-            image: path, (H, W, 3) uint8 RGB array or Pillow image.
-
-        Raises:
-            ImageError: the image cannot be read.
-        """
-        pixels = read_image(image)
-        watch = Stopwatch(self.clip.device)
-        with watch("encode"):
-            proposals = self._propose(pixels)
-            features = self._see(pixels, [proposal.mask for proposal in proposals])
-        return SamClipScene(pixels, path_of(image), watch.timing_ms["encode"], proposals, features)
+    def look(self, image: ImageArray) -> SamClipScene:
+        """Cut out everything and show each piece to CLIP."""
+        proposals = self._propose(image)
+        features = self._see(image, [proposal.mask for proposal in proposals])
+        return SamClipScene(image, proposals, features)
 
     def _propose(self, image: ImageArray) -> Sequence[Proposal]:
         # Imported here because it brings transformers, which takes seconds.
@@ -149,24 +142,11 @@ class SamClip:
             parts.append(self.clip.image_features(wanted.normalize(squares)))
         return F.normalize(torch.cat(parts), dim=-1)
 
-    def segment(self, image: Any, names: Names) -> Result:
-        """Find named things.
-
-        Args:
-            image: a scene, or what `encode` takes.
-            names: a comma list, a list, or a mapping from alias to name.
-        """
-        vocabulary = Vocabulary.parse(names)
-        scene = image if isinstance(image, SamClipScene) else self.encode(image)
-        watch = Stopwatch(self.clip.device)
-        with watch("segment"):
-            probabilities = self._judge(scene, vocabulary)
-            found = self._name(scene, vocabulary, probabilities)
-            presence = _presence(vocabulary.names, probabilities, found)
-        timing = {"encode": scene.encode_ms, **watch.timing_ms}
-        networks = {"clip": self.clip, "segmenter": self.segmenter}
-        made = recipe(self.method, self.preset, self.config, networks, self.clip.device, timing)
-        return answer(scene, vocabulary.names, found, presence, made)
+    def find(self, scene: SamClipScene, vocabulary: Vocabulary) -> Findings:
+        """Give each mask its name."""
+        probabilities = self._judge(scene, vocabulary)
+        found = self._name(scene, vocabulary, probabilities)
+        return Findings(found, _presence(vocabulary.names, probabilities, found))
 
     def _judge(self, scene: SamClipScene, vocabulary: Vocabulary) -> Tensor:
         """Probabilities (N, C + 1) of names and, last, the background, on the CPU."""

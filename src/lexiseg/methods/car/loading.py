@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lexiseg.methods.car.config import CarConfig
-from lexiseg.models.bundled import bundled_folder, bundled_weights
+from lexiseg.models.bundled import bundled_or_given
 from lexiseg.models.clip import Clip, PositionTable
 from lexiseg.registry import SEGMENTERS
 from lexiseg.types import MaskProposer
@@ -34,9 +34,7 @@ def load_clip_pair(
 
 def _load(source: str | Path, device: str, dtype: str, config: CarConfig) -> Clip:
     position = PositionTable(round_fp16=config.procedure.round_positions)
-    is_bundled = str(source).startswith("mini-") or str(source) in bundled_weights()
-    place = bundled_folder(str(source)) if is_bundled else source
-    clip = Clip.load(place, device, dtype, position=position)
+    clip = Clip.load(bundled_or_given(source), device, dtype, position=position)
     clip.name = str(source)
     return clip
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,8 @@ from lexiseg.methods.car.semantic import find_names
 from lexiseg.methods.car.video import TemporalSmoother
 from lexiseg.models.clip import Clip
 from lexiseg.ops.stopwatch import Stopwatch
-from lexiseg.types import MaskProposer, Recipe, Result, Vocabulary
+from lexiseg.types import MaskProposer, Names, Recipe, Result, Vocabulary
 
-Names = str | Iterable[str] | Mapping[str, str] | Vocabulary
 Finder = Callable[[Scene, Stopwatch], Findings]
 
 
@@ -202,15 +200,7 @@ class CaR:
 
     def _recipe(self, scene: Scene, watch: Stopwatch) -> Recipe:
         spent = {"encode": scene.encode_ms, **watch.timing_ms}
-        spent["total"] = spent["encode"] + spent["segment"]
         towers = {"proposal": self.proposal, "classifier": self.classifier}
-        return Recipe(
-            method="car",
-            preset=self.preset,
-            settings=to_dict(self.config),
-            weights={part: f"{c.name} sha256:{c.fingerprint}" for part, c in towers.items()},
-            versions={name: version(name) for name in ("lexiseg", "torch", "transformers")},
-            device=str(self.proposal.device),
-            dtype=str(self.proposal.dtype).removeprefix("torch."),
-            timing_ms=spent,
-        )
+        place, dtype = self.proposal.device, self.proposal.dtype
+        settings = to_dict(self.config)
+        return Recipe.of_run("car", self.preset, settings, towers, place, spent, dtype)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lexiseg.config import look_up
 from lexiseg.datasets.class_list import load_class_list
 from lexiseg.errors import UnknownNameError
 from lexiseg.methods.car.config import RELEASED, TEMPLATES, CarConfig, SegmentEnsemble
@@ -138,6 +139,4 @@ def find_preset(name: str) -> Preset:
     Raises:
         UnknownNameError: there is none.
     """
-    if name not in PRESETS:
-        raise UnknownNameError("preset", name, PRESETS)
-    return PRESETS[name]
+    return look_up("preset", PRESETS, name)

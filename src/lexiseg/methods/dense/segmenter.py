@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import Any, ClassVar
@@ -15,14 +14,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lexiseg.config import override, to_dict
+from lexiseg.config import override, split_options, to_dict
 from lexiseg.io.image import path_of, read_image
 from lexiseg.methods.dense.config import B16, MINI, DenseConfig, find_config
 from lexiseg.methods.dense.labels import Labels, label_pixels
-from lexiseg.models.bundled import bundled_folder, bundled_weights
-from lexiseg.models.clip import Clip
 from lexiseg.models.image_text import load_image_text
-from lexiseg.models.siglip import Siglip
 from lexiseg.registry import SCORERS
 from lexiseg.scorers.base import ClipScorer
 from lexiseg.scorers.dense_maps import DenseMaps, WindowConfig, encode_windows
@@ -31,6 +27,7 @@ from lexiseg.types import (
     Instance,
     Instances,
     Mask,
+    Names,
     Presence,
     PresenceTrace,
     Recipe,
@@ -38,7 +35,6 @@ from lexiseg.types import (
     Vocabulary,
 )
 
-Names = str | Iterable[str] | Mapping[str, str] | Vocabulary
 ImageArray = NDArray[np.uint8]
 
 
@@ -103,10 +99,9 @@ class DenseSegmenter:
             UnknownNameError: no such preset or option.
             WeightsNotFoundError: the weights are not on this machine.
         """
-        own = {key: value for key, value in options.items() if not key.startswith("scorer.")}
-        inner = {key.removeprefix("scorer."): options[key] for key in options.keys() - own.keys()}
+        own, inner = split_options(options, "scorer.")
         config = override(find_config(cls.scorer_name, preset), own)
-        clip = _load_clip(weights or (MINI if preset == "mini" else B16), device, dtype)
+        clip = load_image_text(weights or (MINI if preset == "mini" else B16), device, dtype)
         return cls(SCORERS[cls.scorer_name](clip, **inner), config, preset)
 
     def encode(self, image: Any) -> DenseScene:
@@ -213,24 +208,10 @@ class DenseSegmenter:
 
     def _recipe(self, spent: Mapping[str, float]) -> Recipe:
         clip = self.scorer.clip
-        return Recipe(
-            method=self.scorer_name,
-            preset=self.preset,
-            settings={**to_dict(self.config), "scorer": to_dict(self.scorer.config)},
-            weights={"clip": f"{clip.name} sha256:{clip.fingerprint}"},
-            versions={name: version(name) for name in ("lexiseg", "torch", "transformers")},
-            device=str(clip.device),
-            dtype=str(clip.dtype).removeprefix("torch."),
-            timing_ms={**spent, "total": sum(spent.values())},
+        settings = {**to_dict(self.config), "scorer": to_dict(self.scorer.config)}
+        return Recipe.of_run(
+            self.scorer_name, self.preset, settings, {"clip": clip}, clip.device, spent, clip.dtype
         )
-
-
-def _load_clip(source: str | Path, device: str, dtype: str) -> Clip | Siglip:
-    is_bundled = str(source).startswith("mini-") or str(source) in bundled_weights()
-    place = bundled_folder(str(source)) if is_bundled else source
-    clip = load_image_text(place, device, dtype)
-    clip.name = str(source)
-    return clip
 
 
 def resize_short_side(image: ImageArray, short_side: int, long_side: int) -> ImageArray:

@@ -6,28 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lexiseg.models.bundled import bundled_folder, bundled_weights
 from lexiseg.models.image_text import load_image_text
 from lexiseg.registry import SCORERS, SEGMENTERS
 from lexiseg.types import DenseScorer, PromptableSegmenter
-
-SCORER_PREFIX = "scorer."
-
-
-def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options of the method, and those dotted ``scorer.`` that are the scorer's own.
-
-    Example:
-        >>> split_options({"bins": 20, "scorer.surgery": "single"})
-        ({'bins': 20}, {'surgery': 'single'})
-    """
-    own, scorer = {}, {}
-    for name, value in options.items():
-        if name.startswith(SCORER_PREFIX):
-            scorer[name.removeprefix(SCORER_PREFIX)] = value
-        else:
-            own[name] = value
-    return own, scorer
 
 
 def load_scorer(
@@ -47,9 +28,7 @@ def load_scorer(
         WeightsNotFoundError: the weights are not on this machine.
     """
     build = SCORERS[name]
-    clip = load_image_text(_place(weights), device, dtype)
-    clip.name = str(weights)
-    scorer: DenseScorer = build(clip, **options)
+    scorer: DenseScorer = build(load_image_text(weights, device, dtype), **options)
     return scorer
 
 
@@ -70,16 +49,3 @@ def load_segmenter(
     """
     segmenter: PromptableSegmenter = SEGMENTERS[name](device=device, dtype=dtype, weights=weights)
     return segmenter
-
-
-def describe(part: Any) -> str:
-    """Name and fingerprint of a part's weights, as far as it tells them."""
-    network = getattr(part, "clip", part)
-    name = getattr(network, "name", type(part).__name__)
-    digest = getattr(network, "fingerprint", "")
-    return f"{name} sha256:{digest}" if digest else str(name)
-
-
-def _place(weights: str | Path) -> str | Path:
-    is_bundled = str(weights).startswith("mini-") or str(weights) in bundled_weights()
-    return bundled_folder(str(weights)) if is_bundled else weights

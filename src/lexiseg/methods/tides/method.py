@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from importlib.metadata import version
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lexiseg.config import override, to_dict
+from lexiseg.config import override, split_options, to_dict
 from lexiseg.io.image import path_of, read_image
 from lexiseg.methods.tides.config import TidesConfig, variant_config
-from lexiseg.methods.tides.loading import describe, load_scorer, load_segmenter, split_options
+from lexiseg.methods.tides.loading import load_scorer, load_segmenter
 from lexiseg.methods.tides.pipeline import find_objects
 from lexiseg.methods.tides.presets import find_preset
 from lexiseg.methods.tides.scene import Scene, encode_scene
 from lexiseg.methods.tides.steps import PUBLISHED, Steps
 from lexiseg.ops.stopwatch import Stopwatch
-from lexiseg.types import DenseScorer, PromptableSegmenter, Recipe, Result, Vocabulary
-
-Names = str | Iterable[str] | Mapping[str, str] | Vocabulary
+from lexiseg.types import DenseScorer, Names, PromptableSegmenter, Recipe, Result, Vocabulary
 
 
 class Tides:
@@ -89,12 +86,22 @@ class Tides:
             WeightsNotFoundError: the weights are not on this machine.
         """
         chosen = find_preset(preset)
-        own, scorer_options = split_options(options)
+        own, scorer_options = split_options(options, "scorer.")
         config = override(variant_config(variant, chosen.options), {**cls.fixed, **own})
         weights = clip_weights or chosen.clip
         dense = load_scorer(scorer or chosen.scorer, weights, device, dtype, scorer_options)
         masks = load_segmenter(segmenter or chosen.segmenter, segmenter_weights, device, dtype)
         return cls(dense, masks, config, preset)
+
+    @property
+    def networks(self) -> Mapping[str, Any]:
+        """Whose weights make the answer, by part."""
+        return {"scorer": getattr(self.scorer, "clip", self.scorer), "segmenter": self.segmenter}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The scorer's kind and all settings, as plain data."""
+        return {"scorer": type(self.scorer).__name__, **to_dict(self.config)}
 
     def configured(self, **options: Any) -> Tides:
         """The same weights under other settings."""
@@ -144,20 +151,10 @@ class Tides:
 
     def _recipe(self, scene: Scene, watch: Stopwatch) -> Recipe:
         spent = {"encode": scene.encode_ms, **watch.timing_ms}
-        spent["total"] = spent["encode"] + spent["segment"]
         exchanged = self.steps.exchanged
-        return Recipe(
-            method=self.method,
-            preset=self.preset,
-            settings={
-                "scorer": type(self.scorer).__name__,
-                **to_dict(self.config),
-                **({"exchanged": exchanged} if exchanged else {}),
-            },
-            weights={"scorer": describe(self.scorer), "segmenter": describe(self.segmenter)},
-            versions={name: version(name) for name in ("lexiseg", "torch", "transformers")},
-            device=str(self.scorer.device),
-            timing_ms=spent,
+        settings = {**self.settings, **({"exchanged": exchanged} if exchanged else {})}
+        return Recipe.of_run(
+            self.method, self.preset, settings, self.networks, self.scorer.device, spent
         )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lexiseg.config import look_up
 from lexiseg.datasets.miniworld.stuff import all_stuff
-from lexiseg.errors import UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,4 @@ def find_preset(name: str) -> Preset:
     Raises:
         UnknownNameError: there is none.
     """
-    if name not in PRESETS:
-        raise UnknownNameError("preset", name, PRESETS)
-    return PRESETS[name]
+    return look_up("preset", PRESETS, name)

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lexiseg.config import override
+from lexiseg.config import override, split_options
 from lexiseg.methods.zero_guidance.config import ZeroGuidanceConfig, find_variant
 from lexiseg.methods.zero_guidance.presets import Preset
 from lexiseg.models.clip import Clip
 from lexiseg.registry import CAPTIONERS
 from lexiseg.types import Captioner
 
-DECODER_PREFIX = "decoder."
 ZEROCAP = "zerocap"
 
 
@@ -48,8 +47,7 @@ def choose(preset: Preset, variant: str, decoder: str | None, options: Mapping[s
     reading = find_variant(variant)
     name = decoder or reading.decoder
     _ = CAPTIONERS[name]
-    own = {key: value for key, value in options.items() if not key.startswith(DECODER_PREFIX)}
-    inner = {key.removeprefix(DECODER_PREFIX): options[key] for key in options.keys() - own.keys()}
+    own, inner = split_options(options, "decoder.")
     defaults: dict[str, Any] = dict(preset.decoders.get(name, {}))
     if name == ZEROCAP:
         defaults = {"language_model": preset.language_model, **defaults, **reading.zerocap}
@@ -66,10 +64,3 @@ def load_captioner(choice: Choice, clip: Clip) -> Captioner:
     """
     captioner: Captioner = CAPTIONERS[choice.decoder](clip, **choice.decoder_options)
     return captioner
-
-
-def describe(part: Any) -> str:
-    """Name and fingerprint of a part's weights, as far as it tells them."""
-    name = getattr(part, "name", type(part).__name__)
-    digest = getattr(part, "fingerprint", "")
-    return f"{name} sha256:{digest}" if digest else str(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from lexiseg.config import override, to_dict
 from lexiseg.io.image import path_of, read_image
 from lexiseg.methods.zero_guidance.candidates import find_segments
 from lexiseg.methods.zero_guidance.config import ZeroGuidanceConfig
-from lexiseg.methods.zero_guidance.loading import choose, describe, load_captioner
+from lexiseg.methods.zero_guidance.loading import choose, load_captioner
 from lexiseg.methods.zero_guidance.pipeline import Scene, encode_scene, label_scene
 from lexiseg.methods.zero_guidance.presets import find_preset
 from lexiseg.methods.zero_guidance.report import build_result
@@ -127,15 +126,7 @@ class ZeroGuidance:
 
     def _recipe(self, scene: Scene, watch: Stopwatch) -> Recipe:
         spent = {**scene.timing_ms, **watch.timing_ms}
-        spent["total"] = spent["encode"] + spent["label"]
         words = getattr(self.captioner, "model", self.captioner)
         parts = {"dino": self.dino, "clip": self.clip, "captioner": words}
-        return Recipe(
-            method=self.method,
-            preset=self.preset,
-            settings={"captioner": type(self.captioner).__name__, **to_dict(self.config)},
-            weights={name: describe(part) for name, part in parts.items()},
-            versions={name: version(name) for name in ("lexiseg", "torch", "transformers")},
-            device=str(self.clip.device),
-            timing_ms=spent,
-        )
+        settings = {"captioner": type(self.captioner).__name__, **to_dict(self.config)}
+        return Recipe.of_run(self.method, self.preset, settings, parts, self.clip.device, spent)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lexiseg.errors import UnknownNameError
+from lexiseg.config import look_up
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,4 @@ def find_preset(name: str) -> Preset:
     Raises:
         UnknownNameError: there is none.
     """
-    if name not in PRESETS:
-        raise UnknownNameError("preset", name, PRESETS)
-    return PRESETS[name]
+    return look_up("preset", PRESETS, name)
