@@ -11,14 +11,9 @@ import pytest
 
 from lexiseg.config import override, to_dict
 from lexiseg.datasets import IGNORE
-from lexiseg.evaluation.replication import answer_all, replicate
-from lexiseg.evaluation.replication_worker import (
-    Replicant,
-    Task,
-    run_in_worker,
-    split_tasks,
-    start_worker,
-)
+from lexiseg.evaluation.replicating import answer_all, run_in_worker, start_worker
+from lexiseg.evaluation.replication import replicate
+from lexiseg.evaluation.replication_worker import Replicant, Task, split_tasks
 from lexiseg.registry import METHODS
 from lexiseg.types import (
     Instance,

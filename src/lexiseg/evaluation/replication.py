@@ -1,101 +1,22 @@
-"""CaR's Tables 2 to 7 in miniature: the bundled weights on held-out Miniworld scenes.
-
-Records are kept per setting, so an interrupted or extended run only does what is missing.
-"""
+"""CaR's Tables 2 to 7 in miniature: the bundled weights on held-out Miniworld scenes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from lexiseg.evaluation import referring
 from lexiseg.evaluation.protocol import Protocol, protocol_of, recipe_of
 from lexiseg.evaluation.records import Record, RecordFile
+from lexiseg.evaluation.replicating import Replication
 from lexiseg.evaluation.replication_report import Finding, ReferringFinding, Report
-from lexiseg.evaluation.replication_tables import REFERRING, Table, ablation_tables
-from lexiseg.evaluation.replication_worker import (
-    Answers,
-    AnswerT,
-    Changes,
-    Replicant,
-    Task,
-    TaskT,
-    run_in_worker,
-    split_tasks,
-    start_worker,
-)
-from lexiseg.io.writer import write_text
-
-RECORDS = "replication-records"
-
-
-def replicate(
-    method: str = "car",
-    *,
-    scenes: int = 200,
-    out: Path | None = None,
-    device: str = "auto",
-    dtype: str = "auto",
-    jobs: int | None = None,
-    quiet: bool = False,
-) -> str:
-    """Measure all rows and write ``replication.md``.
-
-    Args:
-        method: registry name.
-        scenes: number of scenes of the test split.
-        out: folder for the page and the records; by default ``replication``.
-        device: "auto" or a torch device.
-        dtype: "auto" or a precision.
-        jobs: number of processes; None takes one per core.
-        quiet: no progress bar.
-
-    Returns:
-        The page in Markdown.
-    """
-    folder = Path(out) if out else Path("replication")
-    replicant = Replicant(method, device, dtype, scenes)
-    tables = ablation_tables(replicant.base.config)
-    with ExitStack() as stack:
-        bench = Bench(replicant, tables, folder / RECORDS, stack)
-        tasks = bench.tasks()
-        answers = answer_all(replicant, tasks, jobs or (os.cpu_count() or 1))
-        silent = quiet or not sys.stderr.isatty()
-        for task, answer in zip(
-            tasks, tqdm(answers, total=len(tasks), unit="scene", disable=silent), strict=True
-        ):
-            bench.keep(task, *answer)
-        report = bench.report(
-            f"lexiseg evaluate {method} --replicate --scenes {scenes} -o {folder}"
-        )
-    page = report.to_markdown()
-    write_text(folder / "replication.md", page)
-    return page
-
-
-def answer_all(
-    replicant: Answers[TaskT, AnswerT], tasks: Sequence[TaskT], jobs: int
-) -> Iterator[AnswerT]:
-    """What a replicant answers to tasks, in their order, from this process or from several."""
-    jobs = min(jobs, len(tasks))
-    if jobs <= 1:
-        yield from map(replicant.run, tasks)
-        return
-    with ProcessPoolExecutor(
-        jobs, get_context("spawn"), initializer=start_worker, initargs=(replicant.fresh(),)
-    ) as pool:
-        yield from pool.map(run_in_worker, tasks)
+from lexiseg.evaluation.replication_tables import REFERRING, ablation_tables
+from lexiseg.evaluation.replication_worker import Changes, Replicant, Task, split_tasks
 
 
 @dataclass(frozen=True)
@@ -107,19 +28,17 @@ class _Setting:
 
 
 class Bench:
-    """The files of a replication: what is missing, and what the page says.
+    """The files of the replication; rows that mean the same setting share one.
 
     Args:
         replicant: answers.
-        tables: rows to measure; rows that mean the same setting share one file.
         folder: for the records.
         stack: closes the files.
     """
 
-    def __init__(
-        self, replicant: Replicant, tables: Sequence[Table], folder: Path, stack: ExitStack
-    ) -> None:
+    def __init__(self, replicant: Replicant, folder: Path, stack: ExitStack) -> None:
         self._replicant = replicant
+        tables = ablation_tables(replicant.base.config)
         self._rows = [(table, row) for table in tables for row in table.rows]
         self.protocol = self._protocol(replicant.base, replicant.dataset)
         self._of_row: list[str] = []
@@ -154,8 +73,9 @@ class Bench:
             {kind: _missing(file, ids) for kind, file in self._sentences.items()},
         )
 
-    def keep(self, task: Task, asked: Sequence[Record], told: Sequence[Record]) -> None:
-        """Store the records of a task."""
+    def keep(self, task: Task, answer: tuple[Sequence[Record], Sequence[Record]]) -> None:
+        """Store the records of a task: of its settings, and of its sentences."""
+        asked, told = answer
         files = {id(setting.changes): setting.file for setting in self._settings.values()}
         for changes, record in zip(task.settings, asked, strict=True):
             files[id(changes)].append(record)
@@ -180,6 +100,22 @@ class Bench:
     def _sentence_summary(self, kind: str) -> Any:
         dataset = self._replicant.sentences(kind)
         return referring.summarize(_ordered(self._sentences[kind], dataset.ids), dataset)
+
+
+def replicate(method: str = "car", **how: Any) -> str:
+    """Measure all rows and write ``replication.md``.
+
+    Args:
+        method: registry name.
+        how: what `Replication` is called with.
+
+    Returns:
+        The page in Markdown.
+    """
+    replication = Replication(
+        method, "replication.md", Replicant, Bench, lambda report, folder: report.to_markdown()
+    )
+    return replication(**how)
 
 
 def _missing(file: RecordFile, ids: Sequence[str]) -> set[int]:

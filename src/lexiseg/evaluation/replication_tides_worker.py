@@ -7,17 +7,18 @@ scorer serves all.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-import lexiseg
 from lexiseg.datasets.miniature import SIDE
 from lexiseg.datasets.miniature_instances import MiniworldObjects
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.datasets.sample import InstanceSample
 from lexiseg.evaluation import instances
 from lexiseg.evaluation.records import Record
+from lexiseg.evaluation.replicating import BundledMethod
+from lexiseg.evaluation.replication_rows import RowTask
 from lexiseg.evaluation.replication_tides_rows import Row
 from lexiseg.methods.tides import Tides
 from lexiseg.methods.tides.oracles import Truth, with_truth
@@ -27,29 +28,11 @@ THINGS = (1, 8)
 NEIGHBORS = 0.4
 
 
-@dataclass(frozen=True)
-class Task:
-    """What to do for one scene."""
-
-    scene: int
-    rows: tuple[Row, ...]
+Task = RowTask[Row]
 
 
-@dataclass(frozen=True)
-class TidesReplicant:
-    """TIDES with the bundled weights on held-out Miniworld, with every scorer.
-
-    Args:
-        method: registry name.
-        device: "auto" or a torch device.
-        dtype: "auto" or a precision.
-        scenes: number of scenes.
-    """
-
-    method: str
-    device: str
-    dtype: str
-    scenes: int
+class TidesReplicant(BundledMethod):
+    """TIDES on held-out Miniworld, with every scorer."""
 
     @cached_property
     def dataset(self) -> MiniworldObjects:
@@ -57,13 +40,10 @@ class TidesReplicant:
         world = Miniworld("test", size=SIDE, seed=SEED, things=THINGS, neighbors=NEIGHBORS)
         return MiniworldObjects(world, self.scenes, half_absent=True)
 
-    def fresh(self) -> TidesReplicant:
-        """The same without anything loaded, to be sent to another process."""
-        return TidesReplicant(self.method, self.device, self.dtype, self.scenes)
-
     def configured(self, row: Row) -> Tides:
         """The method as a row asks it, without the truth."""
-        return self._load(row.scorer).configured(ranking=row.ranking, **dict(row.options))
+        method: Tides = self.load(scorer=row.scorer)
+        return method.configured(ranking=row.ranking, **dict(row.options))
 
     def run(self, task: Task) -> list[Record]:
         """A record for each row of a task."""
@@ -75,7 +55,7 @@ class TidesReplicant:
         """The scene as each scorer sees it, with one memory of the segmenter's answers."""
         scenes: dict[str, Any] = {}
         for scorer in sorted(scorers):
-            scene = self._load(scorer).encode(sample.image)
+            scene = self.load(scorer=scorer).encode(sample.image)
             first = next(iter(scenes.values()), scene)
             if scene.canvas == first.canvas:
                 scene = replace(scene, masks=first.masks, embedding=first.embedding)
@@ -88,18 +68,3 @@ class TidesReplicant:
             truth = Truth(sample.objects, self.dataset.classes.names)
             method = with_truth(method, truth, row.truth)
         return instances.score_scene(method, scene, sample, self.dataset)
-
-    def _load(self, scorer: str) -> Tides:
-        if scorer not in self._loaded:
-            self._loaded[scorer] = lexiseg.load(
-                self.method,
-                preset="mini",
-                device=self.device,
-                dtype=self.dtype,
-                scorer=scorer,
-            )
-        return self._loaded[scorer]
-
-    @cached_property
-    def _loaded(self) -> dict[str, Tides]:
-        return {}

@@ -5,37 +5,20 @@ A scene is drawn once, encoded once per CAM tower, and then asked under every se
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
-import torch
-
-import lexiseg
 from lexiseg.datasets.miniature import SIDE, DrawnScenes, MiniworldScenes
 from lexiseg.datasets.miniature_referring import MiniworldSentences
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.evaluation import referring, semantic
 from lexiseg.evaluation.records import Record
+from lexiseg.evaluation.replicating import BundledMethod
 
 SEED = 2024  # of the scenes; nothing was tuned on them
 Changes = Mapping[str, Any]
-TaskT = TypeVar("TaskT", contravariant=True)
-AnswerT = TypeVar("AnswerT", covariant=True)
-
-
-class Answers(Protocol[TaskT, AnswerT]):
-    """Whatever works off the tasks of a replication, here or in another process."""
-
-    def run(self, task: TaskT, /) -> AnswerT:
-        """Records of a task."""
-        ...
-
-    def fresh(self) -> Answers[TaskT, AnswerT]:
-        """The same without anything loaded, to be sent to another process."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -47,21 +30,8 @@ class Task:
     kinds: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Replicant:
-    """A method on held-out Miniworld, in as many settings as wanted, with shared weights.
-
-    Args:
-        method: registry name.
-        device: "auto" or a torch device.
-        dtype: "auto" or a precision.
-        scenes: number of scenes.
-    """
-
-    method: str
-    device: str
-    dtype: str
-    scenes: int
+class Replicant(BundledMethod):
+    """A method on held-out Miniworld, in as many settings as wanted, with shared weights."""
 
     @cached_property
     def world(self) -> Miniworld:
@@ -73,24 +43,20 @@ class Replicant:
         """Its scenes with names to ask for."""
         return MiniworldScenes(DrawnScenes(self.world, self.scenes))
 
-    def fresh(self) -> Replicant:
-        """The same without anything loaded, to be sent to another process."""
-        return Replicant(self.method, self.device, self.dtype, self.scenes)
-
     def sentences(self, kind: str) -> MiniworldSentences:
         """Its scenes with sentences of one kind."""
         return MiniworldSentences(self.world, self.scenes, kind)
 
-    @cached_property
+    @property
     def base(self) -> Any:
         """The method as bundled."""
-        return self._load({})
+        return self.load()
 
     def configured(self, changes: Changes) -> Any:
         """The method in another setting, on other weights if the setting says so."""
         weights = _weights(changes)
         rest = {key: value for key, value in changes.items() if key not in weights}
-        return self._load(weights).configured(**rest)
+        return self.load(**weights).configured(**rest)
 
     def run(self, task: Task) -> tuple[list[Record], list[Record]]:
         """Records of the settings and of the kinds of sentences of a task, in its order."""
@@ -112,35 +78,9 @@ class Replicant:
             records.append(semantic.score_scene(method, scene, sample, self.dataset.classes))
         return records
 
-    def _load(self, weights: Changes) -> Any:
-        key = json.dumps(dict(weights), sort_keys=True)
-        if key not in self._loaded:
-            self._loaded[key] = lexiseg.load(
-                self.method, preset="mini", device=self.device, dtype=self.dtype, **weights
-            )
-        return self._loaded[key]
-
-    @cached_property
-    def _loaded(self) -> dict[str, Any]:
-        return {}
-
 
 def _weights(changes: Changes) -> dict[str, Any]:
     return {key: value for key, value in changes.items() if key.endswith("_weights")}
-
-
-_own: list[Answers[Any, Any]] = []  # of a worker process: filled once, when it starts
-
-
-def start_worker(replicant: Answers[Any, Any]) -> None:
-    """Prepare a process of a pool; the pool is what runs in parallel, not its parts."""
-    torch.set_num_threads(1)
-    _own[:] = [replicant]
-
-
-def run_in_worker(task: Any) -> Any:
-    """`Answers.run` of this process."""
-    return _own[0].run(task)
 
 
 def split_tasks(

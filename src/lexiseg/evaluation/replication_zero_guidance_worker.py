@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import lexiseg
 from lexiseg.datasets.miniature import SIDE, DrawnScenes
 from lexiseg.datasets.miniature_regions import MiniworldRegions
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.evaluation.records import Record
+from lexiseg.evaluation.replicating import BundledMethod
+from lexiseg.evaluation.replication_rows import RowTask
 from lexiseg.evaluation.zero_guidance import score_scene
 from lexiseg.io.image import read_image
 from lexiseg.methods.zero_guidance import ZeroGuidance
@@ -51,27 +52,8 @@ BASELINES = (
 ROWS = (*BASELINES, FULL)
 
 
-@dataclass(frozen=True)
-class Task:
-    """What to do for one scene."""
-
-    scene: int
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True)
-class NamingReplicant:
-    """Zero-guidance with the bundled weights on held-out Miniworld.
-
-    Args:
-        device: "auto" or a torch device.
-        dtype: "auto" or a precision.
-        scenes: number of scenes.
-    """
-
-    device: str
-    dtype: str
-    scenes: int
+class NamingReplicant(BundledMethod):
+    """Zero-guidance on held-out Miniworld."""
 
     @cached_property
     def dataset(self) -> MiniworldRegions:
@@ -80,15 +62,11 @@ class NamingReplicant:
             DrawnScenes(Miniworld("test", size=SIDE, seed=SEED), self.scenes), name="miniworld"
         )
 
-    def fresh(self) -> NamingReplicant:
-        """The same without anything loaded, to be sent to another process."""
-        return NamingReplicant(self.device, self.dtype, self.scenes)
-
     def configured(self, row: Row) -> ZeroGuidance:
         """The method as a row asks for it, with the same weights."""
         return self._base.configured(**row.options)
 
-    def run(self, task: Task) -> list[Record]:
+    def run(self, task: RowTask[Row]) -> list[Record]:
         """A record for each row of a task."""
         sample = self.dataset[task.scene]
         image = read_image(sample.image)
@@ -100,9 +78,7 @@ class NamingReplicant:
             records.append(score_scene(method, scene, sample, self.dataset))
         return records
 
-    @cached_property
+    @property
     def _base(self) -> ZeroGuidance:
-        method: ZeroGuidance = lexiseg.load(
-            "zero-guidance", preset="mini", device=self.device, dtype=self.dtype
-        )
+        method: ZeroGuidance = self.load()
         return method
