@@ -106,7 +106,7 @@ def test_training_resumes_writes_weights_and_a_card(
     assert [s["last_step"] for s in record["sessions"]] == [2, 3]
     run("evaluate-gpt2", str(folder), "--card", "--captions", "2", "--samples", "4")
     card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "| 2 to 3 | 4 | " in card and "well-formed" in card
+    assert "| 2 to 3 | 40 (0) | 4 | " in card and "well-formed" in card
 
 
 def test_the_shipped_one_keeps_its_budget_and_was_measured() -> None:

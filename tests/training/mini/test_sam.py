@@ -246,7 +246,7 @@ def test_command_trains_resumes_and_writes_a_card(
     arguments = ["evaluate-sam", str(folder), "--scenes", "1", "--card"]
     run.invoke(app, arguments, catch_exceptions=False)
     card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "IoU of the best of three" in card and "--scenes\n4" in card
+    assert "IoU of the best of three" in card and "| 1 to 2 | 4 (0) | 1 |" in card
 
 
 # What ships
