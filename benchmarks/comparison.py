@@ -1,8 +1,12 @@
-"""One array of a reference pack against our own."""
+"""Arrays of a reference pack against our own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,3 +62,35 @@ class Comparison:
             f"{self.tolerance.limit:.0e} {self.tolerance.kind}" if self.tolerance.limit else "exact"
         )
         return f"{'ok  ' if self.passed else 'FAIL'} {self.name:40s} {self.error:9.2e}  ({limit})"
+
+
+def compare_all(
+    ours: Iterable[tuple[str, Any]],
+    theirs: Mapping[str, NDArray[Any]],
+    names: Iterable[str],
+    tolerance_of: Callable[[str], Tolerance],
+) -> Iterator[Comparison]:
+    """Compare arrays by name; what we do not make counts as infinitely off.
+
+    Args:
+        ours: made from the pack's inputs.
+        theirs: the pack's outputs.
+        names: those to compare.
+        tolerance_of: how far each may be off.
+    """
+    made = {name: np.asarray(value) for name, value in ours}
+    for name in sorted(names):
+        tolerance = tolerance_of(name)
+        error = tolerance.error(made[name], theirs[name]) if name in made else np.inf
+        yield Comparison(name, error, tolerance)
+
+
+def first_match(rules: Mapping[str, Tolerance]) -> Callable[[str], Tolerance]:
+    """Tolerances by name, from patterns of names of which the first that fits holds."""
+    return lambda name: next(rule for pattern, rule in rules.items() if fnmatch(name, pattern))
+
+
+def read_arrays(file: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an .npz file."""
+    with np.load(file) as arrays:
+        return dict(arrays)

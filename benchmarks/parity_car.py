@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.comparison import Comparison, Tolerance
+from benchmarks.comparison import Comparison, Tolerance, compare_all, first_match
 from lexiseg.methods.car.classifier import MaskClassifier
 from lexiseg.methods.car.config import ORIGAMI, PROMPTS, RELEASED, CarConfig, VisualPrompt
 from lexiseg.methods.car.postprocess import background_score, label_map
@@ -83,11 +83,8 @@ def rebuild(folder: Path) -> Iterator[Comparison]:
     """Compare every array of the pack with ours; what we do not make counts as infinitely off."""
     pack = Pack(folder)
     with torch.no_grad():
-        ours = {name: np.asarray(value) for name, value in pack.rebuild()}
-    for name in sorted(pack.names):
-        tolerance = next(rule for pattern, rule in TOLERANCES.items() if fnmatch(name, pattern))
-        error = tolerance.error(ours[name], pack.expected(name)) if name in ours else np.inf
-        yield Comparison(name, error, tolerance)
+        ours = list(pack.rebuild())
+    yield from compare_all(ours, pack.arrays, pack.names, first_match(TOLERANCES))
 
 
 class ToyTokenizer:
@@ -126,14 +123,14 @@ class Pack:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.meta: dict[str, Any] = json.loads((folder / "meta.json").read_text("utf-8"))
-        self._arrays = np.load(folder / "arrays.npz")
-        self.names = list(self._arrays.files)
+        self.arrays = np.load(folder / "arrays.npz")
+        self.names = list(self.arrays.files)
         self.queries: list[str] = self.meta["queries"]
         self.background: list[str] = self.meta["background"]
 
     def expected(self, name: str) -> NDArray[np.generic]:
         """An output of the official implementation; only for the final comparison."""
-        array: NDArray[np.generic] = self._arrays[name]
+        array: NDArray[np.generic] = self.arrays[name]
         return array
 
     def input(self, name: str) -> NDArray[Any]:

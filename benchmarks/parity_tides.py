@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.comparison import Comparison, Tolerance
+from benchmarks.comparison import Comparison, Tolerance, compare_all, first_match
 from lexiseg.methods.dense.labels import LabelRule, label_pixels
 from lexiseg.models.clip import Clip
 from lexiseg.ops.foreground import (
@@ -117,24 +117,20 @@ def rebuild(folder: Path) -> Iterator[Comparison]:
     """Compare every array of the pack with ours; what we do not make counts as infinitely off."""
     for part in (ScorerPack(folder), StepPack(folder)):
         with torch.no_grad():
-            ours = {name: np.asarray(value) for name, value in part.rebuild()}
-        for name in sorted(part.names):
-            tolerance = next(rule for pattern, rule in TOLERANCES.items() if fnmatch(name, pattern))
-            found = name in ours
-            error = tolerance.error(ours[name], part.expected(name)) if found else np.inf
-            yield Comparison(name, error, tolerance)
+            ours = list(part.rebuild())
+        yield from compare_all(ours, part.arrays, part.names, first_match(TOLERANCES))
 
 
 class PackFile:
     """One file of a pack."""
 
     def __init__(self, file: Path) -> None:
-        self._arrays = np.load(file)
-        self.names = list(self._arrays.files)
+        self.arrays = np.load(file)
+        self.names = list(self.arrays.files)
 
     def expected(self, name: str) -> NDArray[Any]:
         """An output of the reference; only for the final comparison."""
-        array: NDArray[Any] = self._arrays[name]
+        array: NDArray[Any] = self.arrays[name]
         return array
 
     def input(self, name: str) -> Tensor:

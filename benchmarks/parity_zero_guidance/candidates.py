@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.comparison import Comparison, Tolerance
+from benchmarks.comparison import Comparison, Tolerance, compare_all, read_arrays
 from lexiseg.methods.zero_guidance.candidates import enlarge, unary_energies
 from lexiseg.methods.zero_guidance.config import ZeroGuidanceConfig
 from lexiseg.models.dino import Dino, DinoNetwork
@@ -66,10 +66,9 @@ class KeyPack:
     """A random DINO and two pictures."""
 
     def __init__(self, folder: Path) -> None:
-        with np.load(folder / "dino_state.npz") as state:
-            self._state = {name: torch.from_numpy(state[name]) for name in state}
-        with np.load(folder / "dino.npz") as arrays:
-            self.arrays: dict[str, NDArray[Any]] = dict(arrays)
+        state = read_arrays(folder / "dino_state.npz")
+        self._state = {name: torch.from_numpy(array) for name, array in state.items()}
+        self.arrays = read_arrays(folder / "dino.npz")
         self._image = torch.from_numpy(self.arrays["dino_image"])
 
     @cached_property
@@ -102,11 +101,11 @@ class KeyPack:
 
     def compare(self) -> Iterator[Comparison]:
         """Compare every output."""
-        ours = {name: np.asarray(array) for name, array in self._rebuild().items()}
-        for name in sorted(set(self.arrays) - {"dino_image"}):
-            tolerance = DINO_TOLERANCES.get(name, EXACT)
-            error = tolerance.error(ours[name], self.arrays[name]) if name in ours else np.inf
-            yield Comparison(name, error, tolerance)
+        names = set(self.arrays) - {"dino_image"}
+        ours = self._rebuild().items()
+        yield from compare_all(
+            ours, self.arrays, names, lambda name: DINO_TOLERANCES.get(name, EXACT)
+        )
 
     def _rebuild(self) -> dict[str, Any]:
         grid = self.network.grid(self.size_hw, self.stride)
@@ -132,8 +131,7 @@ class ClusterPack:
     """Features on a grid, their tree, its cuts, and a picture for the CRF."""
 
     def __init__(self, folder: Path) -> None:
-        with np.load(folder / "cluster.npz") as arrays:
-            self.arrays: dict[str, NDArray[Any]] = dict(arrays)
+        self.arrays = read_arrays(folder / "cluster.npz")
         self.grid_hw = tuple(self.arrays["cl_grid"].tolist())
         self.points = F.normalize(torch.from_numpy(self.arrays["cl_features_raw"]), dim=1)
         self.tree = ward_tree(self.points)

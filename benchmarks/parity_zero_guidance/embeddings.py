@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.comparison import Comparison, Tolerance
+from benchmarks.comparison import Comparison, Tolerance, compare_all, first_match, read_arrays
 from lexiseg.methods.zero_guidance.config import ZeroGuidanceConfig
 from lexiseg.methods.zero_guidance.embeddings import MaskedReader
 from lexiseg.models.clip import VisionConfig
@@ -21,7 +20,12 @@ from lexiseg.models.clip.vision import VisionTower
 from lexiseg.ops.masked_attention import Saliency, subtraction_weight
 
 INPUTS = ("clip_image", "clip_masks_full")
-EMBEDDING, AGREEMENT, AREA = Tolerance(1e-4), Tolerance(1e-5), Tolerance(1e-6)
+TOLERANCES = {
+    "clip_masks_grid": Tolerance(1e-6),
+    "clip_saliency*": Tolerance(1e-5),
+    "clip_weight*": Tolerance(1e-5),
+    "*": Tolerance(1e-4),
+}
 # Name in the pack of what the saliency compares -> ours.
 SALIENCIES: dict[str, Saliency] = {
     "rows": "rows",
@@ -40,25 +44,20 @@ def rebuild(folder: Path) -> Iterator[Comparison]:
     """Compare every array of the part with ours; what we do not make counts as infinitely off."""
     pack = VisionPack(folder)
     with torch.no_grad():
-        ours = {name: np.asarray(value) for name, value in pack.rebuild()}
-    for name in sorted(set(pack.arrays) - set(INPUTS)):
-        tolerance = AREA if name == "clip_masks_grid" else EMBEDDING
-        if name.startswith(("clip_saliency", "clip_weight")):
-            tolerance = AGREEMENT
-        error = tolerance.error(ours[name], pack.arrays[name]) if name in ours else np.inf
-        yield Comparison(name, error, tolerance)
+        ours = list(pack.rebuild())
+    names = set(pack.arrays) - set(INPUTS)
+    yield from compare_all(ours, pack.arrays, names, first_match(TOLERANCES))
 
 
 class VisionPack:
     """A random image tower, one picture and a few masks."""
 
     def __init__(self, folder: Path) -> None:
-        with np.load(folder / "clip_visual_state.npz") as state:
-            self._state = {
-                name.removeprefix("visual."): torch.from_numpy(state[name]) for name in state
-            }
-        with np.load(folder / "clip.npz") as arrays:
-            self.arrays: dict[str, NDArray[Any]] = dict(arrays)
+        state = read_arrays(folder / "clip_visual_state.npz")
+        self._state = {
+            name.removeprefix("visual."): torch.from_numpy(array) for name, array in state.items()
+        }
+        self.arrays = read_arrays(folder / "clip.npz")
         self._image = torch.from_numpy(self.arrays["clip_image"])
 
     @cached_property

@@ -8,12 +8,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.comparison import Comparison, Tolerance
+from benchmarks.comparison import Comparison, Tolerance, compare_all, read_arrays
 from lexiseg.methods.zero_guidance.merging import Node, Unions, merge_siblings
 from lexiseg.types import Description
 
 FILE = "metrics.npz"
-EXACT, SCORE = Tolerance(0.0), Tolerance(1e-9)
+TOLERANCES = {
+    "mg_scored_ids": Tolerance(0.0),
+    "mg_scores": Tolerance(1e-9),
+    "mg_final_ids": Tolerance(0.0),
+}
 
 
 def recognizes(folder: Path) -> bool:
@@ -23,8 +27,7 @@ def recognizes(folder: Path) -> bool:
 
 def rebuild(folder: Path) -> Iterator[Comparison]:
     """Compare who was tested, with which score, and who survived."""
-    with np.load(folder / FILE) as arrays:
-        given = {name: arrays[name] for name in arrays if name.startswith("mg_")}
+    given = read_arrays(folder / FILE)
     images, texts = (torch.from_numpy(given[f"mg_{kind}_emb"]) for kind in ("image", "text"))
     row = {int(number): place for place, number in enumerate(given["mg_node_ids"])}
 
@@ -38,13 +41,12 @@ def rebuild(folder: Path) -> Iterator[Comparison]:
     merged = merge_siblings(describe(leaves), describe)
     tested = sorted(merged.tested)
     ours = {
-        "mg_scored_ids": (np.array(tested), EXACT),
-        "mg_scores": (np.array([merged.tested[number] for number in tested]), SCORE),
-        "mg_final_ids": (np.array([node.id for node in merged.nodes]), EXACT),
+        "mg_scored_ids": tested,
+        "mg_scores": [merged.tested[number] for number in tested],
+        "mg_final_ids": [node.id for node in merged.nodes],
     }
     order = np.argsort(given["mg_scored_ids"])
     given["mg_scored_ids"], given["mg_scores"] = (
         given[name][order] for name in ("mg_scored_ids", "mg_scores")
     )
-    for name, (array, tolerance) in ours.items():
-        yield Comparison(name, tolerance.error(array, given[name]), tolerance)
+    yield from compare_all(ours.items(), given, ours, TOLERANCES.__getitem__)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.comparison import Comparison, Tolerance
+from benchmarks.comparison import Comparison, Tolerance, compare_all, read_arrays
 from lexiseg.metrics.renamed_segments import (
     VOID,
     ClassOverlaps,
@@ -41,12 +41,8 @@ def rebuild(folder: Path) -> Iterator[Comparison]:
     The arrays of merging, which lie in the same file, have a part of their own.
     """
     pack = MetricsPack(folder)
-    ours = {name: np.asarray(value, dtype=np.float64) for name, value in pack.rebuild()}
-    for name in sorted(pack.arrays):
-        if name.startswith("mg_") or _is_input(name):
-            continue
-        error = NUMBERS.error(ours[name], pack.arrays[name]) if name in ours else np.inf
-        yield Comparison(name, error, NUMBERS)
+    names = [name for name in pack.arrays if not (name.startswith("mg_") or _is_input(name))]
+    yield from compare_all(pack.rebuild(), pack.arrays, names, lambda name: NUMBERS)
 
 
 def _is_input(name: str) -> bool:
@@ -57,8 +53,7 @@ class MetricsPack:
     """A few pictures' truths, segments and similarities to classes."""
 
     def __init__(self, folder: Path) -> None:
-        with np.load(folder / "metrics.npz") as arrays:
-            self.arrays: dict[str, NDArray[Any]] = dict(arrays)
+        self.arrays = read_arrays(folder / "metrics.npz")
 
     def rebuild(self) -> Iterator[tuple[str, Any]]:
         """Every number by its name in the pack."""

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.comparison import Comparison, Tolerance
+from benchmarks.comparison import Comparison, Tolerance, compare_all, first_match, read_arrays
 from lexiseg.methods.zero_guidance.config import ZeroCapConfig
 from lexiseg.methods.zero_guidance.names.beam_search import Beams
 from lexiseg.methods.zero_guidance.names.caption_search import CaptionSearch, Front
@@ -57,20 +56,16 @@ def recognizes(folder: Path) -> bool:
 def rebuild(folder: Path) -> Iterator[Comparison]:
     """Compare every array of the part with ours; what we do not make counts as infinitely off."""
     pack = CaptionPack(folder)
-    ours = {name: np.asarray(value) for name, value in pack.rebuild()}
     inputs = {name for name in pack.arrays if any(fnmatch(name, given) for given in INPUTS)}
-    for name in sorted(set(pack.arrays) - inputs):
-        tolerance = next(limit for form, limit in TOLERANCES.items() if fnmatch(name, form))
-        error = tolerance.error(ours[name], pack.arrays[name]) if name in ours else np.inf
-        yield Comparison(name, error, tolerance)
+    names = set(pack.arrays) - inputs
+    yield from compare_all(pack.rebuild(), pack.arrays, names, first_match(TOLERANCES))
 
 
 class CaptionPack:
     """A random GPT-2, and a table that stands in for CLIP's text features."""
 
     def __init__(self, folder: Path) -> None:
-        with np.load(folder / "zerocap.npz") as arrays:
-            self.arrays: dict[str, NDArray[Any]] = dict(arrays)
+        self.arrays = read_arrays(folder / "zerocap.npz")
         self.tensors = {name: torch.from_numpy(array) for name, array in self.arrays.items()}
         self.contexts = [name for name in self.arrays if fnmatch(name, "zc_b*_context")]
         heads = self.arrays[self.contexts[0].replace("context", "past")].shape[3]
