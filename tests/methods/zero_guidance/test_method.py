@@ -107,6 +107,28 @@ def test_nothing_merges_above_the_bound(build, picture):
     assert len(zero.label(scene).instances) == 4 and zero.captioner.asked == [4]
 
 
+def test_rules_of_the_code_test_unions_that_have_their_words(build, picture):
+    zero, scene = quartered(build, picture, merge_rule="score-max")
+    result = zero.label(scene)
+    assert zero.captioner.asked[:2] == [4, 2]  # both unions are named before the test
+    leaves = zero.captioner.describe(scene.embeddings)
+    unions = zero.captioner.describe(scene.embedder.embed([(0, 1), (2, 3)]))
+    expected = set()
+    for node, union, pair in ((1, unions[0], leaves[:2]), (2, unions[1], leaves[2:])):
+        better = union.score > max(leaf.score for leaf in pair)
+        expected |= {node} if better else {2 * node + 1, 2 * node + 2}
+    assert {item.details["node"] for item in result.instances} in (expected, {0})
+
+
+def test_a_second_pass_leaves_one_region_per_name(build, picture):
+    zero, scene = quartered(build, picture, min_similarity=1.5, refine=0.999)
+    labels = zero.label(scene).instances.labels
+    assert len(set(labels)) == len(labels)
+    zero.captioner.words = ("sea",)
+    (only,) = zero.label(scene).instances
+    assert only.details == {"node": 3, "leaves": 4, "parent": 1} and only.mask.area == 30 * 44
+
+
 @pytest.mark.parametrize(("lone", "regions"), [("rise", 1), ("block", 4)])
 def test_a_sibling_without_pixels(build, picture, lone, regions):
     zero, scene = quartered(build, picture, ids=(1, 5, 13, 29), min_similarity=-1.0, lone=lone)

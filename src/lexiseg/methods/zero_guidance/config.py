@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lexiseg.errors import UnknownNameError, UsageError
+from lexiseg.config import look_up
+from lexiseg.errors import UsageError
 from lexiseg.ops.crf import CrfConfig
 from lexiseg.ops.masked_attention import Saliency
 
@@ -50,14 +51,19 @@ class ZeroGuidanceConfig:
         square: the picture is brought to CLIP's square by "squash", which keeps every pixel, or
             by "pad" with its mean colour, which keeps the aspect.
         merge: join siblings of the tree that are alike.
+        merge_rule: siblings are joined by "similarity", as in the paper, or as the code can do it
+            too: if the union fits its own words better than the siblings fit theirs, the better
+            one of them ("score-max") or their mean ("score-mean").
         image_weight: share of the image cosine in the similarity of siblings; the rest is the
-            text cosine.
+            text cosine. 1 and 0 are the code's rules by image and by text alone.
         min_similarity: siblings at least so similar are merged. The code names the union before
             it tests the pair and throws the name away where the test fails; testing first gives
             the same answer.
         lone: a segment whose sibling lost all its pixels in the CRF can "rise" to their parent's
             place and be compared there, or "block" every merge above. The code mixes ids up in
             this case and the paper is silent.
+        refine: text cosine from which any two survivors are united, wherever they are, in a second
+            pass that the code has and the paper does not mention (0.95 there); None leaves it out.
         template: sentence around a label when texts are compared.
     """
 
@@ -91,9 +97,11 @@ class ZeroGuidanceConfig:
     square: Literal["squash", "pad"] = "squash"
     # Merging
     merge: bool = True
+    merge_rule: Literal["similarity", "score-max", "score-mean"] = "similarity"
     image_weight: float = 0.5
     min_similarity: float = 0.8
     lone: Literal["rise", "block"] = "rise"
+    refine: float | None = None
     template: str = "Image of a {}."
 
     def __post_init__(self) -> None:
@@ -106,6 +114,7 @@ class ZeroGuidanceConfig:
             ("short_side", 8, 4096), ("stride", 1, 512), ("max_tokens", 16, 1_000_000),
             ("segments", 1, 10_000), ("max_sibling_cosine", -1, 2), ("masked_blocks", 1, 1000),
             ("sigma_squared", 1e-6, 1e6), ("image_weight", 0, 1), ("min_similarity", -1, 2),
+            ("refine", -1, 2),
         ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
@@ -210,6 +219,4 @@ def find_variant(name: str) -> Variant:
     Raises:
         UnknownNameError: there is none.
     """
-    if name not in VARIANTS:
-        raise UnknownNameError("variant", name, VARIANTS)
-    return VARIANTS[name]
+    return look_up("variant", VARIANTS, name)

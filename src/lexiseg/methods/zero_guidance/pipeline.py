@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -14,7 +15,16 @@ from torch import Tensor
 
 from lexiseg.methods.zero_guidance.config import ZeroGuidanceConfig
 from lexiseg.methods.zero_guidance.embeddings import SegmentEmbedder, build_embedder
-from lexiseg.methods.zero_guidance.merging import Merged, Node, Unions, merge_siblings
+from lexiseg.methods.zero_guidance.merging import (
+    Alike,
+    BetterTogether,
+    Merged,
+    Node,
+    PairTest,
+    Unions,
+    merge_siblings,
+    unite_namesakes,
+)
 from lexiseg.methods.zero_guidance.segments import Segments
 from lexiseg.models.clip import Clip
 from lexiseg.ops.stopwatch import Stopwatch
@@ -98,9 +108,17 @@ def label_scene(scene: Scene, parts: Parts, watch: Stopwatch) -> Merged:
         return name_unions(unions, embeddings, parts)
 
     with watch("merging"):
-        return merge_siblings(
-            named, describe, config.image_weight, config.min_similarity, config.lone
-        )
+        merged = merge_siblings(named, describe, pair_test(config), config.lone)
+        if config.refine is None:
+            return merged
+        return replace(merged, nodes=unite_namesakes(merged.nodes, describe, config.refine))
+
+
+def pair_test(config: ZeroGuidanceConfig) -> PairTest:
+    """What decides whether siblings merge."""
+    if config.merge_rule == "similarity":
+        return Alike(config.image_weight, config.min_similarity)
+    return BetterTogether(max if config.merge_rule == "score-max" else fmean)
 
 
 def name_unions(unions: Unions, embeddings: Tensor, parts: Parts) -> list[Node]:
