@@ -127,12 +127,24 @@ def read_overrides(path: str | Path) -> dict[str, Any]:
     """
     try:
         loaded = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"Settings file {path} cannot be read ({reason}).") from error
+    except OSError as error:
+        raise UsageError(
+            f"Settings file {path} cannot be read ({error.strerror}); check the path."
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(
+            f"Settings file {path} is not valid YAML ({yaml_problem(error)}); mend it."
+        ) from error
     if not isinstance(loaded, dict):
         raise UsageError(f"Settings file {path} must hold a mapping of option to value.")
     return dict(_flatten(loaded))
+
+
+def yaml_problem(error: Exception) -> str:
+    """What is wrong with a YAML file and in which line, without an excerpt of it."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return str(error).splitlines()[0]
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

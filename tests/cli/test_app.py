@@ -57,6 +57,19 @@ def test_debug_shows_the_traceback(lexiseg_command, capsys) -> None:
         cli.main(["--debug", "segment", "x.png"])
 
 
+def test_a_mistake_of_ours_is_one_line(
+    lexiseg_command, color_method, monkeypatch, pictures
+) -> None:
+    def broken(**_: object) -> None:
+        raise RuntimeError("tensor of the wrong kind")
+
+    monkeypatch.setattr(color_method, "load", broken)
+    ask = ("segment", pictures / "0.png", "-t", "red", "--method", "color", "--json")
+    code, out, err = lexiseg_command(*ask)
+    assert code == 1 and out == "" and err.count("\n") == 1
+    assert "RuntimeError: tensor of the wrong kind" in err and "--debug" in err
+
+
 def test_doctor_reports_versions_devices_and_weights(lexiseg_command) -> None:
     code, out, _ = lexiseg_command("doctor")
     assert code == 0

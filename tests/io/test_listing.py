@@ -65,3 +65,19 @@ def test_nothing_found_is_one_sentence(what, tmp_path):
     with pytest.raises(ImageError) as caught:
         list_images(source)
     assert "\n" not in str(caught.value)
+
+
+def test_results_of_a_run_and_hidden_folders_are_no_pictures(tree):
+    for folder in ("run", ".thumbnails"):
+        (tree / folder / "masks").mkdir(parents=True)
+        Image.new("RGB", (2, 2)).save(tree / folder / "masks" / "1.png")
+        (tree / folder / "b.png").write_bytes((tree / "b.png").read_bytes())
+    (tree / "run" / "results.jsonl").touch()
+    assert names(list_images(tree), tree) == ["a.JPG", "b.png", "deep/er/c.webp"]
+    assert names(list_images(tree / "run"), tree) == ["run/b.png", "run/masks/1.png"]
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_an_empty_name_is_not_the_working_folder(blank):
+    with pytest.raises(ImageError, match="empty"):
+        list_images(blank)

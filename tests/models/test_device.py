@@ -28,7 +28,7 @@ def test_auto_device_exists():
     assert torch.zeros(1, device=chosen).device.type == chosen.type
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "tpu"])
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "tpu", "meta"])
 def test_unusable_device_explains(name):
     with pytest.raises(UsageError, match="choose auto"):
         device.choose_device(name)

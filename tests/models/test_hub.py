@@ -70,9 +70,13 @@ def test_absent_unlisted_weights_are_named_by_their_id(cache):
         hub.find_weights("someone/model")
 
 
-def test_nonsense_source_lists_the_choices(cache):
-    with pytest.raises(WeightsNotFoundError, match="clip-vit-b16"):
-        hub.find_weights("clip vit b16")
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [("clip vit b16", "did you mean 'clip-vit-b16'"), ("/nowhere", "lexiseg models list")],
+)
+def test_nonsense_source_is_pointed_to_the_choices(cache, source, hint):
+    with pytest.raises(WeightsNotFoundError, match=hint):
+        hub.find_weights(source)
 
 
 @pytest.mark.parametrize("source", ["clip-vit-b16", B16])

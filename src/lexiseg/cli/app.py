@@ -97,4 +97,13 @@ def _run(arguments: Sequence[str] | None) -> int:
             raise
         console.say(f"lexiseg: {error}")
         return 2
+    except Exception as error:  # a mistake of ours: no traceback in the face of a user either
+        if console.state.debug:
+            raise
+        line = (str(error).splitlines() or [""])[0]
+        console.say(
+            f"lexiseg: this should not happen ({type(error).__name__}: {line}); "
+            "`lexiseg --debug ...` shows where, so that it can be reported."
+        )
+        return 1
     return 0

@@ -12,12 +12,12 @@ from typing import Any
 from lexiseg.cli import console
 from lexiseg.cli.manifest import Manifest
 from lexiseg.errors import LexisegError, OutputError
-from lexiseg.io.record import append_record, read_records
+from lexiseg.io.image import shown
+from lexiseg.io.record import RECORDS, append_record, read_records
 from lexiseg.io.writer import json_text, write_text
 from lexiseg.registry import WRITERS
 from lexiseg.types import Result
 
-RECORDS = "results.jsonl"
 RUN = "run.json"
 
 
@@ -73,9 +73,9 @@ class RunFolder:
         Raises:
             OutputError: the folder holds another run, or cannot be written.
         """
-        run = cls(path, job, overwrite or (path / RUN).exists(), clears=overwrite)
         try:
             path.mkdir(parents=True, exist_ok=True)
+            run = cls(path, job, overwrite or (path / RUN).exists(), clears=overwrite)
             if (path / RUN).exists() and not overwrite:
                 run._continue()
             elif (path / RECORDS).exists() and not overwrite:
@@ -83,7 +83,7 @@ class RunFolder:
         except OSError as error:
             reason = error.strerror or error
             raise OutputError(
-                f"Folder {path} cannot be written ({reason}); choose another."
+                f"Folder {shown(path)} cannot be written ({reason}); choose another."
             ) from error
         return run
 
@@ -176,9 +176,16 @@ def _attempt(solve: Callable[[Path], Result], path: Path) -> Result | None:
     except Exception as error:  # whatever one image causes, the others still get their answer
         if console.state.debug:
             raise
-        kind = "" if isinstance(error, LexisegError) else f"{type(error).__name__}: "
-        console.say(f"failed: {path}: {kind}{(str(error).splitlines() or [''])[0]}")
+        console.say(f"failed: {_reason(error, shown(path))}")
         return None
+
+
+def _reason(error: Exception, image: str) -> str:
+    """One line that names the image once."""
+    text = (str(error).splitlines() or [""])[0]
+    if isinstance(error, LexisegError):
+        return text if image in text else f"{image}: {text}"
+    return f"{image}: {type(error).__name__}: {text}"
 
 
 def summary(result: Result) -> str:

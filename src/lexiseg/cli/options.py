@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from lexiseg.config import read_overrides
+from lexiseg.config import read_overrides, yaml_problem
 from lexiseg.errors import UsageError
 from lexiseg.types import Vocabulary, split_comma_list
 
@@ -95,18 +95,11 @@ def _mapping(path: Path) -> dict[str, str]:
         ) from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(
-            f"Names file {path} is not valid JSON or YAML ({_problem(error)}); correct it there."
+            f"Names file {path} is not valid JSON or YAML ({yaml_problem(error)}); mend it."
         ) from error
     if not isinstance(loaded, dict):
         raise UsageError(f"Names file {path} must map each wording to its name.")
     return loaded
-
-
-def _problem(error: Exception) -> str:
-    """What is wrong and in which line, without the excerpt that YAML's messages hold."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        return f"line {error.problem_mark.line + 1}: {error.problem}"
-    return str(error).splitlines()[0]
 
 
 def read_settings(settings: list[str] | None, config: Path | None) -> dict[str, Any]:

@@ -31,9 +31,8 @@ def rate(
 
 
 def _write(inputs: list[Path], out: Path) -> None:
-    from lexiseg.cli.batch import RECORDS
     from lexiseg.io.rating_page import rating_page
-    from lexiseg.io.record import read_records
+    from lexiseg.io.record import RECORDS, read_records
     from lexiseg.io.writer import write_text
 
     results = (result for folder in inputs for result in read_records(folder / RECORDS))

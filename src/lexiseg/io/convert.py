@@ -14,7 +14,7 @@ from lexiseg.io.labelme import read_labelme
 from lexiseg.io.object_png import TABLE, read_object_pngs
 from lexiseg.io.panoptic import read_panoptic
 from lexiseg.io.reading import read_json
-from lexiseg.io.record import read_records
+from lexiseg.io.record import RECORDS, read_records
 from lexiseg.io.table import read_csv
 from lexiseg.io.yolo import read_yolo
 from lexiseg.registry import WRITERS
@@ -121,7 +121,7 @@ def _folder_format(folder: Path) -> str | None:
 
 
 _FOLDER_SIGNS = {
-    "results.jsonl": "run",
+    RECORDS: "run",
     "data.yaml": "yolo",
     TABLE: "masks",
     f"*/{TABLE}": "mask-folders",
@@ -167,6 +167,6 @@ READERS: Mapping[str, Reader] = {
     "png-folder": _each("*.semantic.png", read_index_png),
     "masks": _one(read_object_pngs),
     "mask-folders": _each(f"*/{TABLE}", lambda path: read_object_pngs(path.parent)),
-    "run": lambda folder: read_records(folder / "results.jsonl"),
+    "run": lambda folder: read_records(folder / RECORDS),
 }
 """Readers by the format they understand; each gives its results one at a time."""

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from lexiseg.errors import ImageError
 from lexiseg.io.image import SUFFIXES, refuse_web_address, shown
+from lexiseg.io.record import RECORDS
 
 
 def list_images(inputs: Iterable[str | os.PathLike[str]] | str | os.PathLike[str]) -> list[Path]:
     """Expand folders, patterns and list files into picture paths.
 
     Args:
-        inputs: picture files; folders, searched with all their subfolders; patterns such as
+        inputs: picture files; folders, searched with all their subfolders except hidden ones and
+            those that hold the results of an earlier run; patterns such as
             ``"photos/*.jpg"``; ``.txt`` files with one path per line, relative to the list or to
             the working folder, blank lines and ``#`` comments left out.
 
@@ -38,6 +40,8 @@ def list_images(inputs: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
 
 def _expand(text: str) -> Iterable[Path]:
     refuse_web_address(text)
+    if not text.strip():
+        raise ImageError("A picture's name is empty; name a file, a folder or a pattern.")
     path = Path(text)
     try:
         if path.is_dir():
@@ -58,9 +62,14 @@ def _found(paths: list[Path], what: str) -> list[Path]:
 
 
 def _pictures_below(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file():
-            yield path
+    for here, folders, names in os.walk(folder):
+        below = Path(here)
+        if RECORDS in names and below != folder:
+            folders.clear()  # overlays and label maps of a run are no photos
+            continue
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (below / name for name in names if not name.startswith("."))
+        yield from (path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
 def _matches(pattern: str) -> list[Path]:

@@ -13,6 +13,9 @@ from lexiseg.io.image import shown
 from lexiseg.io.writer import Destination, collection_writer, json_text
 from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
 
+RECORDS = "results.jsonl"
+"""The file that marks a folder as the output of a run."""
+
 
 @collection_writer
 def write_record(results: Iterable[Result], destination: Destination) -> list[Path]:

@@ -25,12 +25,20 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
         return torch.device(_best_device())
     try:
         chosen = torch.device(device)
-        torch.empty(0, device=chosen)
+        torch.empty(0, device=chosen).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UsageError(
-            f"Device {str(device)!r} cannot be used here; choose auto, cpu, cuda, cuda:N or mps."
+            f"Device {str(device)!r} cannot be used here; choose {_usable_devices()}."
         ) from error
     return chosen
+
+
+def _usable_devices() -> str:
+    """Those this machine has."""
+    devices = ["auto", "cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return f"{', '.join(devices[:-1])} or {devices[-1]}"
 
 
 def _best_device() -> str:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -156,9 +157,11 @@ def _hub_place(source: str, revision: str | None) -> tuple[str, str | None]:
     if HUB_ID.fullmatch(source):
         default = next((c.revision for c in checkpoints().values() if c.hub == source), None)
         return source, revision or default
+    near = get_close_matches(source, checkpoints(), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "`lexiseg models list` shows those known."
     raise WeightsNotFoundError(
-        f"{source[:200]!r} is no file or folder here, no known checkpoint "
-        f"({', '.join(checkpoints())}) and no hub id of the form owner/name; check the spelling."
+        f"{source[:200]!r} is no file or folder here, no known checkpoint and no hub id of the "
+        f"form owner/name; {hint}"
     )
 
 
