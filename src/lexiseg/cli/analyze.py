@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from lexiseg.cli import console
-from lexiseg.cli.options import ConfigFile, Device, Dtype, Quiet, Settings, read_settings
-from lexiseg.cli.segment import Model
+from lexiseg.cli.option_groups import Loading, grouped
+from lexiseg.cli.options import Quiet
 
 app = typer.Typer(
     help=(
@@ -45,26 +46,56 @@ Scorer = Annotated[
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What is studied, and where the numbers go."""
+
+    out: Out
+    dataset: DatasetName = "miniworld"
+    data: Data = None
+    split: Split = None
+    scenes: Scenes = None
+    seed: Seed = 0
+
+    def images(self) -> Any:
+        """A data set with masks of objects; Miniworld is drawn unless a folder is given."""
+        from lexiseg.registry import DATASETS
+
+        drawn = self.dataset == "miniworld"
+        open_dataset = DATASETS["miniworld-instances" if drawn else self.dataset]
+        options: dict[str, Any] = {"split": self.split} if self.split else {}
+        if drawn and self.data is None:
+            return open_dataset(None, **options, scenes=self.scenes or 200, seed=self.seed)
+        return open_dataset(self.data or Path(), **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """TIDES with exchangeable parts."""
+
+    preset: TidesPreset = "mini"
+    segmenter: Segmenter = None
+    scorer: Scorer = None
+    loading: Loading
+
+    def load(self) -> Any:
+        """The method with its weights."""
+        parts = {"segmenter": self.segmenter, "scorer": self.scorer}
+        chosen = {part: name for part, name in parts.items() if name}
+        return self.loading.model("tides", self.preset, **chosen).load()
+
+
 @app.command("psm-bias")
+@grouped
 def psm_bias(
-    out: Out,
-    dataset: DatasetName = "miniworld",
-    data: Data = None,
-    split: Split = None,
-    scenes: Scenes = None,
-    seed: Seed = 0,
+    *,
+    study: Study,
     points: Annotated[int, typer.Option("--points", min=1, help="Points in each object.")] = 5,
     groups: Annotated[
         Path | None,
         typer.Option("--groups", help="A YAML file that puts classes into groups; see docs."),
     ] = None,
-    preset: TidesPreset = "mini",
-    segmenter: Segmenter = None,
-    scorer: Scorer = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    set: Settings = None,  # noqa: A002 - the flag people type
-    config: ConfigFile = None,
+    parts: Parts,
     quiet: Quiet = False,
 ) -> None:
     """Does a promptable segmenter prefer parts, and does the IO score know better?
@@ -81,37 +112,27 @@ def psm_bias(
     from lexiseg.errors import MissingExtraError
 
     console.state.quiet = quiet
-    images = _open(dataset, data, split, scenes, seed)
+    images = study.images()
     split_by = load_groups(images.name, class_names(images), groups)
-    tides = _load(preset, segmenter, scorer, device, dtype, read_settings(set, config))
-    study = study_bias(
-        tides, images, split_by, out,
-        config=BiasConfig(points, seed), limit=scenes, quiet=quiet,
+    found = study_bias(
+        parts.load(), images, split_by, study.out,
+        config=BiasConfig(points, study.seed), limit=study.scenes, quiet=quiet,
     )  # fmt: skip
-    written = study.save(out)
-    typer.echo(to_markdown(study.rows), nl=False)
+    written = found.save(study.out)
+    typer.echo(to_markdown(found.rows), nl=False)
     try:
-        written += study.draw(out)
+        written += found.draw(study.out)
     except MissingExtraError as error:
         console.say(f"No plots: {error}")
-    _finish(written, study.failures)
+    _finish(written, found.failures)
 
 
 @app.command("tides-oracles")
+@grouped
 def tides_oracles(
-    out: Out,
-    dataset: DatasetName = "miniworld",
-    data: Data = None,
-    split: Split = None,
-    scenes: Scenes = None,
-    seed: Seed = 0,
-    preset: TidesPreset = "mini",
-    segmenter: Segmenter = None,
-    scorer: Scorer = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    set: Settings = None,  # noqa: A002 - the flag people type
-    config: ConfigFile = None,
+    *,
+    study: Study,
+    parts: Parts,
     quiet: Quiet = False,
 ) -> None:
     """What would TIDES reach if names, places or masks were perfect? (Its Table 3.)
@@ -127,37 +148,12 @@ def tides_oracles(
     from lexiseg.datasets.miniature_instances import MiniworldObjects
 
     console.state.quiet = quiet
-    images = _open(dataset, data, split, scenes, seed)
+    images = study.images()
     if isinstance(images, MiniworldObjects):
         images = replace(images, half_absent=True)
-    tides = _load(preset, segmenter, scorer, device, dtype, read_settings(set, config))
-    study = study_oracles(tides, images, out, limit=scenes, quiet=quiet)
-    typer.echo(study.to_markdown(), nl=False)
-    _finish(study.save(out), study.failures)
-
-
-def _open(name: str, data: Path | None, split: str | None, scenes: int | None, seed: int) -> Any:
-    """A data set with masks of objects; Miniworld is drawn unless a folder is given."""
-    from lexiseg.registry import DATASETS
-
-    open_dataset = DATASETS["miniworld-instances" if name == "miniworld" else name]
-    options: dict[str, Any] = {"split": split} if split else {}
-    if name == "miniworld" and data is None:
-        return open_dataset(None, **options, scenes=scenes or 200, seed=seed)
-    return open_dataset(data or Path(), **options)
-
-
-def _load(
-    preset: str,
-    segmenter: str | None,
-    scorer: str | None,
-    device: str,
-    dtype: str,
-    settings: dict[str, Any],
-) -> Any:
-    parts = {"segmenter": segmenter, "scorer": scorer}
-    chosen = {part: name for part, name in parts.items() if name}
-    return Model("tides", preset, device, dtype, {**settings, **chosen}).load()
+    found = study_oracles(parts.load(), images, study.out, limit=study.scenes, quiet=quiet)
+    typer.echo(found.to_markdown(), nl=False)
+    _finish(found.save(study.out), found.failures)
 
 
 def _finish(written: list[Path], failures: Any) -> None:

@@ -7,28 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from lexiseg.cli import console
-from lexiseg.cli.options import (
-    ConfigFile,
-    Device,
-    Dtype,
-    MethodName,
-    Preset,
-    Settings,
-    read_settings,
-)
-from lexiseg.cli.segment import Model
+from lexiseg.cli.option_groups import Loading, grouped
+from lexiseg.cli.options import MethodName, Preset
 
 
+@grouped
 def bench(
+    *,
     method: MethodName = "car",
     preset: Preset = "mini",
     names: Annotated[int, typer.Option("--names", min=1, help="How many names to ask.")] = 20,
     size: Annotated[str, typer.Option("--size", help="WIDTHxHEIGHT of the image.")] = "500x375",
     repeats: Annotated[int, typer.Option("--repeats", min=1, help="Timed runs.")] = 3,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    set: Settings = None,  # noqa: A002 - the flag people type
-    config: ConfigFile = None,
+    loading: Loading,
 ) -> None:
     """Time a method on this machine after one warm-up run.
 
@@ -37,7 +28,7 @@ def bench(
     import numpy as np
 
     width, height = _read_size(size)
-    model = Model(method, preset, device, dtype, read_settings(set, config))
+    model = loading.model(method, preset)
     console.say("Loading and warming up ...")
     loaded = model.load()
     asked = _some_names(names)

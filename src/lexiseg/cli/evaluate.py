@@ -8,13 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from lexiseg.cli import console
-from lexiseg.cli.options import ConfigFile, Device, Dtype, Quiet, Settings, read_settings
-from lexiseg.cli.segment import Model
+from lexiseg.cli.option_groups import Loading, Model, grouped
+from lexiseg.cli.options import Quiet
 from lexiseg.errors import UsageError
 
 
+@grouped
 def evaluate(
     method: Annotated[str, typer.Argument(help="The system to evaluate.")],
+    *,
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="voc21, refcoco, coco, lvis, ...")
     ] = None,
@@ -43,10 +45,7 @@ def evaluate(
             help="Sentence-BERT (folder or hub id) that compares a system's own labels with names.",
         ),
     ] = None,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    set: Settings = None,  # noqa: A002 - the flag people type
-    config: ConfigFile = None,
+    loading: Loading,
     quiet: Quiet = False,
 ) -> None:
     """Measure quality; every file of numbers is stamped with its protocol.
@@ -56,12 +55,12 @@ def evaluate(
     console.state.quiet = quiet
     if replicate == (dataset is not None):
         raise UsageError("Give either --dataset NAME or --replicate.")
-    settings = read_settings(set, config)
     if dataset is None:
-        _replicate(method, out, scenes=scenes, jobs=jobs, device=device, dtype=dtype)
+        how = {"device": loading.device, "dtype": loading.dtype}
+        _replicate(method, out, scenes=scenes, jobs=jobs, **how)
         return
     answer = _answer(method)
-    model = Model(method, preset or _usual_preset(dataset, answer), device, dtype, settings)
+    model = loading.model(method, preset or _usual_preset(dataset, answer))
     name = f"miniworld{_MINIWORLD[answer]}" if dataset == "miniworld" else dataset
     if sentences and answer != "labels":
         raise UsageError("--sentences is for systems that name segments themselves.")

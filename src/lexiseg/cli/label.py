@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lexiseg.cli import console
-from lexiseg.cli.options import (
-    ConfigFile,
-    Device,
-    Dtype,
-    Formats,
-    Json,
-    MethodName,
-    Out,
-    Overwrite,
-    Preset,
-    Quiet,
-    Settings,
-    read_settings,
-)
-from lexiseg.cli.segment import Images, Model, run_model
+from lexiseg.cli.option_groups import ImageRun, grouped
+from lexiseg.cli.options import MethodName, Preset
+from lexiseg.cli.segment import Images, run_model
 from lexiseg.types import Result
 
 Decoder = Annotated[
@@ -42,35 +31,28 @@ WordList = Annotated[
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class LabelRun(ImageRun):
+    """The same with a method that asks no question."""
+
+    method: MethodName = "zero-guidance"
+    preset: Preset = "mini"
+
+
+@grouped
 def label(
-    images: Images,
-    decoder: Decoder = None,
-    vocabulary: WordList = None,
-    method: MethodName = "zero-guidance",
-    preset: Preset = "mini",
-    out: Out = None,
-    format: Formats = "overlay,png,coco",  # noqa: A002 - the flag people type
-    json: Json = False,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    set: Settings = None,  # noqa: A002 - the flag people type
-    config: ConfigFile = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
+    images: Images, *, decoder: Decoder = None, vocabulary: WordList = None, run: LabelRun
 ) -> None:
     """Say what is in images: cut them into segments and name each, without any question.
 
     Example: lexiseg label photo.jpg -o out --decoder zerocap
     """
-    console.state.quiet = quiet
-    settings = read_settings(set, config)
-    if decoder:
-        settings["decoder"] = decoder
-    if vocabulary:
-        settings["decoder.words"] = str(vocabulary)
-    model = Model(method, preset, device, dtype, settings)
+    console.state.quiet = run.quiet
+    words = {"decoder": decoder, "decoder.words": str(vocabulary) if vocabulary else None}
+    chosen = {option: value for option, value in words.items() if value}
+    model = run.loading.model(run.method, run.preset, **chosen)
 
     def load_and_bind() -> Callable[[Path], Result]:
         return model.load().label  # type: ignore[no-any-return]
 
-    run_model("label", images, {}, model, load_and_bind, out, format, json, overwrite)
+    run_model("label", images, {}, model, load_and_bind, run)

@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from lexiseg.cli import console
-from lexiseg.cli.options import (
-    Aliases,
-    ConfigFile,
-    Device,
-    Dtype,
-    Formats,
-    Json,
-    MethodName,
-    Out,
-    Overwrite,
-    Preset,
-    Quiet,
-    Settings,
-    Texts,
-    TextsFile,
-    read_formats,
-    read_settings,
-    read_vocabulary,
-)
+from lexiseg.cli.option_groups import Asked, ImageRun, Model, grouped
+from lexiseg.cli.options import read_formats
 from lexiseg.errors import UsageError
 from lexiseg.types import Result, Vocabulary
 
@@ -37,93 +19,42 @@ Images = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Model:
-    """Which method to load and how."""
-
-    method: str
-    preset: str
-    device: str
-    dtype: str
-    settings: dict[str, Any]
-
-    def load(self) -> Any:
-        """The method with its weights."""
-        import lexiseg
-
-        return lexiseg.load(
-            self.method,
-            preset=self.preset,
-            device=self.device,
-            dtype=self.dtype,
-            **self.settings,
-        )
-
-
-def segment(
-    images: Images,
-    text: Texts = None,
-    texts_file: TextsFile = None,
-    alias: Aliases = None,
-    method: MethodName = "car",
-    preset: Preset = "paper",
-    out: Out = None,
-    format: Formats = "overlay,png,coco",  # noqa: A002 - the flag people type
-    json: Json = False,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    set: Settings = None,  # noqa: A002 - the flag people type
-    config: ConfigFile = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-) -> None:
+@grouped
+def segment(images: Images, asked: Asked, run: ImageRun) -> None:
     """Find named things in images; names that are not there are refused.
 
     Example: lexiseg segment photos/ -t dog -t "red car" -o out --format overlay,coco
     """
-    console.state.quiet = quiet
-    vocabulary = read_vocabulary(text, texts_file, alias)
-    model = Model(method, preset, device, dtype, read_settings(set, config))
+    console.state.quiet = run.quiet
+    vocabulary = asked.vocabulary()
+    model = run.loading.model(run.method, run.preset)
 
     def load_and_bind() -> Callable[[Path], Result]:
         loaded = model.load()
         return lambda path: loaded.segment(path, vocabulary)
 
-    run_model(
-        "segment", images, texts_of(vocabulary), model, load_and_bind, out, format, json, overwrite
-    )
+    run_model("segment", images, texts_of(vocabulary), model, load_and_bind, run)
 
 
+@grouped
 def refer(
     images: Images,
     text: Annotated[list[str], typer.Option("-t", "--text", help="A sentence. Repeatable.")],
-    method: MethodName = "car",
-    preset: Preset = "paper",
-    out: Out = None,
-    format: Formats = "overlay,png,coco",  # noqa: A002 - the flag people type
-    json: Json = False,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    set: Settings = None,  # noqa: A002 - the flag people type
-    config: ConfigFile = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
+    run: ImageRun,
 ) -> None:
     """Find the one thing that a sentence describes; each sentence gets its own mask.
 
     Example: lexiseg refer photo.jpg -t "the dog left of the sofa"
     """
-    console.state.quiet = quiet
+    console.state.quiet = run.quiet
     sentences = Vocabulary.parse(text)
-    model = Model(method, preset, device, dtype, read_settings(set, config))
+    model = run.loading.model(run.method, run.preset)
 
     def load_and_bind() -> Callable[[Path], Result]:
         loaded = model.load()
         return lambda path: loaded.refer(path, sentences.names)
 
-    run_model(
-        "refer", images, texts_of(sentences), model, load_and_bind, out, format, json, overwrite
-    )
+    run_model("refer", images, texts_of(sentences), model, load_and_bind, run)
 
 
 def texts_of(vocabulary: Vocabulary) -> dict[str, tuple[str, ...]]:
@@ -137,10 +68,7 @@ def run_model(
     texts: Mapping[str, Sequence[str]],
     model: Model,
     load_and_bind: Callable[[], Callable[[Path], Result]],
-    out: Path | None,
-    formats: str,
-    as_json: bool,
-    overwrite: bool,
+    run: ImageRun,
 ) -> None:
     """Answer images one by one into a run folder, and leave with 1 if some failed.
 
@@ -150,10 +78,7 @@ def run_model(
         texts: what is asked.
         model: which method.
         load_and_bind: loads it, and gives the function that answers one image.
-        out: run folder; by default a new one, or none with `as_json`.
-        formats: writers, with commas.
-        as_json: print results on stdout.
-        overwrite: replace results that are there.
+        run: its `out` is by default a new folder, or none with `json`.
 
     Raises:
         UsageError: the method has no such verb.
@@ -162,14 +87,14 @@ def run_model(
     from lexiseg.io.listing import list_images
 
     require_verb(model.method, verb)
-    job = Job(verb, model.method, model.preset, texts, model.settings, read_formats(formats))
+    job = Job(verb, model.method, model.preset, texts, model.settings, read_formats(run.format))
     paths = list_images(images)
     folder = None
-    if out is not None:
-        folder = RunFolder.open(out, job, overwrite=overwrite)
-    elif not as_json:
+    if run.out is not None:
+        folder = RunFolder.open(run.out, job, overwrite=run.overwrite)
+    elif not run.json:
         folder = open_default(Path("lexiseg-out"), job)
-    failures = run_images(paths, load_and_bind, folder, as_json=as_json)
+    failures = run_images(paths, load_and_bind, folder, as_json=run.json)
     where = f" -> {folder.path}" if folder else ""
     failed = f", {failures} failed" if failures else ""
     console.tell(f"{len(paths) - failures} of {len(paths)} images done{failed}{where}")

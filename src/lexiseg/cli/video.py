@@ -10,33 +10,18 @@ from typing import Annotated
 import typer
 
 from lexiseg.cli import console
-from lexiseg.cli.options import (
-    Aliases,
-    ConfigFile,
-    Device,
-    Dtype,
-    Json,
-    MethodName,
-    Overwrite,
-    Preset,
-    Quiet,
-    Settings,
-    Texts,
-    TextsFile,
-    read_settings,
-    read_vocabulary,
-)
-from lexiseg.cli.segment import Model
+from lexiseg.cli.option_groups import Asked, Loading, grouped
+from lexiseg.cli.options import Json, MethodName, Overwrite, Preset, Quiet
 from lexiseg.types import Result
 
 
+@grouped
 def video(
     source: Annotated[
         Path, typer.Argument(help="A video, an animated picture, or a frame folder.")
     ],
-    text: Texts = None,
-    texts_file: TextsFile = None,
-    alias: Aliases = None,
+    *,
+    asked: Asked,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Overlay clip to write: .gif, .webp, .mp4.")
     ] = None,
@@ -48,10 +33,7 @@ def video(
     method: MethodName = "car",
     preset: Preset = "paper",
     json: Json = False,
-    device: Device = "auto",
-    dtype: Dtype = "auto",
-    set: Settings = None,  # noqa: A002 - the flag people type
-    config: ConfigFile = None,
+    loading: Loading,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -62,8 +44,7 @@ def video(
     from lexiseg.io.video import frame_rate, read_frames
 
     console.state.quiet = quiet
-    vocabulary = read_vocabulary(text, texts_file, alias)
-    model = Model(method, preset, device, dtype, read_settings(set, config))
+    vocabulary, model = asked.vocabulary(), loading.model(method, preset)
     target = out if out or json else Path(f"{source.stem}.overlay.gif")
     rate = frame_rate(source) / stride
     results = model.load().video(read_frames(source, stride=stride), vocabulary, smoothing=smooth)

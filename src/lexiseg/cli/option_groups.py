@@ -1,0 +1,130 @@
+"""Options that verbs take together, handed to them as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Any, get_type_hints
+
+from lexiseg.cli.options import (
+    Aliases,
+    ConfigFile,
+    Device,
+    Dtype,
+    Formats,
+    Json,
+    MethodName,
+    Out,
+    Overwrite,
+    Preset,
+    Quiet,
+    Settings,
+    Texts,
+    TextsFile,
+    read_settings,
+    read_vocabulary,
+)
+from lexiseg.types import Vocabulary
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which method to load and how."""
+
+    method: str
+    preset: str
+    device: str
+    dtype: str
+    settings: dict[str, Any]
+
+    def load(self) -> Any:
+        """The method with its weights."""
+        import lexiseg
+
+        return lexiseg.load(
+            self.method,
+            preset=self.preset,
+            device=self.device,
+            dtype=self.dtype,
+            **self.settings,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Names to look for."""
+
+    text: Texts = None
+    texts_file: TextsFile = None
+    alias: Aliases = None
+
+    def vocabulary(self) -> Vocabulary:
+        """All of them."""
+        return read_vocabulary(self.text, self.texts_file, self.alias)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """Where a method runs, and its settings."""
+
+    device: Device = "auto"
+    dtype: Dtype = "auto"
+    set: Settings = None
+    config: ConfigFile = None
+
+    def model(self, method: str, preset: str, **settings: Any) -> Model:
+        """A method, with settings that win over those typed."""
+        typed = read_settings(self.set, self.config)
+        return Model(method, preset, self.device, self.dtype, {**typed, **settings})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRun:
+    """Who answers images, and where the answers go."""
+
+    method: MethodName = "car"
+    preset: Preset = "paper"
+    out: Out = None
+    format: Formats = "overlay,png,coco"
+    json: Json = False
+    loading: Loading
+    overwrite: Overwrite = False
+    quiet: Quiet = False
+
+
+def grouped(verb: Callable[..., None]) -> Callable[..., None]:
+    """Show a verb to typer with an option for each field of its arguments that are dataclasses."""
+    hints = get_type_hints(verb, include_extras=True)
+    asked = signature(verb).parameters
+    options = [one for name in asked for one in _options(name, hints[name], asked[name].default)]
+
+    @wraps(verb)
+    def call(**given: Any) -> None:
+        verb(**{name: _collect(name, hints[name], given) for name in asked})
+
+    shown: Any = call
+    shown.__signature__ = Signature(options)
+    shown.__annotations__ = {one.name: one.annotation for one in options}
+    return call
+
+
+def _options(name: str, hint: Any, default: Any) -> Iterator[Parameter]:
+    if not is_dataclass(hint):
+        known = Parameter.empty if default is MISSING else default
+        yield Parameter(name, Parameter.KEYWORD_ONLY, default=known, annotation=hint)
+        return
+    hints = get_type_hints(hint, include_extras=True)
+    for field in fields(hint):
+        yield from _options(field.name, hints[field.name], field.default)
+
+
+def _collect(name: str, hint: Any, given: Mapping[str, Any]) -> Any:
+    """A parameter's value: as typed, or a dataclass filled from what was typed for its fields."""
+    if not is_dataclass(hint):
+        return given[name]
+    hints = get_type_hints(hint)
+    values = {field.name: _collect(field.name, hints[field.name], given) for field in fields(hint)}
+    group: Any = hint
+    return group(**values)
