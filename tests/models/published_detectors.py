@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import torch
 from transformers import (
     BertTokenizer,
@@ -19,6 +20,10 @@ from transformers import (
 
 WORDS = ("dog", "red", "apple", "zebra", "tree", "grass", "background", "a", "photo", "of")
 FIXED = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 1012: ".", 1029: "?"}
+
+
+def picture(height, width):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def shake(network, seed=0, scale=0.3):

@@ -15,8 +15,10 @@ from lexiseg.models.hq_sam2.config import HqSam2Config
 from lexiseg.models.hq_sam2.loading import empty_hq_sam2, hq_sam2_segmenter
 from lexiseg.models.mobile_sam.config import TinyVitConfig
 from lexiseg.models.mobile_sam.tiny_vit import TinyVit
+from lexiseg.models.normalization import fold_batch_norms
 from lexiseg.models.segmenters.descendant import PromptingConfig, SamDescendant
 from lexiseg.models.segmenters.preprocess import Preprocessing
+from lexiseg.models.segmenters.sam_keys import prompting_to_huggingface
 from lexiseg.models.segmenters.segmenter import Segmenter
 
 Convert = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
@@ -43,6 +45,29 @@ TINY_HQ_SAM2 = HqSam2Config(
     8, 1, (1, 1, 2, 1), (4, 2, 4, 2), (3,), 4,
     frame=64, neck_width=16, decoder_heads=2, mlp_width=24, mask_channels=8, score_width=16,
 )  # fmt: skip
+
+
+def in_sams_layout(network: SamDescendant) -> dict[str, Tensor]:
+    """What the published file of a network would hold."""
+    own = network.state_dict()
+    encoder = {key: tensor for key, tensor in own.items() if key.startswith("image_encoder.")}
+    prompting = as_published(own, prompt_encoder() + mask_decoder(), prompting_to_huggingface)
+    return {**encoder, **prompting}
+
+
+def learned_sizes(state: Mapping[str, Tensor]) -> dict[str, int]:
+    """How many numbers each tensor of a file has that is neither a statistic nor fixed."""
+    fixed = ("running_mean", "running_var", "num_batches_tracked", "gaussian_matrix")
+    return {key: tensor.numel() for key, tensor in state.items() if not key.endswith(fixed)}
+
+
+@torch.no_grad()
+def assert_folding_changes_nothing(network: Any, pixels: Tensor, tolerance: float = 1e-4) -> None:
+    """The same output with fewer tensors and no batch normalization behind a convolution."""
+    before, tensors = network(pixels), len(network.state_dict())
+    fold_batch_norms(network)
+    assert len(network.state_dict()) < tensors
+    torch.testing.assert_close(network(pixels), before, atol=tolerance, rtol=tolerance)
 
 
 def randomize(network: Any, seed: int = 0) -> Any:

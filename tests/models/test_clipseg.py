@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from transformers import CLIPSegProcessor, CLIPTokenizer
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from lexiseg.models.clipseg import ClipSeg
-from tests.models.published_detectors import make_clipseg
+from tests.models.published_detectors import make_clipseg, picture
 
 TEXTS = ["a dog", "red apple", "zebra"]
 
@@ -23,10 +22,6 @@ def published(tmp_path_factory):
 @pytest.fixture(scope="module")
 def network(published):
     return ClipSeg.load(published[0], "cpu", "float32")
-
-
-def picture(height, width):
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("size", [(40, 90), (64, 64), (1, 1)])

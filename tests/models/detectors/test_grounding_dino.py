@@ -17,7 +17,7 @@ from transformers.models.grounding_dino.image_processing_pil_grounding_dino impo
 from lexiseg.errors import CheckpointError, WeightsNotFoundError
 from lexiseg.models.detectors import GroundingDino
 from lexiseg.models.detectors.grounding_dino import fit_sides, pack_phrases
-from tests.models.published_detectors import make_grounding_dino
+from tests.models.published_detectors import make_grounding_dino, picture
 
 PHRASES = ["dog", "red apple", "zebra"]
 
@@ -31,10 +31,6 @@ def published(tmp_path_factory):
 @pytest.fixture(scope="module")
 def detector(published):
     return GroundingDino.load(published[0], "cpu")
-
-
-def picture(height, width):
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def library(published, image, phrases, **thresholds):

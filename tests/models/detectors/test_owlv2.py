@@ -10,7 +10,7 @@ from transformers.models.owlv2.image_processing_pil_owlv2 import Owlv2ImageProce
 
 from lexiseg.models.detectors import Owlv2
 from lexiseg.models.detectors.owlv2 import resize_padded
-from tests.models.published_detectors import make_owlv2
+from tests.models.published_detectors import make_owlv2, picture
 
 TEXTS = ["a dog", "a red apple", "a photo of a zebra with very long hair"]
 
@@ -24,10 +24,6 @@ def published(tmp_path_factory):
 @pytest.fixture(scope="module")
 def detector(published):
     return Owlv2.load(published[0], "cpu")
-
-
-def picture(height, width):
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("size", [(40, 90), (130, 70), (20, 30)])

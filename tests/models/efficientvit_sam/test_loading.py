@@ -15,24 +15,15 @@ from lexiseg.models.efficientvit_sam.loading import (
     preprocessing,
 )
 from lexiseg.models.segmenters.descendant import SamDescendant
-from lexiseg.models.segmenters.sam_keys import prompting_to_huggingface
 from tests.models.published_layout import (
     TINY_EFFICIENTVIT,
     TINY_EFFICIENTVIT_PROMPTING,
-    as_published,
-    mask_decoder,
-    prompt_encoder,
+    in_sams_layout,
+    learned_sizes,
     tiny_efficientvit_sam,
 )
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
-
-
-def published_state(network: SamDescendant) -> dict[str, torch.Tensor]:
-    own = network.state_dict()
-    encoder = {key: tensor for key, tensor in own.items() if key.startswith("image_encoder.")}
-    prompting = as_published(own, prompt_encoder() + mask_decoder(), prompting_to_huggingface)
-    return {**encoder, **prompting}
 
 
 @pytest.mark.parametrize(
@@ -44,11 +35,9 @@ def test_full_size_layouts_have_the_published_counts_and_load_strictly(variant, 
     config = EFFICIENTVIT_SAM[variant]
     with torch.device("meta"):
         network = SamDescendant(EfficientVitEncoder(config), PROMPTING)
-    state = published_state(network)
+    state = in_sams_layout(network)
     assert len(state) == tensors
-    fixed = ("running_mean", "running_var", "num_batches_tracked", "gaussian_matrix")
-    learned = sum(t.numel() for key, t in state.items() if not key.endswith(fixed))
-    assert round(learned / 1e6, 1) == millions
+    assert round(sum(learned_sizes(state).values()) / 1e6, 1) == millions
     filled = fill_efficientvit_sam(state, f"efficientvit_sam_{variant}.pt", config)
     assert set(filled.state_dict()) == set(network.state_dict())
 
@@ -56,7 +45,7 @@ def test_full_size_layouts_have_the_published_counts_and_load_strictly(variant, 
 def test_loaded_network_answers_as_the_one_that_was_stored():
     stored = tiny_efficientvit_sam()
     filled = fill_efficientvit_sam(
-        published_state(stored), "tiny", TINY_EFFICIENTVIT, TINY_EFFICIENTVIT_PROMPTING
+        in_sams_layout(stored), "tiny", TINY_EFFICIENTVIT, TINY_EFFICIENTVIT_PROMPTING
     )
     answers = []
     for network, fold in ((stored, False), (filled, True)):
@@ -97,4 +86,4 @@ def test_unknown_variants_are_reported():
 def test_weights_of_another_size_do_not_fit():
     stored = tiny_efficientvit_sam()
     with pytest.raises(CheckpointError, match="mis-shaped"):
-        fill_efficientvit_sam(published_state(stored), "tiny", TINY_EFFICIENTVIT)
+        fill_efficientvit_sam(in_sams_layout(stored), "tiny", TINY_EFFICIENTVIT)

@@ -11,13 +11,11 @@ from lexiseg.models.mobile_sam.loading import fill_mobile_sam, load_mobile_sam
 from lexiseg.models.mobile_sam.tiny_vit import TinyVit
 from lexiseg.models.segmenters.descendant import PromptingConfig, SamDescendant
 from lexiseg.models.segmenters.preprocess import Preprocessing
-from lexiseg.models.segmenters.sam_keys import prompting_to_huggingface
 from tests.models.published_layout import (
     TINY_VIT,
     TINY_VIT_PROMPTING,
-    as_published,
-    mask_decoder,
-    prompt_encoder,
+    in_sams_layout,
+    learned_sizes,
     tiny_mobile_sam,
 )
 
@@ -26,18 +24,15 @@ PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
 def published_state(network: SamDescendant) -> dict[str, torch.Tensor]:
     """Every tensor of ``mobile_sam.pt``, with the classifier that nothing uses."""
-    own = network.state_dict()
-    encoder = {key: tensor for key, tensor in own.items() if key.startswith("image_encoder.")}
-    width = network.image_encoder.config.widths[-1]
-    with own[next(iter(own))].device:
+    own, width = in_sams_layout(network), network.image_encoder.config.widths[-1]
+    with next(iter(own.values())).device:
         classifier = {
             "image_encoder.norm_head.weight": torch.zeros(width),
             "image_encoder.norm_head.bias": torch.zeros(width),
             "image_encoder.head.weight": torch.zeros(1000, width),
             "image_encoder.head.bias": torch.zeros(1000),
         }
-    prompting = as_published(own, prompt_encoder() + mask_decoder(), prompting_to_huggingface)
-    return {**encoder, **classifier, **prompting}
+    return {**own, **classifier}
 
 
 def test_full_size_layout_has_the_published_counts_and_loads_strictly():
@@ -45,8 +40,7 @@ def test_full_size_layout_has_the_published_counts_and_loads_strictly():
         network = SamDescendant(TinyVit(MOBILE_SAM), PromptingConfig())
     state = published_state(network)
     assert len(state) == 439
-    fixed = ("running_mean", "running_var", "num_batches_tracked", "gaussian_matrix")
-    learned = {key: t.numel() for key, t in state.items() if not key.endswith(fixed)}
+    learned = learned_sizes(state)
     assert sum(learned.values()) == 10_130_092
     encoder = sum(count for key, count in learned.items() if key.startswith("image_encoder."))
     assert encoder == 6_065_532  # published as 6.1 million, classifier included

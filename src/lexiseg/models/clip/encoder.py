@@ -16,12 +16,15 @@ from lexiseg.models.clip.preprocess import Preprocessing
 from lexiseg.models.clip.pretrained import Pretrained, read_pretrained, save_pretrained
 from lexiseg.models.clip.text_cache import TextCache
 from lexiseg.models.clip.tokenizer import BpeTokenizer, Tokenizer
-from lexiseg.models.clip.vision import PLAIN_POSITIONS, PositionTable, VisionTower
+from lexiseg.models.clip.vision import (
+    PLAIN_POSITIONS,
+    PositionTable,
+    VisionTower,
+    encode_in_batches,
+)
 from lexiseg.models.device import choose_device
 from lexiseg.models.hub import find_weights
 from lexiseg.models.weights import fingerprint
-
-IMAGE_BATCH = 32
 
 
 class Clip:
@@ -164,14 +167,9 @@ class Clip:
         ids = self.tokenizer(texts).to(torch.long)
         return encode_by_prefix(self.network.text, ids.to(self.device)).float()
 
-    @torch.no_grad()
     def image_features(self, pixels: Tensor) -> Tensor:
         """Features (B, E) float32 of normalized pixels (B, 3, H, W)."""
-        parts = [
-            self.visual(chunk.to(self.device, self.dtype)).float()
-            for chunk in torch.split(pixels, IMAGE_BATCH)
-        ]
-        return torch.cat(parts)
+        return encode_in_batches(self.visual, pixels, self.device, self.dtype)
 
     def save_pretrained(self, folder: str | Path, dtype: torch.dtype | None = None) -> Path:
         """Write a folder in Hugging Face's CLIP format, tokenizer included if it has files.

@@ -5,6 +5,7 @@ Radford et al. 2021, section 2.4.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from lexiseg.errors import UsageError
 from lexiseg.models.clip.transformer import AttentionChoice, Blocks, Transformer
 
+IMAGES_AT_ONCE = 32
 CACHED_GRIDS = 16  # photographs come in few sizes; odd collections must not fill the memory
 
 
@@ -85,6 +87,30 @@ class PositionTable:
 PLAIN_POSITIONS = PositionTable()
 
 
+def require_patch(height: int, width: int, patch: int) -> None:
+    """Check that an image holds a patch.
+
+    Raises:
+        UsageError: it is smaller.
+    """
+    if min(height, width) < patch:
+        raise UsageError(
+            f"The image has {height}x{width} pixels, less than one patch of {patch}x{patch}: "
+            "enlarge it first."
+        )
+
+
+@torch.no_grad()
+def encode_in_batches(
+    tower: Callable[[Tensor], Tensor], pixels: Tensor, device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    """What an image tower makes of normalized pixels (B, 3, H, W): (B, E) float32."""
+    parts = [
+        tower(chunk.to(device, dtype)).float() for chunk in torch.split(pixels, IMAGES_AT_ONCE)
+    ]
+    return torch.cat(parts)
+
+
 class VisionTower(nn.Module):
     """A CLIP vision transformer for images of any size.
 
@@ -133,11 +159,7 @@ class VisionTower(nn.Module):
         """
         height, width = pixels.shape[-2:]
         patch = self.config.patch_size
-        if min(height, width) < patch:
-            raise UsageError(
-                f"The image has {height}x{width} pixels, less than one patch of {patch}x{patch}: "
-                "enlarge it first."
-            )
+        require_patch(height, width, patch)
         patches = self.conv1(pixels.to(self.conv1.weight.dtype)).flatten(2).transpose(1, 2)
         cls = self.class_embedding.expand(len(patches), 1, -1)
         table = self.position_for((height // patch, width // patch), position)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +14,7 @@ from lexiseg.config import look_up
 from lexiseg.models.hq_sam2.config import HQ_SAM2, HqSam2Config
 from lexiseg.models.hq_sam2.decoder import HqSam2Decoder, HqSam2MaskDecoder
 from lexiseg.models.hq_sam2.layout import sam2_to_huggingface
-from lexiseg.models.segmenters.descendant import PublishedFile
+from lexiseg.models.segmenters.descendant import PublishedSegmenter
 from lexiseg.models.segmenters.loading import place
 from lexiseg.models.segmenters.preprocess import Preprocessing
 from lexiseg.models.segmenters.prompts import PromptEncoder
@@ -26,42 +24,35 @@ from lexiseg.models.weights import load_strictly
 SOURCE = "the model zoo of the SAM-HQ code repository (github.com/SysCV/sam-hq, folder sam-hq2)"
 
 
-def load_hq_sam2(
-    variant: str,
-    device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "auto",
-    weights: str | Path | None = None,
-    *,
-    revision: str | None = None,
-    download: bool = False,
-) -> Segmenter:
+def published(variant: str) -> PublishedSegmenter:
+    """What loads a variant.
+
+    Args:
+        variant: "large", the only published size.
+
+    Raises:
+        UnknownNameError: no such variant.
+    """
+    config = look_up("HQ-SAM 2.1 variant", HQ_SAM2, variant)
+    return PublishedSegmenter(
+        f"hq-sam2.1-{variant}",
+        f"sam2.1_hq_hiera_{variant}.pt",
+        SOURCE,
+        lambda state, origin, *where: hq_sam2_segmenter(
+            fill_hq_sam2(state, origin, config), config, *where
+        ),
+    )
+
+
+def load_hq_sam2(variant: str, *how: Any, **options: Any) -> Segmenter:
     """Load HQ-SAM 2.1.
 
     Args:
         variant: "large", the only published size.
-        device: "auto" or a torch device.
-        dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
-        weights: the published ``sam2.1_hq_hiera_large.pt``, or the same tensors as .safetensors,
-            or a hub id that holds them.
-        revision: branch, tag or commit, for a hub id.
-        download: allow fetching from the hub.
-
-    Raises:
-        UnknownNameError: no such variant.
-        WeightsNotFoundError: not given or nowhere; the message says where to get them.
-        CheckpointError: they do not fit.
-
-    Example:
-        >>> sam = load_hq_sam2("large", weights="sam2.1_hq_hiera_large.pt")     # doctest: +SKIP
+        how: device, precision and weights, as `PublishedSegmenter` takes them.
+        options: the same by name.
     """
-    config = look_up("HQ-SAM 2.1 variant", HQ_SAM2, variant)
-    file = PublishedFile(f"hq-sam2.1-{variant}", f"sam2.1_hq_hiera_{variant}.pt", SOURCE)
-    return file.load(
-        lambda state, origin, *where: hq_sam2_segmenter(
-            fill_hq_sam2(state, origin, config), config, *where
-        ),
-        device, dtype, weights, revision, download,
-    )  # fmt: skip
+    return published(variant)(*how, **options)
 
 
 def fill_hq_sam2(state: Mapping[str, Tensor], origin: str, config: HqSam2Config) -> Any:
@@ -122,4 +113,4 @@ def hq_sam2_segmenter(
     )
 
 
-load_hq_sam2_large = partial(load_hq_sam2, "large")
+load_hq_sam2_large = published("large")

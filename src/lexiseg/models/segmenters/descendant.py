@@ -184,31 +184,46 @@ class PublishedFile:
             )
         return find_weights(weights, revision, download)
 
-    def load(
+
+@dataclass(frozen=True)
+class PublishedSegmenter(PublishedFile):
+    """Loads a segmenter of which only such a file is published.
+
+    Args:
+        assemble: tensors, what to call them in messages, device and precision -> segmenter.
+
+    Example:
+        >>> sam = load_mobile_sam(weights="mobile_sam.pt")                 # doctest: +SKIP
+        >>> embedding = sam.encode(image)                                  # doctest: +SKIP
+        >>> answer = sam.predict(embedding, points=[[[120.0, 80.0]]])      # doctest: +SKIP
+    """
+
+    assemble: Assembly
+
+    def __call__(
         self,
-        assemble: Assembly,
-        device: str | torch.device,
-        dtype: str | torch.dtype,
-        weights: str | Path | None,
-        revision: str | None,
-        download: bool,
+        device: str | torch.device = "auto",
+        dtype: str | torch.dtype = "auto",
+        weights: str | Path | None = None,
+        *,
+        revision: str | None = None,
+        download: bool = False,
     ) -> Segmenter:
-        """Make a segmenter of the file and note its name and fingerprint.
+        """Load it.
 
         Args:
-            assemble: tensors, what to call them in messages, device and precision -> segmenter.
             device: "auto" or a torch device.
-            dtype: "auto" or a precision.
-            weights: where the file lies.
+            dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
+            weights: the file, or the same tensors as .safetensors, or a hub id that holds them.
             revision: branch, tag or commit, for a hub id.
             download: allow fetching from the hub.
 
         Raises:
-            WeightsNotFoundError: nothing was given or it is nowhere.
-            CheckpointError: the file cannot be read, or does not fit.
+            WeightsNotFoundError: not given or nowhere; the message says where to get them.
+            CheckpointError: they do not fit.
         """
         path = self.find(weights, revision, download)
         state, chosen = read_state(path), choose_device(device)
-        segmenter = assemble(state, str(path), chosen, choose_dtype(dtype, chosen))
+        segmenter = self.assemble(state, str(path), chosen, choose_dtype(dtype, chosen))
         segmenter.name, segmenter.fingerprint = self.name, fingerprint(path)
         return segmenter

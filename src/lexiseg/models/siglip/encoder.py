@@ -13,13 +13,13 @@ from torch import Tensor
 from lexiseg.errors import WeightsNotFoundError
 from lexiseg.models.clip import Preprocessing
 from lexiseg.models.clip.text_cache import TextCache
+from lexiseg.models.clip.vision import encode_in_batches
 from lexiseg.models.huggingface import Architecture, Published, PublishedEncoder
 from lexiseg.models.siglip.tower import PooledTower
 from lexiseg.models.tokenizer_files import read_tokenizer
 
 STATISTICS = {"image_mean": (0.5, 0.5, 0.5), "image_std": (0.5, 0.5, 0.5)}
 TEXT_BATCH = 256
-IMAGE_BATCH = 32
 
 
 class Siglip(PublishedEncoder):
@@ -80,14 +80,9 @@ class Siglip(PublishedEncoder):
         )["input_ids"]
         return torch.tensor(ids)
 
-    @torch.no_grad()
     def image_features(self, pixels: Tensor) -> Tensor:
         """Features (B, E) float32 of normalized pixels (B, 3, H, W)."""
-        parts = [
-            self.visual(chunk.to(self.device, self.dtype)).float()
-            for chunk in torch.split(pixels, IMAGE_BATCH)
-        ]
-        return torch.cat(parts)
+        return encode_in_batches(self.visual, pixels, self.device, self.dtype)
 
 
 def _read_tokenizer(folder: Path) -> Any:

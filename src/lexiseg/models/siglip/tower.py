@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lexiseg.errors import UsageError
 from lexiseg.models.clip import PositionTable
+from lexiseg.models.clip.vision import require_patch
 from lexiseg.ops.attention import AttentionFn, plain
 
 BICUBIC = PositionTable("bicubic")
@@ -101,11 +101,7 @@ class PooledTower:
         """
         height, width = pixels.shape[-2:]
         patch = self.config.patch_size
-        if min(height, width) < patch:
-            raise UsageError(
-                f"The image has {height}x{width} pixels, less than one patch of {patch}x{patch}: "
-                "enlarge it first."
-            )
+        require_patch(height, width, patch)
         grid = F.conv2d(pixels.to(self._weight.dtype), self._weight, self._bias, stride=patch)
         table = F.pad(self._table, (0, 0, 1, 0))  # where CLIP's table has the row of CLS
         sides = (grid.shape[2], grid.shape[3])
