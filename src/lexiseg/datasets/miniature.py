@@ -27,6 +27,11 @@ ASKED = 20  # names per scene
 SIDE = 224  # pixels, of scenes that are drawn
 
 
+def scene_numbers(count: int) -> tuple[str, ...]:
+    """Ids of drawn scenes."""
+    return tuple(f"{number:06d}" for number in range(count))
+
+
 @dataclass(frozen=True)
 class SceneTruth:
     """What both sources say about a scene: picture, label map, and who is and is not there."""
@@ -52,7 +57,7 @@ class DrawnScenes:
     @property
     def ids(self) -> tuple[str, ...]:
         """Scene numbers."""
-        return tuple(f"{number:06d}" for number in range(self.count))
+        return scene_numbers(self.count)
 
     @property
     def things(self) -> tuple[str, ...]:
@@ -125,30 +130,19 @@ class WrittenScenes:
 
 
 @dataclass(frozen=True)
-class MiniworldScenes(Sequence[SemanticSample]):
-    """Scenes with a question each: what is visible, filled up with absent things.
+class LabeledScenes(Sequence[SemanticSample]):
+    """Scenes as samples.
 
     Args:
         source: drawn or written scenes.
-        asked: names asked per scene.
     """
 
     source: DrawnScenes | WrittenScenes
-    asked: int = ASKED
-    name: str = "miniworld"
-    task: Task = "semantic"
-    counts_background: bool = True
-    asks_per_image: bool = True
 
     @property
     def split(self) -> str:
         """Which scenes."""
         return self.source.split
-
-    @cached_property
-    def classes(self) -> ClassList:
-        """The things of Miniworld."""
-        return ClassList("miniworld things", self.source.things, self.source.things)
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -157,6 +151,26 @@ class MiniworldScenes(Sequence[SemanticSample]):
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+@dataclass(frozen=True)
+class MiniworldScenes(LabeledScenes):
+    """Scenes with a question each: what is visible, filled up with absent things.
+
+    Args:
+        asked: names asked per scene.
+    """
+
+    asked: int = ASKED
+    name: str = "miniworld"
+    task: Task = "semantic"
+    counts_background: bool = True
+    asks_per_image: bool = True
+
+    @cached_property
+    def classes(self) -> ClassList:
+        """The things of Miniworld."""
+        return ClassList("miniworld things", self.source.things, self.source.things)
 
     def __getitem__(self, index: int) -> SemanticSample:  # type: ignore[override]
         scene = self.source[index]

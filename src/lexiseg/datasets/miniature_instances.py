@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.coco_instances import InstanceTables, open_coco
-from lexiseg.datasets.miniature import SIDE, find_annotations
+from lexiseg.datasets.miniature import SIDE, find_annotations, scene_numbers
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.datasets.miniworld.scene import VISIBLE_AREA, VISIBLE_FRACTION, Scene
 from lexiseg.datasets.sample import InstanceSample, Task, TrueObject
@@ -63,7 +63,7 @@ class MiniworldObjects(Sequence[InstanceSample]):
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """Scene numbers."""
-        return tuple(f"{number:06d}" for number in range(self.scenes))
+        return scene_numbers(self.scenes)
 
     def __len__(self) -> int:
         return self.scenes
@@ -94,17 +94,9 @@ class MiniworldObjects(Sequence[InstanceSample]):
 def open_miniworld_instances(
     data: Path | None = None, *, split: str = "test", scenes: int = 200, seed: int = 0
 ) -> MiniworldObjects | InstanceTables:
-    """Objects of Miniworld; every thing of the world is asked for in every scene.
+    """Objects of Miniworld, every thing of which is asked for in every scene.
 
-    Args:
-        data: a folder that ``lexiseg miniworld`` wrote; None draws the scenes, at 224 pixels.
-        split: "train", "val" or "test".
-        scenes: number of scenes to draw.
-        seed: of the scenes to draw.
-
-    Raises:
-        DatasetError: the folder holds no such split.
-        UsageError: there is no such split.
+    Arguments and errors are those of `lexiseg.datasets.miniature.open_miniworld`.
     """
     if data is None:
         return MiniworldObjects(Miniworld(split=split, size=SIDE, seed=seed), scenes)

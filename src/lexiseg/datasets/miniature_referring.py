@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from lexiseg.datasets.class_list import ClassList
+from lexiseg.datasets.miniature import scene_numbers
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.datasets.sample import ReferringSample, Target, Task
 from lexiseg.types import Mask
@@ -59,7 +60,7 @@ class MiniworldSentences(Sequence[ReferringSample]):
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """Scene numbers."""
-        return tuple(f"{number:06d}" for number in range(self.scenes))
+        return scene_numbers(self.scenes)
 
     def __len__(self) -> int:
         return self.scenes

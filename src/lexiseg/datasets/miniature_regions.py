@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +10,9 @@ import numpy as np
 
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.miniature import (
-    DrawnScenes,
+    LabeledScenes,
     MiniworldScenes,
     SceneTruth,
-    WrittenScenes,
     find_annotations,
     open_miniworld,
 )
@@ -22,22 +20,12 @@ from lexiseg.datasets.sample import IGNORE, LabelMap, SemanticSample, Task
 
 
 @dataclass(frozen=True)
-class MiniworldRegions(Sequence[SemanticSample]):
-    """Scenes of which every pixel has a class; things too hidden to be named are ignored.
+class MiniworldRegions(LabeledScenes):
+    """Scenes of which every pixel has a class; things too hidden to be named are ignored."""
 
-    Args:
-        source: drawn or written scenes.
-    """
-
-    source: DrawnScenes | WrittenScenes
     name: str = "miniworld-regions"
     task: Task = "semantic"
     counts_background: bool = False
-
-    @property
-    def split(self) -> str:
-        """Which scenes."""
-        return self.source.split
 
     @cached_property
     def classes(self) -> ClassList:
@@ -45,14 +33,6 @@ class MiniworldRegions(Sequence[SemanticSample]):
         names = tuple(self.source.names)
         stuff = frozenset(names) - frozenset(self.source.things)
         return ClassList("miniworld things and stuff", names, names, stuff)
-
-    @cached_property
-    def ids(self) -> tuple[str, ...]:
-        """One per scene."""
-        return self.source.ids
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
     def __getitem__(self, index: int) -> SemanticSample:  # type: ignore[override]
         scene = self.source[index]
