@@ -1,10 +1,12 @@
+"""Answers about single objects by class, worked out by hand."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from lexiseg.analysis.instance_numbers import class_overlap, gather_matches, mean_precision
 from lexiseg.datasets.sample import InstanceSample, TrueObject
+from lexiseg.metrics import class_presence, gather_matches, mean_precision
 from lexiseg.types import Mask
 
 
@@ -32,12 +34,12 @@ def sample(*objects, **more):
     ],
 )
 def test_class_iou(found, truth, expected):
-    assert class_overlap(found, truth) == expected
+    assert class_presence(found, truth, range(4)).overlap == expected
 
 
 def precision(answers, *samples, columns=slice(None)):
-    classes = gather_matches(answers, samples)
-    return mean_precision(classes, np.ones((1, len(samples))), columns)[0]
+    classes = gather_matches(answers, samples).values()
+    return mean_precision(classes, np.ones((1, len(samples))), columns=columns)[0]
 
 
 def test_average_precision():
@@ -57,7 +59,7 @@ def test_average_precision():
 
 def test_images_drawn_anew():
     truth = sample((0, square(0)))
-    classes = gather_matches([[(0, 0.9, square(0))], []], [truth, truth])
+    classes = gather_matches([[(0, 0.9, square(0))], []], [truth, truth]).values()
     drawn = np.array([[2, 0], [0, 2], [1, 1]])
     assert mean_precision(classes, drawn).tolist() == pytest.approx([1, 0, 51 / 101])
 
