@@ -190,6 +190,13 @@ def test_missing_image_among_others_is_one_failure(lexiseg_command, pictures: Pa
     assert code == 1 and len(out.splitlines()) == 1 and "none.png" in err
 
 
+def test_the_summary_is_one_readable_line_whatever_the_names(lexiseg_command, pictures) -> None:
+    odd = ("-t", "x" * 10_000, "-t", "a\nb\x1b[31m")
+    _, _, err = lexiseg_command("segment", pictures / "0.png", *ASK, *odd, "--json")
+    (line,) = [line for line in err.splitlines() if "not here" in line]
+    assert "red 1.00" in line and len(line) < 400 and "\x1b" not in err
+
+
 def test_refer_gives_a_mask_per_sentence(lexiseg_command, pictures: Path) -> None:
     code, out, _ = lexiseg_command(
         "refer", pictures / "0.png", "--method", "color", "-t", "red", "--json"

@@ -190,13 +190,21 @@ def _reason(error: Exception, image: str) -> str:
 
 def summary(result: Result) -> str:
     """One line for people: what was found, and what is not there."""
-    found = [f"{name} {result.presence[name].score:.2f}" for name in result.presence.kept]
-    absent = [name for name in result.presence if not result.presence[name].kept]
+    verdicts = result.presence.values()
+    found = [f"{_brief(entry.name)} {entry.score:.2f}" for entry in verdicts if entry.kept]
+    absent = [_brief(entry.name) for entry in verdicts if not entry.kept]
     parts = [", ".join(found) or "nothing found"]
     if absent:
-        shown = ", ".join(absent[:8]) + (f" and {len(absent) - 8} more" if len(absent) > 8 else "")
-        parts.append(f"not here: {shown}")
-    return f"{result.path}: " + " | ".join(parts)
+        more = f" and {len(absent) - 8} more" if len(absent) > 8 else ""
+        parts.append(f"not here: {', '.join(absent[:8])}{more}")
+    where = f"{shown(result.path)}: " if result.path else ""
+    return where + " | ".join(parts)
+
+
+def _brief(name: str) -> str:
+    """A name that a terminal can show in a line of many."""
+    line = "".join(c if c.isprintable() else " " for c in name)
+    return line if len(line) <= 60 else f"{line[:57]}..."
 
 
 def unique_stems(images: Sequence[Path]) -> dict[Path, str]:
