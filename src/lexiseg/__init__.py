@@ -34,7 +34,12 @@ def load(method: str = "car", *, preset: str = "paper", **options: Any) -> Any:
 
     Raises:
         UnknownNameError: no such method, preset or option.
+        UsageError: an option out of its range, or a device this machine does not have.
         WeightsNotFoundError: the weights are not on this machine.
+        CheckpointError: they do not fit the network.
+
+    Example:
+        >>> lexiseg.load("car", preset="mini", theta=0.3, device="cpu")   # doctest: +SKIP
     """
     return METHODS[method].load(preset=preset, **options)
 
@@ -50,11 +55,23 @@ def segment(
     """Find the named things in one image; `load` once instead when there are several.
 
     Args:
-        image: path, (H, W, 3) uint8 RGB array or Pillow image.
+        image: path, bytes of a file, Pillow image, or array (H, W, 3): uint8 RGB, or float in 0..1.
         names: a comma list, a list, or a mapping from alias to name.
         method: as for `load`.
         preset: as for `load`.
         options: as for `load`.
+
+    Returns:
+        Masks at the image's size, and a verdict for every name.
+
+    Raises:
+        ImageError: the image cannot be read.
+        UsageError: no names, or a blank one.
+        LexisegError: what `load` raises.
+
+    Example:
+        >>> result = lexiseg.segment("photo.jpg", "dog, zebra", preset="mini")   # doctest: +SKIP
+        >>> result.presence["zebra"].kept, result.instances["dog"].boxes_xyxy    # doctest: +SKIP
     """
     result: Result = load(method, preset=preset, **options).segment(image, names)
     return result

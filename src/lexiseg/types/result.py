@@ -82,6 +82,12 @@ class Instance:
 class Instances:
     """Regions that may overlap; indexable by position, slice, label or boolean array.
 
+    A position gives one `Instance`, everything else the chosen regions as `Instances`.
+
+    Args:
+        items: the regions.
+        size_hw: (height, width) of the image in pixels.
+
     Example:
         >>> import numpy as np
         >>> mask = Mask.from_array(np.ones((2, 2), bool))
@@ -144,7 +150,13 @@ class Instances:
     def filter(
         self, *, min_score: float = 0.0, min_area: int = 0, labels: Sequence[str] | None = None
     ) -> Instances:
-        """Regions that pass every bound (`min_area` in pixels)."""
+        """Regions that pass every bound.
+
+        Args:
+            min_score: least score, 0..1.
+            min_area: least area in pixels.
+            labels: names to keep; None for all.
+        """
         return self._with(
             item
             for item in self.items
@@ -204,6 +216,21 @@ class Result:
         recipe: method, weights, settings, versions, timing.
         path: where the image came from, if it was a file.
         image: (H, W, 3) uint8 RGB, kept for pictures; None once read back from a file.
+
+    Example:
+        >>> import numpy as np
+        >>> dog = Instance("dog", 0.9, Mask.from_array(np.eye(4, dtype=bool)))
+        >>> verdicts = [Presence("dog", 0.9, True, "kept"), Presence("cat", 0.1, False, "absent")]
+        >>> answer = Result(
+        ...     (4, 4),
+        ...     ("dog", "cat"),
+        ...     Instances((dog,), (4, 4)),
+        ...     PresenceTrace(verdicts),
+        ...     Recipe("car", "mini"),
+        ... )
+        >>> answer.presence.kept, answer.semantic.ids.max().item()
+        (('dog',), 1)
+        >>> answer.save("out", formats=["png", "coco"])      # doctest: +SKIP
     """
 
     size_hw: tuple[int, int]
@@ -216,7 +243,11 @@ class Result:
 
     @cached_property
     def semantic(self) -> SemanticMap:
-        """Stuff painted first, then things, each in ascending score."""
+        """Stuff painted first, then things, each in ascending score.
+
+        Raises:
+            UsageError: more names were asked than 16 bits can number.
+        """
         if len(self.names) >= 2**16:
             raise UsageError(f"A label map holds 65535 names; {len(self.names)} were asked.")
         ids = np.zeros(self.size_hw, dtype=np.uint16)
@@ -287,7 +318,16 @@ class Result:
         ]
 
     def convert(self, target: str) -> Any:
-        """The same answer in another library's type; see `lexiseg.registry.CONVERTERS`."""
+        """The same answer in another library's type.
+
+        Args:
+            target: a name of `lexiseg.registry.CONVERTERS`: "supervision" (Detections), "pandas"
+                (DataFrame), "huggingface" (list of label, score, mask) or "picture" (overlay).
+
+        Raises:
+            UnknownNameError: an unknown target.
+            MissingExtraError: the other library is not installed.
+        """
         return CONVERTERS[target](self)
 
     def show(self) -> Any:
