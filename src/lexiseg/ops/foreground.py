@@ -66,6 +66,20 @@ def split_rows(masks: Tensor, dtype: torch.dtype) -> Iterator[tuple[slice, Tenso
         yield slice(start, start + rows), masks[start : start + rows].to(dtype)
 
 
+def count_cells(masks: Tensor) -> Tensor:
+    """Cells of each mask, (...) int64 of (..., cells) bool.
+
+    On a processor NumPy counts, which is some ten times faster at it.
+
+    Example:
+        >>> count_cells(torch.tensor([[True, False, True], [False, False, False]]))
+        tensor([2, 0])
+    """
+    if masks.device.type != "cpu":
+        return masks.sum(dim=-1)
+    return torch.from_numpy(np.asarray(np.count_nonzero(masks.numpy(), axis=-1)))
+
+
 def sum_inside(masks: Tensor, values: Tensor) -> Tensor:
     """Sum of every map inside every mask.
 
@@ -119,7 +133,9 @@ def foreground_overlap(masks: Tensor, foreground: Tensor) -> ForegroundOverlap:
         tensor([[0.2500]])
     """
     return ForegroundOverlap(
-        sum_inside(masks, foreground), masks.sum(dim=1).float(), foreground.sum(dim=1).float()
+        sum_inside(masks, foreground),
+        count_cells(masks).float(),
+        count_cells(foreground).float(),
     )
 
 
@@ -141,8 +157,8 @@ def component_iou(masks: Tensor, points: Tensor, foreground: Tensor) -> Tensor:
         own = labels[points]
         shared = masks.new_zeros(len(masks), dtype=torch.float32)
         for rows, part in split_rows(masks, torch.bool):
-            shared[rows] = (part & (labels == own[rows, None])).sum(dim=1).float()
-        union = masks.sum(dim=1) + torch.bincount(labels)[own] - shared
+            shared[rows] = count_cells(part & (labels == own[rows, None])).float()
+        union = count_cells(masks) + torch.bincount(labels)[own] - shared
         iou = torch.where(own > 0, shared / union.clamp_min(1), 0)
         columns.append(iou[:, None])
     return torch.cat(columns, dim=1)
@@ -167,7 +183,7 @@ def semantic_scores(
     """
     total = sum_inside(masks, scores * foreground)
     if divisor == "mask":
-        cells = masks.sum(dim=1, keepdim=True)
+        cells = count_cells(masks)[:, None]
     else:
         cells = sum_inside(masks, foreground)
     return total / cells.clamp_min(1)

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from lexiseg.ops.foreground import sum_inside
+from lexiseg.ops.foreground import count_cells, sum_inside
 
 DensityRule: TypeAlias = Literal["relative", "absolute", "absolute-or-best", "quantile"]
 ClusterRule: TypeAlias = Literal["largest", "densest"]
@@ -68,7 +68,7 @@ def score_histograms(
     members = torch.nn.functional.one_hot(bins.clamp_(0, rule.bins - 1), rule.bins)
     inside = masks if chosen.all() else masks[:, chosen]
     counts = sum_inside(inside, members.T.to(scores.dtype))
-    divided = counts.sum(dim=1) if rule.divisor == "counted" else masks.sum(dim=1)
+    divided = counts.sum(dim=1) if rule.divisor == "counted" else count_cells(masks)
     return counts / divided.clamp_min(1)[:, None]
 
 

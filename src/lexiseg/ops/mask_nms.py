@@ -8,7 +8,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from lexiseg.ops.foreground import split_rows
+from lexiseg.ops.foreground import count_cells, split_rows
 
 Overlap: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 FIRST_BLOCK, BLOCK = 16, 256  # candidates whose overlap with all later ones is computed together
@@ -23,7 +23,7 @@ def mask_iou(masks: Tensor, others: Tensor) -> Tensor:
         tensor([[0.5000, 0.0000]])
     """
     iou = torch.empty(len(masks), len(others), device=masks.device)
-    first, second = masks.sum(dim=1), others.sum(dim=1)
+    first, second = count_cells(masks), count_cells(others)
     for columns, other in split_rows(others, torch.float32):
         for rows, part in split_rows(masks, torch.float32):
             shared = part @ other.T

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
+from lexiseg.ops.foreground import count_cells
+
 NEIGHBORS = np.ones((3, 3), dtype=bool)
 
 
@@ -26,8 +28,8 @@ def stability_score(logits: Tensor, offset: float = 1.0, threshold: float = 0.0)
         tensor(0.3333)
     """
     # The smaller mask lies inside the larger one.
-    inner = (logits > threshold + offset).flatten(-2).sum(dim=-1)
-    outer = (logits > threshold - offset).flatten(-2).sum(dim=-1)
+    inner = count_cells((logits > threshold + offset).flatten(-2))
+    outer = count_cells((logits > threshold - offset).flatten(-2))
     return inner / outer.clamp_min(1)
 
 
