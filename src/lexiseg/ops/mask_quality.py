@@ -24,6 +24,7 @@ def stability_score(logits: Tensor, offset: float = 1.0, threshold: float = 0.0)
         (...) float32 in [0, 1]; 0 where even the larger mask is empty.
 
     Example:
+        >>> import torch
         >>> stability_score(torch.tensor([[2.0, 0.5], [-0.5, -2.0]]))
         tensor(0.3333)
     """
