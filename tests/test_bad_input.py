@@ -191,7 +191,7 @@ def test_absent_paper_weights_name_both_ways_out(
     with pytest.raises(WeightsNotFoundError) as caught:
         lexiseg.load("car", preset="paper")
     message = str(caught.value)
-    assert "lexiseg models pull clip-vit-b16" in message and "local folder" in message
+    assert "lexiseg models pull clip-vit-b16 clip-vit-l14`" in message and "local folder" in message
 
 
 def test_checkpoint_that_does_not_fit_says_what_is_wrong(tmp_path: Path) -> None:

@@ -65,6 +65,16 @@ def test_absent_weights_name_both_ways_out(cache, source):
     assert "598 MB" in message or "599 MB" in message
 
 
+def test_all_absent_weights_are_named_at_once(cache, tmp_path):
+    fill(cache, B16, ["model.safetensors"])
+    hub.require_weights(tmp_path, B16, "clip-vit-b16")
+    with pytest.raises(WeightsNotFoundError) as caught:
+        hub.require_weights("clip-vit-b16", "clip-vit-l14", "someone/model", "clip-vit-l14")
+    assert "lexiseg models pull clip-vit-l14 someone/model`" in str(caught.value)
+    with pytest.raises(WeightsNotFoundError, match="models list"):
+        hub.require_weights("/nowhere")
+
+
 def test_absent_unlisted_weights_are_named_by_their_id(cache):
     with pytest.raises(WeightsNotFoundError, match="models pull someone/model"):
         hub.find_weights("someone/model")

@@ -74,18 +74,32 @@ def find_weights(source: str | Path, revision: str | None = None, download: bool
     Raises:
         WeightsNotFoundError: it is nowhere; the message says how to get it.
     """
+    path = _on_this_machine(source, revision)
+    if path:
+        return path
+    if download:
+        return pull(str(source), revision=revision)
+    raise WeightsNotFoundError(_absent_message(source))
+
+
+def require_weights(*sources: str | Path) -> None:
+    """Check all checkpoints of a method before any is loaded.
+
+    Raises:
+        WeightsNotFoundError: one message that names every absent one.
+    """
+    absent = [source for source in dict.fromkeys(sources) if not _on_this_machine(source)]
+    if absent:
+        raise WeightsNotFoundError(_absent_message(*absent))
+
+
+def _on_this_machine(source: str | Path, revision: str | None = None) -> Path | None:
     path = Path(source).expanduser()
     if path.is_file() or path.is_dir():
         return path
     if str(source) in bundled_weights():
         return bundled_weights()[str(source)]
-    hub, revision = _hub_place(str(source), revision)
-    cached = _cached_snapshot(hub, revision)
-    if cached:
-        return cached
-    if download:
-        return pull(str(source), revision=revision)
-    raise WeightsNotFoundError(_absent_message(hub))
+    return _cached_snapshot(*_hub_place(str(source), revision))
 
 
 def pull(
@@ -176,10 +190,14 @@ def _cached_snapshot(hub: str, revision: str | None) -> Path | None:
     return None
 
 
-def _absent_message(hub: str) -> str:
-    known = next((c for c in checkpoints().values() if c.hub == hub), None)
-    terms = f" (about {known.size_mb} MB, license {known.license})" if known else ""
+def _absent_message(*sources: str | Path) -> str:
+    hubs = [_hub_place(str(source), None)[0] for source in sources]
+    known = {checkpoint.hub: checkpoint for checkpoint in checkpoints().values()}
+    names = " ".join(known[hub].name if hub in known else hub for hub in hubs)
+    terms = [f"{known[h].size_mb} MB, license {known[h].license}" for h in hubs if h in known]
+    described = f" (about {'; '.join(terms)})" if terms else ""
+    listed = " and ".join(repr(hub) for hub in hubs)
     return (
-        f"Weights {hub!r} are not on this machine: fetch them with "
-        f"`lexiseg models pull {known.name if known else hub}`{terms}, or give a local folder."
+        f"Weights {listed} are not on this machine: fetch them with "
+        f"`lexiseg models pull {names}`{described}, or give a local folder."
     )

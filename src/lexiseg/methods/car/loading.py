@@ -7,6 +7,7 @@ from pathlib import Path
 from lexiseg.methods.car.config import CarConfig
 from lexiseg.models.bundled import bundled_or_given
 from lexiseg.models.clip import Clip, PositionTable
+from lexiseg.models.hub import require_weights
 from lexiseg.registry import SEGMENTERS
 from lexiseg.types import MaskProposer
 
@@ -27,6 +28,7 @@ def load_clip_pair(
         WeightsNotFoundError: weights are not on this machine.
         CheckpointError: they do not fit.
     """
+    require_weights(bundled_or_given(proposal), bundled_or_given(classifier))
     first = _load(proposal, device, dtype, config)
     same = str(proposal) == str(classifier)
     return first, first if same else _load(classifier, device, dtype, config)
