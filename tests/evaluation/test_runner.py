@@ -119,6 +119,10 @@ def test_unwritable_folder_is_one_sentence(color_method: Any, painted: Any, tmp_
 def test_split_into_things_and_stuff_reaches_the_method(color_method: Any, painted: Any) -> None:
     outcome = evaluate(color_method(), painted(stuff=frozenset({"tree"})))
     assert outcome.protocol.settings["stuff"] == ["tree"]
+    plain = color_method()
+    plain.config = object()  # settings that know of no stuff, as those of TIDES
+    outcome = evaluate(plain, painted(stuff=frozenset({"tree"})))
+    assert outcome.protocol.settings["stuff"] == []
 
 
 def test_confusion_matrix_of_the_records_is_whole(

@@ -116,9 +116,9 @@ def _task_of(method: Any, dataset: Dataset[Any]) -> _Task:
 
 
 def _told_what_is_stuff(method: Any, dataset: Dataset[Any]) -> Any:
-    """The method with the data set's split into things and stuff, if it can take one."""
+    """The method with the data set's split into things and stuff, if it has such a setting."""
     stuff = dataset.classes.stuff if dataset.classes else frozenset()
-    if stuff and hasattr(method, "configured") and hasattr(method, "segment"):
+    if stuff and hasattr(getattr(method, "config", method), "stuff"):
         return method.configured(stuff=tuple(sorted(stuff)))
     return method
 

@@ -4,6 +4,7 @@ import pytest
 
 from lexiseg.errors import UnknownNameError, UsageError
 from lexiseg.methods.dense.config import BACKGROUND_WORDS, DenseConfig, find_config, preset_names
+from lexiseg.registry import DATASETS
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,12 @@ def test_every_preset_of_every_method_builds() -> None:
         for preset in preset_names():
             assert find_config(scorer, preset).window in (224, 448)
     assert len(BACKGROUND_WORDS) == 26
+
+
+def test_each_data_set_for_semantic_segmentation_has_a_preset() -> None:
+    semantic = {"voc21", "voc20", "context59", "context60", "coco-object"}
+    semantic |= {"ade150", "ade847", "pc459"}
+    assert semantic <= set(DATASETS) and semantic <= set(preset_names())
 
 
 def test_unknown_preset_and_empty_window_are_refused() -> None:

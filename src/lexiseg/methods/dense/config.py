@@ -80,6 +80,8 @@ DATA_SETS: Mapping[str, Mapping[str, Any]] = {
     "context60": {"background": ("background",)},
     "context59": {},
     "ade150": {},
+    "ade847": {},
+    "pc459": {},
     "coco-stuff": {"short_side": 448},
     "cityscapes": {"short_side": 560},
 }

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lexiseg.errors import UnknownNameError, UsageError
+from lexiseg.config import check_ranges, look_up
+from lexiseg.errors import UsageError
 from lexiseg.ops.foreground import ForegroundRule
 from lexiseg.ops.instance_score import DensityRule
 from lexiseg.ops.windows import Blend, Expansion
@@ -83,7 +84,8 @@ class TidesConfig:
         histogram_low: where the first bin starts; 0.1 spends no bins below the foreground.
         bandwidth: h of the kernel.
         density_rule: how 0.90 is meant (`dense_enough`): "relative" to the densest mask of the
-            class; "absolute", which empties a class of scattered masks; or a "quantile".
+            class; "absolute", which empties a class of scattered masks, or "absolute-or-best",
+            which then leaves it the densest one; or a "quantile".
         min_density: 0.90.
         cluster: the "largest" connected component of dense masks stays, the one with the largest
             summed density ("densest"), that of the main mode ("mean-shift"), or "all".
@@ -158,17 +160,15 @@ class TidesConfig:
         Raises:
             UsageError: a number out of its range.
         """
-        for name, low, high in (
+        check_ranges(
+            self,
             ("long_side", 16, 4096), ("stride", 0.05, 1), ("cell", 1, 512),
             ("temperature", 0, 10_000), ("min_probability", 0, 1), ("min_overlap", 0, 1),
             ("point_stride", 1, 512), ("max_points", 0, 1_000_000), ("bins", 1, 1000),
             ("histogram_low", 0, 0.99), ("bandwidth", 1e-3, 1000), ("min_density", 0, 1),
             ("min_kernel", 0, 1), ("nms_iou", 0, 1), ("min_semantic", 0, 1),
             ("min_stability", 0, 1), ("min_region", 0, 10**9),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise UsageError(f"Option {name!r} was given {value}; expected {low} to {high}.")
+        )  # fmt: skip
         if not self.windows or not all(16 <= side <= 4096 for side in self.windows):
             raise UsageError(
                 f"Option 'windows' was given {self.windows}; expected sides of 16 to 4096 pixels."
@@ -206,6 +206,4 @@ def variant_config(variant: str, options: Mapping[str, Any]) -> TidesConfig:
     Raises:
         UnknownNameError: the variant is neither "recommended" nor "paper".
     """
-    if variant not in VARIANTS:
-        raise UnknownNameError("variant", variant, VARIANTS)
-    return TidesConfig(**{**VARIANTS[variant], **options})
+    return TidesConfig(**{**look_up("variant", VARIANTS, variant), **options})
