@@ -10,6 +10,8 @@ import lexiseg
 VERBS = [
     "segment",
     "refer",
+    "label",
+    "rate",
     "video",
     "evaluate",
     "analyze",

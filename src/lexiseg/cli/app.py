@@ -38,19 +38,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("segment")(segment.segment)
-app.command("refer")(segment.refer)
-app.command("label")(label.label)
-app.command("rate")(rate.rate)
-app.command("video")(video.video)
-app.command("evaluate")(evaluate.evaluate)
+_VERBS = {
+    "segment": (segment.segment, "Names in, masks out; absent names are refused."),
+    "refer": (segment.refer, "Sentences in, the thing they describe out."),
+    "label": (label.label, "Segments that name themselves."),
+    "rate": (rate.rate, "A page on which people judge labels."),
+    "video": (video.video, "Names in every frame of a clip."),
+    "evaluate": (evaluate.evaluate, "Quality on data sets, with its protocol."),
+    "convert": (convert.convert, "Results into another file format."),
+    "bench": (bench_verb.bench, "Time a method on this machine."),
+    "doctor": (doctor.doctor, "Versions, devices, weights, extras."),
+    "demo": (demo.demo, "See it work, offline, in a minute."),
+    "miniworld": (world.miniworld, "Scenes with exact truth of every kind."),
+}
+for _verb, (_function, _line) in _VERBS.items():
+    app.command(_verb, short_help=_line)(_function)
 app.add_typer(analyze.app, name="analyze")
-app.command("convert")(convert.convert)
 app.add_typer(models.app, name="models")
-app.command("bench")(bench_verb.bench)
-app.command("doctor")(doctor.doctor)
-app.command("demo")(demo.demo)
-app.command("miniworld")(world.miniworld)
 
 
 def _print_version(wanted: bool) -> None:

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from lexiseg.cli import console
-from lexiseg.cli.options import Overwrite, Quiet
+from lexiseg.cli.options import FORMATS, Overwrite, Quiet
 
 
 def convert(
     source: Annotated[Path, typer.Argument(help="A run folder, results.jsonl, COCO file, ...")],
-    to: Annotated[str, typer.Option("--to", help="The format to write; see README.")],
+    to: Annotated[str, typer.Option("--to", help=f"What to write: {FORMATS}.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the new files.")],
     overwrite: Overwrite = False,
     quiet: Quiet = False,

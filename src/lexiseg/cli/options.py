@@ -12,6 +12,7 @@ from lexiseg.config import read_overrides, yaml_problem
 from lexiseg.errors import UsageError
 from lexiseg.types import Vocabulary, split_comma_list
 
+FORMATS = "overlay, png, masks, coco, yolo, labelme, csv, ... (docs/formats.md)"
 Texts = Annotated[
     list[str] | None,
     typer.Option("-t", "--text", help="A name to look for, or several with commas. Repeatable."),
@@ -24,18 +25,18 @@ Aliases = Annotated[
     list[str] | None,
     typer.Option("--alias", help="WORDING=NAME: another wording of a name. Repeatable."),
 ]
-MethodName = Annotated[str, typer.Option("--method", help="The system to use.")]
+MethodName = Annotated[str, typer.Option("--method", help="car, tides, sclip, ...; see README.")]
 Preset = Annotated[
     str,
     typer.Option("--preset", help="mini: bundled toy-world weights; paper: the published ones."),
 ]
 Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for the results.")]
 Formats = Annotated[
-    str, typer.Option("-f", "--format", help="What to write, with commas; see README.")
+    str, typer.Option("-f", "--format", help=f"What to write, with commas: {FORMATS}.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per image on stdout.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
-Dtype = Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16.")]
+Dtype = Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16, float16.")]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="OPTION=VALUE of the method, e.g. eta=0.5. Repeatable."),
