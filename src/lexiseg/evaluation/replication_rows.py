@@ -30,11 +30,19 @@ class RowFiles(Generic[RowT]):
     def __init__(self, files: Mapping[RowT, RecordFile], ids: Sequence[str]) -> None:
         self._files, self._ids = files, ids
 
+    def wanted(self, row: RowT) -> Sequence[str]:
+        """Ids of the scenes that a row is asked about: all of them."""
+        return self._ids
+
     def tasks(self) -> list[RowTask[RowT]]:
         """What is missing, scene by scene."""
         tasks = []
         for scene, name in enumerate(self._ids):
-            rows = tuple(row for row, file in self._files.items() if name not in file.records)
+            rows = tuple(
+                row
+                for row, file in self._files.items()
+                if name in self.wanted(row) and name not in file.records
+            )
             if rows:
                 tasks.append(RowTask(scene, rows))
         return tasks
@@ -47,5 +55,6 @@ class RowFiles(Generic[RowT]):
     def records(self) -> dict[RowT, list[Record]]:
         """The records of each row in the order of the scenes, once nothing is missing."""
         return {
-            row: [file.records[name] for name in self._ids] for row, file in self._files.items()
+            row: [file.records[name] for name in self.wanted(row)]
+            for row, file in self._files.items()
         }

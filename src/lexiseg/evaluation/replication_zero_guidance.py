@@ -1,7 +1,8 @@
-"""Table 3 of zero-guidance in miniature: the bundled weights on held-out Miniworld scenes."""
+"""Tables of zero-guidance in miniature: the bundled weights on held-out Miniworld scenes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib.util import find_spec
@@ -11,10 +12,19 @@ from lexiseg.evaluation.protocol import Protocol, protocol_of, recipe_of
 from lexiseg.evaluation.records import RecordFile
 from lexiseg.evaluation.replicating import Replication
 from lexiseg.evaluation.replication_rows import RowFiles
-from lexiseg.evaluation.replication_zero_guidance_plot import plot_thresholds
 from lexiseg.evaluation.replication_zero_guidance_report import Report
-from lexiseg.evaluation.replication_zero_guidance_worker import ROWS, NamingReplicant, Row
+from lexiseg.evaluation.replication_zero_guidance_worker import (
+    FULL,
+    ROWS,
+    SPOKEN,
+    NamingReplicant,
+    Row,
+)
 from lexiseg.evaluation.zero_guidance import TERMS
+from lexiseg.evaluation.zero_guidance_meaning import ClipTexts, by_meaning
+from lexiseg.evaluation.zero_guidance_thresholds import plot_sweeps
+
+PLOT = "replication-zero-guidance-threshold.png"
 
 
 class Bench(RowFiles[Row]):
@@ -28,7 +38,7 @@ class Bench(RowFiles[Row]):
 
     def __init__(self, replicant: NamingReplicant, folder: Path, stack: ExitStack) -> None:
         self._replicant = replicant
-        self._protocols = {row: self._protocol(row) for row in ROWS}
+        self._protocols = {row: self._protocol(row) for row in (*ROWS, SPOKEN)}
         files = {
             row: stack.enter_context(
                 RecordFile(folder / f"zero-guidance-{row.key}.jsonl", protocol.terms)
@@ -43,24 +53,34 @@ class Bench(RowFiles[Row]):
             recipe_of(self._replicant.configured(row)),
             asks_per_image=False,
             seed=0,
-            images=self._replicant.scenes,
+            images=row.scenes_of(self._replicant.scenes),
         )
         return replace(protocol, **TERMS)
 
+    def wanted(self, row: Row) -> Sequence[str]:
+        """Ids of the scenes that a row is asked about, the first ones."""
+        return self._ids[: row.scenes_of(len(self._ids))]
+
     def report(self, command: str) -> Report:
         """The page's content, once nothing is missing."""
+        dataset = self._replicant.dataset
+        texts = ClipTexts(self._replicant.configured(FULL).clip)
         return Report(
             command=command,
-            protocol=self._protocols[ROWS[-1]].to_json(),
-            records=self.records(),
-            dataset=self._replicant.dataset,
+            protocol=self._protocols[FULL].to_json(),
+            records={
+                row: by_meaning(records, dataset.classes, texts)
+                for row, records in self.records().items()
+            },
+            dataset=dataset,
         )
 
 
 def to_markdown(report: Report, folder: Path) -> str:
     """The page; with matplotlib its plot is drawn beside it."""
-    plot = plot_thresholds(report, folder) if find_spec("matplotlib") else None
-    return report.to_markdown(plot.name if plot else None)
+    if not find_spec("matplotlib"):
+        return report.to_markdown()
+    return report.to_markdown(plot_sweeps(report.words.sweeps, folder / PLOT).name)
 
 
 replicate_zero_guidance = Replication(

@@ -14,6 +14,7 @@ from lexiseg.datasets.miniature_regions import MiniworldRegions
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.zero_guidance import (
     MIN_CLIP,
+    MIN_TEXT,
     Numbers,
     Ratio,
     divide,
@@ -21,13 +22,15 @@ from lexiseg.evaluation.zero_guidance import (
     renamed,
     to_crossing,
 )
+from lexiseg.evaluation.zero_guidance_thresholds import Curve, Sweep
 from lexiseg.metrics import bootstrap_interval
 from lexiseg.metrics.renamed_segments import FOUND, VOID, Crossing
 
 FloatArray = NDArray[np.float64]
 Interval = tuple[float, float]
 PURE = 0.9  # share of a segment's pixels that have one class, from which it is pure
-SHARES = ("things", "stuff", "named", "named_things", "named_stuff", "pure", "mixed")
+SHARES = ("things", "stuff", "named", "named_things", "named_stuff", "quality", "pure", "mixed")
+MEANING = "tt_"
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Finding:
     """What one row found.
 
     Args:
-        records: one per scene.
+        records: one per scene, with what their labels mean (`by_meaning`).
         dataset: the scenes.
     """
 
@@ -45,13 +48,18 @@ class Finding:
     def statistic(self, name: str) -> Callable[[NDArray[Any]], FloatArray]:
         """Function of scene weights: a score of `Numbers`, or a share of true regions.
 
+        Scores that begin with ``tt_`` are those after relabelling by what labels mean.
+
         The shares: ``things`` and ``stuff`` that some segment covers at IoU 0.5, whatever it is
         called; ``named``, true regions that the captioner gives the name of their class;
-        ``named_things`` and ``named_stuff`` among them. And of segments: ``pure`` and ``mixed``
+        ``named_things`` and ``named_stuff`` among them; ``quality``, those that get a name which
+        means their class (text generation quality). And of segments: ``pure`` and ``mixed``
         ones, by `PURE`, that are moved to the class most of their pixels have.
         """
         if name in self._shares:
             return partial(divide, self._shares[name])
+        if name.startswith(MEANING):
+            return self.meant.statistic(name.removeprefix(MEANING))
         return self.numbers.statistic(name)
 
     def value(self, name: str) -> float:
@@ -65,11 +73,20 @@ class Finding:
     @cached_property
     def numbers(self) -> Numbers:
         """Scores after relabelling by what CLIP sees."""
-        return self.relabelled(MIN_CLIP)
+        return numbers_of(self.records, self.dataset, "st", MIN_CLIP)
 
-    def relabelled(self, threshold: float) -> Numbers:
-        """The same with another least cosine."""
-        return numbers_of(self.records, self.dataset, threshold=threshold)
+    @cached_property
+    def meant(self) -> Numbers:
+        """Scores after relabelling by what labels mean."""
+        return numbers_of(self.records, self.dataset, "tt", MIN_TEXT)
+
+    def curve(self, sweep: Sweep) -> Curve:
+        """IoU in percent at each threshold."""
+        return sweep.curve(self.records, self.dataset)
+
+    def first(self, scenes: int) -> Finding:
+        """What was found in the first scenes."""
+        return Finding(self.records[:scenes], self.dataset)
 
     @cached_property
     def segments_per_scene(self) -> float:
@@ -101,6 +118,7 @@ class Finding:
             kinds["stuff"].append([hit for k, hit in found.items() if k in stuff])
             right = {k: said == classes.names[k - 1] for k, said in record["told"]}
             kinds["named"].append(list(right.values()))
+            kinds["quality"].append([cosine > FOUND for cosine in record["told_cosine"]])
             kinds["named_things"].append([hit for k, hit in right.items() if k not in stuff])
             kinds["named_stuff"].append([hit for k, hit in right.items() if k in stuff])
         return {name: _share(scenes) for name, scenes in kinds.items()}
@@ -145,3 +163,14 @@ def gain(one: Finding, other: Finding, name: str) -> tuple[float, float, float]:
     scenes = len(one.records)
     value = float(difference(np.ones((1, scenes)))[0])
     return (value, *bootstrap_interval(scenes, difference))
+
+
+def measured(finding: Finding, name: str) -> str:
+    """A value and its interval in percent, put into words."""
+    low, high = finding.interval(name)
+    return f"{percent(finding.value(name))} ({percent(low)} to {percent(high)})"
+
+
+def percent(value: float) -> str:
+    """In percent; nothing where nothing is counted."""
+    return "" if value != value else f"{100 * value:.1f}"

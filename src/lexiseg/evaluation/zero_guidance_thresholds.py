@@ -94,14 +94,14 @@ def plot_sweeps(measured: Mapping[Sweep, Mapping[str, Curve]], path: Path) -> Pa
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5 * len(measured), 3.2), layout="constrained")
+    figure = Figure(figsize=(5 * len(measured), 3.8), layout="constrained")
     panels = figure.subplots(1, len(measured), squeeze=False)[0]
     for axes, (sweep, curves) in zip(panels, measured.items(), strict=True):
         for label, curve in curves.items():
             axes.plot(sweep.thresholds, curve, marker=".", label=label)
         axes.set_xlabel(sweep.axis)
         axes.set_ylabel(f"{sweep.key.upper()} IoU (%)")
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
     with open_output(path, overwrite=True) as stream:
         figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})
     return path
