@@ -77,8 +77,8 @@ class Report:
         yield ""
         yield (
             "Tables 1, 3, 6 and 7 of the paper with the bundled small DINO and the bundled small "
-            "CLIP on Miniworld instead of DINO ViT-S/8 and CLIP ViT-L/14 on PASCAL Context. Compare "
-            "directions, not heights: another world, other weights."
+            "CLIP on Miniworld instead of DINO ViT-S/8 and CLIP ViT-L/14 on PASCAL Context. "
+            "Compare directions, not heights: another world, other weights."
         )
         yield ""
         yield (
