@@ -51,6 +51,18 @@ def test_page_is_one_file_with_an_item_per_segment(page: str) -> None:
     assert all(item["picture"].startswith("data:image/jpeg;base64,") for item in items)
 
 
+def test_two_runs_over_one_picture_are_rated_apart(
+    folder: Path, tmp_path: Path, lexiseg_command: Command
+) -> None:
+    other = shutil.copytree(folder, tmp_path / "other")
+    assert lexiseg_command("rate", folder, other, "-o", tmp_path / "rate.html")[0] == 0
+    page = (tmp_path / "rate.html").read_text(encoding="utf-8")
+    items = json.loads(re.findall(r'type="application/json">(.*?)</script>', page, re.S)[0])
+    assert [item["id"] for item in items] == [
+        "photo.png#0", "photo.png#1", "photo.png (2)#0", "photo.png (2)#1",
+    ]  # fmt: skip
+
+
 def test_script_writes_what_it_and_we_read(page: str, tmp_path: Path) -> None:
     """The page's own script with a document of a few lines: two keys, download, upload."""
     if not shutil.which("node"):

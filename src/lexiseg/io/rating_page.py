@@ -10,7 +10,8 @@ import base64
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -38,11 +39,11 @@ def rating_page(results: Iterable[Result]) -> str:
     """
     items = [
         {
-            "id": f"{result.path.name if result.path else 'image'}#{number}",
+            "id": f"{name}#{number}",
             "label": item.label,
             "picture": _picture(result, item),
         }
-        for result in results
+        for name, result in _with_names(results)
         for number, item in enumerate(result.instances)
     ]
     if not items:
@@ -50,6 +51,15 @@ def rating_page(results: Iterable[Result]) -> str:
     text = json.dumps(items).replace("<", "\\u003c")  # a label may not end the script
     template = (files("lexiseg.io") / "rating_page.html").read_text(encoding="utf-8")
     return template.replace("__ITEMS__", text)
+
+
+def _with_names(results: Iterable[Result]) -> Iterator[tuple[str, Result]]:
+    """Each result with a name of its own; pictures of two runs or folders may be called alike."""
+    times = Counter[str]()
+    for result in results:
+        name = result.path.name if result.path else "image"
+        times[name] += 1
+        yield (f"{name} ({times[name]})" if times[name] > 1 else name), result
 
 
 def _picture(result: Result, item: Instance) -> str:
