@@ -6,7 +6,15 @@ from typing import Literal
 
 import pytest
 
-from lexiseg.config import override, read_overrides, to_dict
+from lexiseg.config import (
+    check_ranges,
+    check_templates,
+    look_up,
+    override,
+    read_overrides,
+    split_options,
+    to_dict,
+)
 from lexiseg.errors import UnknownNameError, UsageError
 
 
@@ -60,3 +68,34 @@ def test_bad_settings_file_is_refused(tmp_path: Path, content: str) -> None:
 
 def test_to_dict_is_plain() -> None:
     assert to_dict(Outer())["inner"] == {"iterations": 10}
+
+
+def test_tables_are_looked_up_by_name() -> None:
+    assert look_up("preset", {"mini": 1, "paper": 2}, "paper") == 2
+    with pytest.raises(UnknownNameError, match="Unknown preset 'papr'.*did you mean 'paper'"):
+        look_up("preset", {"mini": 1, "paper": 2}, "papr")
+
+
+def test_options_of_a_part_are_told_apart() -> None:
+    own, scorer = split_options({"nms_iou": 0.5, "scorer.surgery": "single"}, "scorer.")
+    assert own == {"nms_iou": 0.5}
+    assert scorer == {"surgery": "single"}
+
+
+@pytest.mark.parametrize(
+    ("eta", "fits"), [(0, True), (1, True), (-0.1, False), (float("nan"), False)]
+)
+def test_ranges_hold_their_ends(eta: float, fits: bool) -> None:
+    config = Outer(eta=eta)
+    if fits:
+        check_ranges(config, ("limit", 1, 2), ("eta", 0, 1))  # a limit of None is none
+    else:
+        with pytest.raises(UsageError, match=f"Option 'eta' was given {eta}; expected 0 to 1"):
+            check_ranges(config, ("limit", 1, 2), ("eta", 0, 1))
+
+
+@pytest.mark.parametrize("templates", [(), ("a photo of a {}.", "a photo")])
+def test_templates_need_room_for_a_name(templates: tuple[str, ...]) -> None:
+    check_templates(("{}",))
+    with pytest.raises(UsageError, match="Every template needs {}"):
+        check_templates(templates)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -112,6 +112,28 @@ def split_options(options: Mapping[str, Any], prefix: str) -> tuple[dict[str, An
     own = {name: value for name, value in options.items() if not name.startswith(prefix)}
     part = {name: value for name, value in options.items() if name.startswith(prefix)}
     return own, {name.removeprefix(prefix): value for name, value in part.items()}
+
+
+def check_ranges(config: object, *ranges: tuple[str, float, float]) -> None:
+    """Check that fields lie within (name, low, high); one that is None is not set.
+
+    Raises:
+        UsageError: the first that does not.
+    """
+    for name, low, high in ranges:
+        value = getattr(config, name)
+        if value is not None and not low <= value <= high:
+            raise UsageError(f"Option {name!r} was given {value}; expected {low} to {high}.")
+
+
+def check_templates(templates: Sequence[str]) -> None:
+    """Check that there are sentences, each with room for a name.
+
+    Raises:
+        UsageError: there are none, or one has no room.
+    """
+    if not templates or not all("{}" in template for template in templates):
+        raise UsageError("Every template needs {} where the name goes, e.g. 'a photo of a {}.'")
 
 
 def to_dict(config: object) -> dict[str, Any]:

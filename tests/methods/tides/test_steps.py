@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from lexiseg.errors import UnknownNameError, UsageError
 from lexiseg.methods.tides import BACKGROUND_WORDS, TidesConfig, variant_config
 from lexiseg.methods.tides.identification import identify
-from lexiseg.methods.tides.loading import split_options
 from lexiseg.methods.tides.postprocess import weigh
 from lexiseg.methods.tides.prompted_masks import pack_bits, unpack_bits
 from lexiseg.methods.tides.proposals import Foreground, Proposals
@@ -117,8 +116,3 @@ def test_variants_and_bounds():
     for wrong in ({"bins": 0}, {"windows": ()}, {"background": ()}, {"stride": 0.0}):
         with pytest.raises(UsageError):
             TidesConfig(**wrong)
-
-
-def test_options_of_the_scorer():
-    own, scorer = split_options({"nms_iou": 0.5, "scorer.surgery": "single"})
-    assert own == {"nms_iou": 0.5} and scorer == {"surgery": "single"}

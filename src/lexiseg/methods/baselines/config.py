@@ -5,22 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from lexiseg.errors import UsageError
+from lexiseg.config import check_ranges, check_templates
 from lexiseg.scorers.text import IMAGENET_TEMPLATES
-
-
-def check_ranges(config: object, ranges: tuple[tuple[str, float, float], ...]) -> None:
-    """Raise `UsageError` for the first field outside its (name, low, high)."""
-    for name, low, high in ranges:
-        value = getattr(config, name)
-        if not low <= value <= high:
-            raise UsageError(f"Option {name!r} was given {value}; expected {low} to {high}.")
-
-
-def check_templates(templates: tuple[str, ...]) -> None:
-    """Raise `UsageError` unless there are sentences with room for a name."""
-    if not templates or not all("{}" in template for template in templates):
-        raise UsageError("Every template needs {} where the name goes, e.g. 'a photo of a {}.'")
 
 
 @dataclass(frozen=True)
@@ -61,10 +47,8 @@ class SamClipConfig:
         """
         check_ranges(
             self,
-            (
-                ("points_per_side", 1, 256), ("min_stability", 0, 1), ("max_box_iou", 0, 1),
-                ("margin", 0, 10), ("min_probability", 0, 1),
-            ),
+            ("points_per_side", 1, 256), ("min_stability", 0, 1), ("max_box_iou", 0, 1),
+            ("margin", 0, 10), ("min_probability", 0, 1),
         )  # fmt: skip
         check_templates(self.templates)
 
@@ -92,7 +76,7 @@ class BoxConfig:
         Raises:
             UsageError: a number out of its range.
         """
-        check_ranges(self, (("min_score", 0, 1), ("nms_iou", 0, 1), ("max_objects", 1, 100_000)))
+        check_ranges(self, ("min_score", 0, 1), ("nms_iou", 0, 1), ("max_objects", 1, 100_000))
 
 
 @dataclass(frozen=True)
@@ -109,7 +93,7 @@ class GroundedSamConfig(BoxConfig):
     def __post_init__(self) -> None:
         """See `BoxConfig`."""
         super().__post_init__()
-        check_ranges(self, (("min_word_score", 0, 1),))
+        check_ranges(self, ("min_word_score", 0, 1))
 
 
 @dataclass(frozen=True)
@@ -149,5 +133,5 @@ class ClipSegConfig:
         Raises:
             UsageError: a number out of its range, or a template without {}.
         """
-        check_ranges(self, (("min_probability", 0, 1),))
+        check_ranges(self, ("min_probability", 0, 1))
         check_templates((self.template,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from lexiseg.config import check_ranges, check_templates
 from lexiseg.errors import UsageError
 from lexiseg.ops.crf import CrfConfig
 
@@ -141,17 +142,14 @@ class CarConfig:
         Raises:
             UsageError: a number out of its range, an unknown prompt, or a template without {}.
         """
-        for name, low, high in (
+        check_ranges(
+            self,
             ("eta", 0, 1), ("lam", 0, 1), ("temporal_smoothing", 0, 1),
             ("background_factor", 0, 100), ("max_side", 16, 8192), ("max_steps", 0, 1000),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise UsageError(f"Option {name!r} was given {value}; expected {low} to {high}.")
+        )  # fmt: skip
         for prompt in (*self.prompts, *self.stuff_prompts):
             if prompt not in PROMPTS:
                 raise UsageError(
                     f"Unknown visual prompt {prompt!r}; choose among {', '.join(PROMPTS)}."
                 )
-        if not self.templates or not all("{}" in template for template in self.templates):
-            raise UsageError("Every template needs {} where the name goes, e.g. 'a photo of a {}.'")
+        check_templates(self.templates)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lexiseg.config import look_up
+from lexiseg.config import check_ranges, look_up
 from lexiseg.errors import UsageError
 from lexiseg.ops.crf import CrfConfig
 from lexiseg.ops.masked_attention import Saliency
@@ -110,15 +110,13 @@ class ZeroGuidanceConfig:
         Raises:
             UsageError: a number out of its range, or a template without {}.
         """
-        for name, low, high in (
+        check_ranges(
+            self,
             ("short_side", 8, 4096), ("stride", 1, 512), ("max_tokens", 16, 1_000_000),
             ("segments", 1, 10_000), ("max_sibling_cosine", -1, 2), ("masked_blocks", 1, 1000),
             ("sigma_squared", 1e-6, 1e6), ("image_weight", 0, 1), ("min_similarity", -1, 2),
             ("refine", -1, 2),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise UsageError(f"Option {name!r} was given {value}; expected {low} to {high}.")
+        )  # fmt: skip
         if "{}" not in self.template:
             raise UsageError("Option 'template' needs {} where the label goes.")
 
@@ -179,15 +177,13 @@ class ZeroCapConfig:
         Raises:
             UsageError: a number out of its range.
         """
-        for name, low, high in (
+        check_ranges(
+            self,
             ("max_tokens", 1, 1000), ("beams", 1, 1000), ("iterations", 0, 1000),
             ("candidates", 1, 1_000_000), ("temperature", 1e-6, 1000), ("fusion", 0, 1),
             ("repetition_penalty", 1, 1000), ("end_factor", 1, 1000), ("start_factor", 1, 1000),
             ("forbidden_factor", 1, 1000),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise UsageError(f"Option {name!r} was given {value}; expected {low} to {high}.")
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

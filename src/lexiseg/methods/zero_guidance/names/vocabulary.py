@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from lexiseg.config import override
+from lexiseg.config import check_ranges, override
 from lexiseg.errors import UsageError
 from lexiseg.methods.zero_guidance.names.embeddings import unit_rows
 from lexiseg.methods.zero_guidance.names.word_features import word_features
@@ -42,8 +42,7 @@ class VocabularyConfig:
         Raises:
             UsageError: a number out of its range, or a template without {}.
         """
-        if not 1 <= self.top <= 1000:
-            raise UsageError(f"Option 'top' was given {self.top}; expected 1 to 1000.")
+        check_ranges(self, ("top", 1, 1000))
         if not self.templates or any("{}" not in template for template in self.templates):
             raise UsageError("Option 'templates' needs sentences with {} where the word goes.")
 
