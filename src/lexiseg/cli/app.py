@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -38,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_VERBS = {
+_VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "segment": (segment.segment, "Names in, masks out; absent names are refused."),
     "refer": (segment.refer, "Sentences in, the thing they describe out."),
     "label": (label.label, "Segments that name themselves."),

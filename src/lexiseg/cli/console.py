@@ -26,7 +26,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def warn(message: Warning | str, *_: Any) -> None:
+def warn(message: Warning | str, *_: Any, **__: Any) -> None:
     """A warning as one line for people; takes the place of `warnings.showwarning`."""
     tell(f"warning: {' '.join(str(message).split())}")
 
