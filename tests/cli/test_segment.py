@@ -104,6 +104,28 @@ def test_folder_of_another_run_is_refused(lexiseg_command, pictures: Path) -> No
     assert code == 0
 
 
+def test_a_finished_image_is_known_by_any_of_its_paths(
+    lexiseg_command, pictures, color_method, tmp_path
+) -> None:
+    lexiseg_command("segment", "pictures", *ASK, "-o", "run")
+    color_method.loads = 0
+    assert lexiseg_command("segment", pictures.resolve(), *ASK, "-o", "run")[0] == 0
+    assert color_method.loads == 0
+    assert len((tmp_path / "run" / "results.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_namesake_in_a_later_call_does_not_replace_files(
+    lexiseg_command, pictures, tmp_path
+) -> None:
+    lexiseg_command("segment", pictures / "0.png", *ASK, "-o", "run", "-f", "png")
+    before = (tmp_path / "run" / "0.semantic.png").read_bytes()
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "0.png").write_bytes((pictures / "1.png").read_bytes())
+    assert lexiseg_command("segment", "more/0.png", *ASK, "-o", "run", "-f", "png")[0] == 0
+    assert (tmp_path / "run" / "0.semantic.png").read_bytes() == before
+    assert len(list((tmp_path / "run").glob("*.semantic.png"))) == 2
+
+
 def test_equal_names_in_different_folders_do_not_collide(
     lexiseg_command, pictures, tmp_path
 ) -> None:

@@ -57,7 +57,7 @@ class RunFolder:
         replaces: files that are there may be replaced, because they are this run's own or
             because the user said so; in a folder that is new to the run they may not.
         clears: what an older run wrote here goes once this run has its first answer.
-        done: results by image path.
+        done: results by the image's absolute path.
     """
 
     path: Path
@@ -91,7 +91,17 @@ class RunFolder:
         if json.loads((self.path / RUN).read_text(encoding="utf-8")) != self.job.to_json():
             raise self._conflict()
         if (self.path / RECORDS).exists():
-            self.done = {str(result.path): result for result in read_records(self.path / RECORDS)}
+            records = read_records(self.path / RECORDS)
+            self.done = {_absolute(result.path): result for result in records if result.path}
+
+    def names(self, images: Sequence[Path]) -> dict[Path, str]:
+        """A file stem per image; those finished earlier keep theirs to themselves."""
+        known = [result.path for result in self.done.values() if result.path]
+        return unique_stems([*known, *(path for path in images if not self.finished(path))])
+
+    def finished(self, image: Path) -> Result | None:
+        """The answer for an image, if an earlier call wrote it."""
+        return self.done.get(_absolute(image))
 
     def _conflict(self) -> OutputError:
         return OutputError(
@@ -148,11 +158,11 @@ def run_images(
     Returns:
         How many images failed.
     """
-    names = unique_stems(images)
+    names = folder.names(images) if folder else {}
     failures = 0
     solve: Callable[[Path], Result] | None = None
     for path in console.progress(images, len(images), "image"):
-        result = folder.done.get(str(path)) if folder else None
+        result = folder.finished(path) if folder else None
         if result is None:
             solve = solve or answer()
             result = _attempt(solve, path)
@@ -167,6 +177,10 @@ def run_images(
     if folder:
         folder.finish()
     return failures
+
+
+def _absolute(path: Path) -> str:
+    return os.path.normpath(Path.cwd() / path)
 
 
 def _attempt(solve: Callable[[Path], Result], path: Path) -> Result | None:
