@@ -57,6 +57,19 @@ def test_bad_image_is_reported_and_the_rest_finishes(lexiseg_command, pictures: 
     assert len(failures) == 1 and failures[0].count("0a.png") == 1
 
 
+def test_failed_images_are_listed_for_a_later_call(lexiseg_command, pictures, tmp_path) -> None:
+    whole = (pictures / "1.png").read_bytes()
+    (pictures / "1.png").write_bytes(whole[:50])
+    failed = tmp_path / "run" / "failed.txt"
+    assert lexiseg_command("segment", pictures, *ASK, "-o", "run")[0] == 1
+    comment, path = failed.read_text().splitlines()
+    assert comment.startswith("# ") and Path(path) == pictures / "1.png"
+    (pictures / "1.png").write_bytes(whole)
+    assert lexiseg_command("segment", failed, *ASK, "-o", "run")[0] == 0
+    records = (tmp_path / "run" / "results.jsonl").read_text().splitlines()
+    assert len(records) == 2 and not failed.exists()
+
+
 def test_finished_run_is_not_computed_again(lexiseg_command, pictures, color_method) -> None:
     lexiseg_command("segment", pictures, *ASK, "-o", "run")
     color_method.loads = 0
@@ -259,7 +272,7 @@ def test_overwrite_without_an_answer_loses_nothing(lexiseg_command, pictures, tm
     (pictures / "0.png").write_bytes(b"damaged")
     code, _, _ = lexiseg_command("segment", pictures / "0.png", *ASK, "-o", "run", "--overwrite")
     assert code == 1
-    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    assert all(path.read_bytes().startswith(content) for path, content in before.items())
 
 
 def test_a_list_of_files_never_leads_out_of_the_run(lexiseg_command, pictures, tmp_path) -> None:

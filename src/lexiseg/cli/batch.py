@@ -19,6 +19,7 @@ from lexiseg.registry import WRITERS
 from lexiseg.types import Result
 
 RUN = "run.json"
+FAILED = "failed.txt"
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,16 @@ class RunFolder:
                 written = writer(results(), self.path, name=name, overwrite=self.replaces)
                 Manifest(self.path).add(written)
 
+    def report(self, failures: Mapping[Path, str]) -> None:
+        """Write ``failed.txt``: a list of the images that failed, which a later call can take."""
+        path = self.path / FAILED
+        if failures:
+            entries = (f"# {reason}\n{image}\n" for image, reason in failures.items())
+            write_text(path, "".join(entries), overwrite=self.replaces)
+            Manifest(self.path).add([path])
+        elif Manifest(self.path).holds(path):
+            path.unlink(missing_ok=True)
+
     def finish(self) -> None:
         """Write the files that cover the whole run."""
         if self.clears or not (self.path / RECORDS).exists():
@@ -159,15 +170,15 @@ def run_images(
         How many images failed.
     """
     names = folder.names(images) if folder else {}
-    failures = 0
+    failures: dict[Path, str] = {}
     solve: Callable[[Path], Result] | None = None
     for path in console.progress(images, len(images), "image"):
         result = folder.finished(path) if folder else None
         if result is None:
             solve = solve or answer()
             result = _attempt(solve, path)
-            if result is None:
-                failures += 1
+            if isinstance(result, str):
+                failures[path] = result
                 continue
             if folder:
                 folder.add(result, names[path])
@@ -176,22 +187,24 @@ def run_images(
         console.tell(summary(result))
     if folder:
         folder.finish()
-    return failures
+        folder.report(failures)
+    return len(failures)
 
 
 def _absolute(path: Path) -> str:
     return os.path.normpath(Path.cwd() / path)
 
 
-def _attempt(solve: Callable[[Path], Result], path: Path) -> Result | None:
-    """The answer for one image, or None after saying in one line why there is none."""
+def _attempt(solve: Callable[[Path], Result], path: Path) -> Result | str:
+    """The answer for one image, or the reason, said in one line, why there is none."""
     try:
         return solve(path)
     except Exception as error:  # whatever one image causes, the others still get their answer
         if console.state.debug:
             raise
-        console.say(f"failed: {_reason(error, shown(path))}")
-        return None
+        reason = _reason(error, shown(path))
+        console.say(f"failed: {reason}")
+        return reason
 
 
 def _reason(error: Exception, image: str) -> str:

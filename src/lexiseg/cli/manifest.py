@@ -35,6 +35,10 @@ class Manifest:
         except OSError as error:
             raise OutputError(f"{self._list} cannot be written ({error.strerror}).") from error
 
+    def holds(self, path: Path) -> bool:
+        """Whether the run wrote this file."""
+        return path in self._noted()
+
     def clear(self) -> None:
         """Remove the files noted, the folders this leaves empty, and the list.
 
