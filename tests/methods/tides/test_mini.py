@@ -1,0 +1,38 @@
+"""The bundled weights on pictures that leave little to see."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import lexiseg
+
+NAMES = ["dog", "apple", "zebra"]
+
+
+@pytest.fixture(scope="module")
+def tides():
+    loaded = lexiseg.load("tides", preset="mini", device="cpu", dtype="float32")
+    return loaded.configured(point_stride=16, max_points=4)
+
+
+def noise(*size_hw):
+    return np.random.default_rng(0).integers(0, 256, (*size_hw, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        noise(1, 1),  # smaller than any window
+        noise(2, 300),
+        noise(200, 4096),  # a panorama
+        np.full((48, 64, 3), 128, dtype=np.uint8),  # nothing to see, no contrast
+    ],
+    ids=["one pixel", "line", "panorama", "gray"],
+)
+def test_little_to_see(tides, image):
+    result = tides.segment(image, NAMES)
+    assert result.size_hw == image.shape[:2] and set(result.presence) == set(NAMES)
+    assert all(result.presence[name].reason for name in NAMES)
+    assert all(item.mask.size_hw == result.size_hw and item.mask.area for item in result.instances)
+    assert {item.label for item in result.instances} == set(result.presence.kept)
