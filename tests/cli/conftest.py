@@ -60,9 +60,11 @@ class ColorMethod:
 
     refer = segment
 
-    def video(self, frames: Iterable[Any], names: Any, *, smoothing: float = 0) -> Iterator[Result]:
+    def video(
+        self, frames: Iterable[Any], names: Any, *, smoothing: float = 0, refer: bool = False
+    ) -> Iterator[Result]:
         for frame in frames:
-            yield self.segment(frame, names)
+            yield (self.refer if refer else self.segment)(frame, names)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import typer
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import Asked, Loading, grouped
 from lexiseg.cli.options import Json, MethodName, Overwrite, Preset, Quiet
+from lexiseg.cli.segment import require_verb
 from lexiseg.types import Result
 
 
@@ -26,6 +27,9 @@ def video(
         Path | None, typer.Option("-o", "--out", help="Overlay clip to write: .gif, .webp, .mp4.")
     ] = None,
     stride: Annotated[int, typer.Option("--stride", min=1, help="Use every n-th frame.")] = 1,
+    refer: Annotated[
+        bool, typer.Option("--refer", help="Names are sentences; each gets a region of its own.")
+    ] = False,
     smooth: Annotated[
         float,
         typer.Option("--smooth", min=0.0, max=0.99, help="Share of the past in the score maps."),
@@ -44,10 +48,12 @@ def video(
     from lexiseg.io.video import frame_rate, read_frames
 
     console.state.quiet = quiet
+    require_verb(method, "video")
     vocabulary, model = asked.vocabulary(), loading.model(method, preset)
     target = out if out or json else Path(f"{source.stem}.overlay.gif")
     rate = frame_rate(source) / stride
-    results = model.load().video(read_frames(source, stride=stride), vocabulary, smoothing=smooth)
+    frames = read_frames(source, stride=stride)
+    results = model.load().video(frames, vocabulary, smoothing=smooth, refer=refer)
     answers = console.progress(results, None, "frame")
     if json:
         answers = _printed(answers)
