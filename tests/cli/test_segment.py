@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -223,6 +224,21 @@ def test_missing_image_among_others_is_one_failure(lexiseg_command, pictures: Pa
         "segment", pictures / "0.png", pictures / "none.png", *ASK, "--json"
     )
     assert code == 1 and len(out.splitlines()) == 1 and "none.png" in err
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_any_name_can_be_printed_as_json(
+    lexiseg_command, pictures, monkeypatch, encoding: str
+) -> None:
+    names = ["犬", "d\udcff", "čáp"]
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding=encoding))
+    asked = [word for name in names for word in ("-t", name)]
+    code, _, _ = lexiseg_command(
+        "segment", pictures / "0.png", "--method", "color", "--json", *asked
+    )
+    record = json.loads(written.getvalue().decode(encoding))
+    assert code == 0 and [entry["name"] for entry in record["presence"]] == names
 
 
 def test_the_summary_is_one_readable_line_whatever_the_names(lexiseg_command, pictures) -> None:

@@ -183,7 +183,7 @@ def run_images(
             if folder:
                 folder.add(result, names[path])
         if as_json:
-            print(json.dumps(result.to_json(), ensure_ascii=False), flush=True)
+            console.emit(result.to_json())
         console.tell(summary(result))
     if folder:
         folder.finish()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -24,6 +25,14 @@ state = State()
 def say(text: str) -> None:
     """One line for people; always shown."""
     print(text, file=sys.stderr, flush=True)
+
+
+def emit(record: Mapping[str, Any]) -> None:
+    """One JSON object as a line on stdout, in letters that its encoding has."""
+    try:
+        print(json.dumps(record, ensure_ascii=False), flush=True)
+    except UnicodeEncodeError:
+        print(json.dumps(record), flush=True)
 
 
 def warn(message: Warning | str, *_: Any, **__: Any) -> None:

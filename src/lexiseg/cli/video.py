@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -66,7 +65,7 @@ def video(
 def _printed(results: Iterator[Result]) -> Iterator[Result]:
     """Pass results on, one JSON line each on stdout."""
     for result in results:
-        print(json_module.dumps(result.to_json(), ensure_ascii=False), flush=True)
+        console.emit(result.to_json())
         yield result
 
 
