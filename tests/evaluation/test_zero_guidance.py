@@ -18,6 +18,8 @@ from lexiseg.datasets.sample import IGNORE
 from lexiseg.errors import UsageError
 from lexiseg.evaluation import evaluate, zero_guidance
 from lexiseg.evaluation.zero_guidance import Numbers, numbers_of, renamed, to_crossing
+from lexiseg.evaluation.zero_guidance_judging import Judging
+from lexiseg.evaluation.zero_guidance_meaning import by_meaning
 from lexiseg.methods.zero_guidance import ZeroGuidance, ZeroGuidanceConfig
 from lexiseg.methods.zero_guidance.pipeline import Scene
 from lexiseg.methods.zero_guidance.segments import Segments
@@ -182,6 +184,66 @@ def test_labels_are_moved_by_what_they_mean(
     assert outcome.protocol.weights["sentences"] == "dictionary 0"
     monkeypatch.setattr(zero_guidance, "MIN_TEXT", 0.9)
     assert evaluate(Painted(), world, sentences=Dictionary()).summary.scores["tt_iou"] < 1.0
+
+
+def test_other_classes_of_the_set_can_be_left_out(world: Shifted) -> None:
+    sample = world[0]
+    sample = replace(sample, truth=np.where(sample.truth == 2, 1, sample.truth))
+    method = Painted(mistaken=0)  # dogs are taken for cats, which the truth does not have
+    judging = Judging(candidates="present")
+    free = zero_guidance.score_scene(method, method.encode(sample.image), sample, world)
+    held = zero_guidance.score_scene(method, method.encode(sample.image), sample, world, judging)
+    assert [number for number, _ in free["st"]] == [2, 2, 3] and "among" not in free
+    assert held["among"] == [1, 3] and {number for number, _ in held["st"]} == {1, 3}
+    (meant,) = by_meaning([{**held, "said": ["cat", "cat", "tree"]}], world.classes, Dictionary())
+    assert [number for number, _ in meant["tt"]] == [1, 1, 3]
+
+
+def test_pixels_without_a_class_can_be_left_out(world: Shifted) -> None:
+    sample = world[0]
+    sample = replace(sample, truth=np.where(sample.truth == 3, 0, sample.truth))
+    method = Painted()
+    scores = [
+        numbers_of(
+            [zero_guidance.score_scene(method, method.encode(sample.image), sample, plain, how)],
+            plain,
+        ).value("iou")
+        for plain in [replace(world, name="context59")]
+        for how in (None, Judging(ignore_unlabelled=True))
+    ]
+    assert scores[0] < 0.7 and scores[1] == 1.0  # a tree is claimed where nothing is known
+
+
+def test_sentences_around_class_names(world: Shifted) -> None:
+    asked: list[str] = []
+
+    class Clip(ColorClip):
+        def text_features(self, texts: Any) -> torch.Tensor:
+            asked.extend(texts)
+            return torch.ones(len(texts), 4)
+
+    method = Painted()
+    method.clip = Clip()
+    judging = Judging(templates=("a {}.", "the {}!"))
+    assert judging.features(method, world.classes).shape == (3, 4)
+    assert asked == ["a dog.", "the dog!", "a cat.", "the cat!", "a tree.", "the tree!"]
+    asked.clear()
+    Judging(templates="imagenet").features(method, world.classes)
+    assert len(asked) == 3 * 80
+    with pytest.raises(UsageError, match="templates"):
+        Judging(templates=("no place",))
+
+
+def test_the_judges_choices_are_terms_of_the_measurement(
+    world: Shifted, painted: Any, color_method: Any, tmp_path: Path
+) -> None:
+    judging = Judging(ignore_unlabelled=True)
+    outcome = evaluate(Painted(), world, out=tmp_path, limit=1, judging=judging)
+    assert "judged with ignore_unlabelled = True" in outcome.protocol.asked
+    with pytest.raises(Exception, match="asked"):
+        evaluate(Painted(), world, out=tmp_path, limit=1)
+    with pytest.raises(UsageError, match="name segments"):
+        evaluate(color_method(), painted(), judging=judging)
 
 
 def test_records_keep_every_pixel(world: Shifted) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import Loading, Model, grouped
-from lexiseg.cli.options import Quiet
+from lexiseg.cli.options import Quiet, read_settings
 from lexiseg.errors import UsageError
 
 
@@ -45,6 +46,14 @@ def evaluate(
             help="Sentence-BERT (folder or hub id) that compares a system's own labels with names.",
         ),
     ] = None,
+    judge: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--judge",
+            help="How segments that name themselves are judged: templates=imagenet, "
+            "candidates=present, ignore_unlabelled=true; repeatable.",
+        ),
+    ] = None,
     loading: Loading,
     quiet: Quiet = False,
 ) -> None:
@@ -55,6 +64,8 @@ def evaluate(
     console.state.quiet = quiet
     if replicate == (dataset is not None):
         raise UsageError("Give either --dataset NAME or --replicate.")
+    if replicate and (sentences or judge):
+        raise UsageError("--sentences and --judge go with --dataset NAME.")
     if dataset is None:
         how = {"device": loading.device, "dtype": loading.dtype}
         _replicate(method, out, scenes=scenes, jobs=jobs, **how)
@@ -65,7 +76,7 @@ def evaluate(
     if sentences and answer != "labels":
         raise UsageError("--sentences is for systems that name segments themselves.")
     opened = _open(name, data, split, plain=answer == "labels")
-    _evaluate(model, opened, out, limit, sentences)
+    _evaluate(model, opened, out, limit, sentences, read_settings(judge, None, "--judge"))
 
 
 _MINIWORLD = {"classes": "", "instances": "-instances", "labels": "-regions"}
@@ -102,14 +113,23 @@ def _open(name: str, data: Path | None, split: str | None, *, plain: bool) -> An
 
 
 def _evaluate(
-    model: Model, dataset: Any, out: Path | None, limit: int | None, sentences: str | None
+    model: Model,
+    dataset: Any,
+    out: Path | None,
+    limit: int | None,
+    sentences: str | None,
+    judging: Mapping[str, Any],
 ) -> None:
+    from lexiseg.config import override
     from lexiseg.evaluation import evaluate as measure
+    from lexiseg.evaluation.zero_guidance_judging import Judging
     from lexiseg.models.sentence_bert import SentenceBert
 
     how: dict[str, Any] = {"out": out, "limit": limit, "quiet": console.state.quiet}
     if sentences:
         how["sentences"] = SentenceBert.load(sentences, model.device)
+    if judging:
+        how["judging"] = override(Judging(), judging)
     outcome = measure(model.load(), dataset, **how)
     typer.echo(outcome.to_markdown())
     if outcome.failures:

@@ -103,8 +103,10 @@ def _mapping(path: Path) -> dict[str, str]:
     return loaded
 
 
-def read_settings(settings: list[str] | None, config: Path | None) -> dict[str, Any]:
-    """``--config`` and ``--set`` as overrides of a method's config; ``--set`` wins.
+def read_settings(
+    settings: list[str] | None, config: Path | None, flag: str = "--set"
+) -> dict[str, Any]:
+    """``--config`` and ``--set`` (or another flag) as overrides of a config; the flag wins.
 
     Raises:
         UsageError: an entry without an equals sign, or a file that cannot be read.
@@ -113,7 +115,7 @@ def read_settings(settings: list[str] | None, config: Path | None) -> dict[str, 
     for entry in settings or []:
         name, equals, value = entry.partition("=")
         if not equals:
-            raise UsageError(f"--set was given {entry!r}; expected OPTION=VALUE, as eta=0.5.")
+            raise UsageError(f"{flag} was given {entry!r}; expected OPTION=VALUE, as eta=0.5.")
         chosen[name.strip()] = _value(value)
     return chosen
 

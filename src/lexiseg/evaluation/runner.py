@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,7 @@ from lexiseg.evaluation import instances, referring, semantic, video, zero_guida
 from lexiseg.evaluation.protocol import protocol_of, recipe_of
 from lexiseg.evaluation.records import Record, RecordFile
 from lexiseg.evaluation.summary import Evaluation, Summary
+from lexiseg.evaluation.zero_guidance_judging import Judging
 from lexiseg.evaluation.zero_guidance_meaning import by_meaning
 from lexiseg.evaluation.zero_guidance_thresholds import write_sweeps
 from lexiseg.models.sentence_bert import SentenceBert
@@ -51,6 +53,7 @@ def evaluate(
     limit: int | None = None,
     quiet: bool = False,
     sentences: SentenceBert | None = None,
+    judging: Judging | None = None,
 ) -> Evaluation:
     """Measure a method on a data set.
 
@@ -66,6 +69,8 @@ def evaluate(
         quiet: no progress bar (there is none either where stderr is no terminal).
         sentences: for methods that name segments themselves, compares their labels with class
             names.
+        judging: for the same methods, how their segments are moved onto classes; None judges as
+            the paper does.
 
     Raises:
         DatasetError: not a single image could be judged.
@@ -73,7 +78,7 @@ def evaluate(
     """
     method = _told_what_is_stuff(method, dataset)
     count = len(dataset) if limit is None else min(limit, len(dataset))
-    task = _task_of(method, dataset)
+    task = _judged(_task_of(method, dataset), judging)
     protocol = protocol_of(
         dataset,
         recipe_of(method),
@@ -89,7 +94,7 @@ def evaluate(
     if not done:
         reason = next(iter(failures.values()), "it holds no image")
         raise DatasetError(f"Nothing of data set {dataset.name!r} could be judged: {reason}")
-    if sentences and task is _NAMING and dataset.classes:
+    if sentences and task.write is write_sweeps and dataset.classes:
         done = by_meaning(done, dataset.classes, sentences)
         weights = {**protocol.weights, "sentences": f"{sentences.name} {sentences.fingerprint}"}
         protocol = replace(protocol, weights=weights)
@@ -113,6 +118,16 @@ def _task_of(method: Any, dataset: Dataset[Any]) -> _Task:
             "or pc459."
         )
     return _NAMING
+
+
+def _judged(task: _Task, judging: Judging | None) -> _Task:
+    """The task with other choices of the judge, which only self-named segments leave to it."""
+    if judging is None:
+        return task
+    if task is not _NAMING:
+        raise UsageError("Ways of judging can be chosen only for systems that name segments.")
+    score = partial(zero_guidance.score_image, judging=judging)
+    return replace(task, score=score, terms=zero_guidance.terms_of(judging))
 
 
 def _told_what_is_stuff(method: Any, dataset: Dataset[Any]) -> Any:

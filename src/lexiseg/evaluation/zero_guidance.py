@@ -23,6 +23,7 @@ from lexiseg.errors import UsageError
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.semantic import mean_iou_of
 from lexiseg.evaluation.summary import ClassRow, Summary
+from lexiseg.evaluation.zero_guidance_judging import Judging, only
 from lexiseg.evaluation.zero_guidance_meaning import nearest
 from lexiseg.methods.zero_guidance import ZeroGuidance
 from lexiseg.methods.zero_guidance.embeddings import build_embedder, nearest_index
@@ -56,39 +57,62 @@ TERMS: Mapping[str, Any] = {
 FloatArray = NDArray[np.float64]
 
 
+def terms_of(judging: Judging) -> Mapping[str, Any]:
+    """What a protocol says of this task under other choices of the judge."""
+    if judging == Judging():
+        return TERMS
+    return {**TERMS, "asked": f"{TERMS['asked']}; judged with {judging.changes}"}
+
+
 def score_image(
-    method: ZeroGuidance, sample: SemanticSample, dataset: Dataset[SemanticSample]
+    method: ZeroGuidance,
+    sample: SemanticSample,
+    dataset: Dataset[SemanticSample],
+    judging: Judging | None = None,
 ) -> Record:
     """Label one image and keep what every metric can be computed from; see `score_scene`."""
-    return score_scene(method, method.encode(sample.image), sample, dataset)
+    return score_scene(method, method.encode(sample.image), sample, dataset, judging)
 
 
 @torch.inference_mode()
 def score_scene(
-    method: ZeroGuidance, scene: Scene, sample: SemanticSample, dataset: Dataset[SemanticSample]
+    method: ZeroGuidance,
+    scene: Scene,
+    sample: SemanticSample,
+    dataset: Dataset[SemanticSample],
+    judging: Judging | None = None,
 ) -> Record:
     """As `score_image`, for a scene that is encoded already.
 
     Returns:
         ``said``: label of every segment; ``cells``: [segment, true class, pixels] wherever there
         are pixels; ``st``: [nearest class, cosine] of every segment; ``told``: [class, label
-        given to its true region].
+        given to its true region]; where only classes of the picture are candidates, ``among``:
+        those classes.
     """
+    judging = judging or Judging()
     nodes = label_scene(scene, method, Stopwatch(method.clip.device)).nodes
     owner = np.zeros(len(scene.segments), dtype=np.int64)
     for number, node in enumerate(nodes):
         owner[list(node.leaves)] = number
     truth = truth_of(sample, dataset)
-    crossing = cross(truth, owner[scene.segments.labels], len(nodes))
-    images = torch.stack([node.image for node in nodes])
-    template = method.config.template
-    texts = method.clip.text_features([template.format(name) for name in _classes(dataset).prompts])
+    cells = to_cells(cross(truth, owner[scene.segments.labels], len(nodes)))
+    if judging.ignore_unlabelled:
+        cells = [cell for cell in cells if cell[1]]
+    images = F.normalize(torch.stack([node.image for node in nodes]), dim=-1)
+    cosines = images @ judging.features(method, _classes(dataset)).T
+    among = {}
+    if judging.candidates == "present":
+        present = [int(number) for number in np.unique(truth) if number not in (0, IGNORE)]
+        among["among"] = present
+        cosines = only(cosines, present)
     return {
         "id": sample.id,
         "said": [node.description.text for node in nodes],
-        "cells": to_cells(crossing),
-        "st": nearest(F.normalize(images, dim=-1) @ F.normalize(texts, dim=-1).T),
+        "cells": cells,
+        "st": nearest(cosines),
         "told": name_truth(method, scene, truth),
+        **among,
     }
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.evaluation.records import Record
+from lexiseg.evaluation.zero_guidance_judging import only
 from lexiseg.models.clip import Clip
 
 
@@ -62,11 +63,16 @@ def by_meaning(records: Sequence[Record], classes: ClassList, encoder: TextEncod
     return [
         {
             **record,
-            "tt": nearest(cosines[[row[text] for text in record["said"]]]),
+            "tt": nearest(_among(record, cosines[[row[text] for text in record["said"]]])),
             "told_cosine": [float(cosines[row[said], k - 1]) for k, said in record["told"]],
         }
         for record in records
     ]
+
+
+def _among(record: Record, cosines: Tensor) -> Tensor:
+    """Cosines of all classes, or of those that the record names as candidates."""
+    return only(cosines, record["among"]) if "among" in record else cosines
 
 
 def nearest(similarities: Tensor) -> list[tuple[int, float]]:
