@@ -47,6 +47,11 @@ def test_wrong_type_is_one_clear_sentence(change: dict[str, object]) -> None:
         override(Outer(), change)
 
 
+def test_a_wrong_choice_is_told_the_right_ones() -> None:
+    with pytest.raises(UsageError, match="'third'; expected 'paper' or 'released'"):
+        override(Outer(), {"variant": "third"})
+
+
 def test_unknown_option_is_named_with_a_suggestion() -> None:
     with pytest.raises(UnknownNameError, match="'etta'.*did you mean 'eta'"):
         override(Outer(), {"etta": 1.0})

@@ -57,8 +57,14 @@ def _coerce(name: str, value: Any, hint: Any) -> Any:
         done, result = _fit(value, option)
         if done:
             return result
-    expected = getattr(hint, "__name__", None) or str(hint).replace("typing.", "")
-    raise UsageError(f"Option {name!r} was given {value!r}; expected {expected}.")
+    raise UsageError(f"Option {name!r} was given {value!r}; expected {_expected(hint)}.")
+
+
+def _expected(hint: Any) -> str:
+    """A type for a message; of a few allowed values, the values."""
+    if typing.get_origin(hint) is typing.Literal:
+        return " or ".join(map(repr, typing.get_args(hint)))
+    return getattr(hint, "__name__", None) or str(hint).replace("typing.", "")
 
 
 def _is_union(hint: Any) -> bool:
