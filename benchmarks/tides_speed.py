@@ -4,10 +4,13 @@
 
 Random weights of the published sizes (CLIP-Surgery on ViT-B/16), a 512x384 image. The floor is the
 same run's image encoders on all windows and on the image, and the decoder on every prompted point.
+Texts are warm, so that one template stands for the ensemble. `benchmarks.tides_memory` has what
+TIDES does itself, `benchmarks.decoder_speed` the decoder beside the plain one.
 Random weights find all names alike; so words are added to the background until few names pass step
 B (`--survivors`), as few of 80 names are in a photograph.
-`--points 0` prompts every foreground cell; since random weights see foreground anywhere, that is
-an upper bound. `--side` shrinks the image and its windows for a quick look.
+`--points 3667` makes 11 001 proposals. `--points 0` prompts every foreground cell; since random
+weights see foreground anywhere, that is an upper bound. `--side` shrinks the image and its windows
+for a quick look.
 """
 
 from __future__ import annotations
@@ -35,17 +38,19 @@ from lexiseg.scorers.clip_surgery import ClipSurgery
 from lexiseg.types import Vocabulary
 
 ENCODERS = ("encode", "C: decoder")
+TEMPLATES = ("a photo of a {}.",)
 
 
 def main() -> None:
     """Print a table per segmenter."""
     options = _read_options()
     torch.set_num_threads(options.threads or torch.get_num_threads())
-    scorer = ClipSurgery(random_clip("B/16", options.dtype, options.device))
+    clip = random_clip("B/16", options.dtype, options.device)
+    scorer = ClipSurgery(clip, templates=TEMPLATES)
     scale = options.side / 512
     config = TidesConfig(
         long_side=options.side,
-        windows=tuple(round(side * scale / 56) * 56 for side in (112, 168, 224)),
+        windows=tuple(max(round(side * scale / 56), 1) * 56 for side in (112, 168, 224)),
         max_points=options.points,
         assignment="coverage",  # so that steps D and E have something to do
     )
@@ -80,6 +85,8 @@ def report(tides: Tides, scene: Scene, names: list[str]) -> None:
     passes = sum(spent[stage] for stage in ENCODERS if stage in spent)
     rest = spent["total"] - passes
     print(f"  {len(scene.windows.windows)} windows, {points} points, {3 * points} masks")
+    if points:
+        print(f"  decoder and pooling: {spent['C: decoder'] / points:.1f} ms per point")
     print(f"  all but encoders and decoder: {rest:.1f} ms, {100 * rest / spent['total']:.1f} %")
     start = perf_counter()
     tides.segment(scene, [*names, "one more"])
