@@ -70,8 +70,10 @@ class TidesConfig:
             it ("foreground", literal; of k equal objects none can exceed 1/k, so crowds need
             another), by its own "coverage", or by IoU with the connected "component" prompted.
         min_overlap: masks above it become proposals.
-        point_stride: every so many-th cell of rows and columns is prompted, 1 = all.
-        max_points: so many scattered cells of the foreground are prompted; 0 = no limit.
+        point_stride: every so many-th cell of rows and columns is prompted, 1 = all. Points are
+            what takes most time, and neighbors bring up the same masks.
+        max_points: so many scattered cells of the foreground are prompted, which bounds that time
+            whatever the picture; 0 = no limit.
         min_mask_score: drop masks whose own score is lower; None as in the paper. 0.88 is what
             SAM's automatic generator asks.
         min_stability: the same for stability; SAM asks 0.95.
@@ -87,8 +89,9 @@ class TidesConfig:
             class; "absolute", which empties a class of scattered masks, or "absolute-or-best",
             which then leaves it the densest one; or a "quantile".
         min_density: 0.90.
-        cluster: the "largest" connected component of dense masks stays, the one with the largest
-            summed density ("densest"), that of the main mode ("mean-shift"), or "all".
+        cluster: the "largest" connected component of dense masks stays, which needs no more than
+            the kernel at hand; the one with the largest summed density ("densest"), that of the
+            main mode ("mean-shift"), or "all".
         min_kernel: masks with at least this kernel value are connected.
         nms_overlap: IoU of the "mask" or of its "box", which is cheaper and merges thin things.
         nms_iou: masks that overlap a better one more are suppressed.
