@@ -176,10 +176,11 @@ def run_images(
         result = folder.finished(path) if folder else None
         if result is None:
             solve = solve or answer()
-            result = _attempt(solve, path)
-            if isinstance(result, str):
-                failures[path] = result
+            outcome = _attempt(solve, path)
+            if isinstance(outcome, str):
+                failures[path] = outcome
                 continue
+            result = outcome
             if folder:
                 folder.add(result, names[path])
         if as_json:
