@@ -49,12 +49,13 @@ def test_the_card_was_written_from_measurements(name: str) -> None:
 
 def test_single_things_are_named(name: str) -> None:
     clip = Clip.load(bundled_folder(name), "cpu")
-    assert naming(clip, "val", 100)["top1_ensemble"] >= 0.75
-    assert naming(clip, "test", 100)["top1_ensemble"] >= 0.45
+    # The cards have 0.96 and more on val, 0.81 on test; three deviations of a share of 100 are less.
+    assert naming(clip, "val", 100)["top1_ensemble"] >= 0.9
+    assert naming(clip, "test", 100)["top1_ensemble"] >= 0.68
 
 
 def test_the_classifier_looks_where_the_prompt_points() -> None:
     clip = Clip.load(bundled_folder("mini-clip-classifier"), "cpu")
     figures = prompted(clip, Sample(several=30))
-    assert figures["prompted_top1"] >= 0.5
-    assert figures["absent_mass"] <= 0.5
+    assert figures["prompted_top1"] >= 0.7
+    assert figures["absent_mass"] <= 0.25

@@ -90,10 +90,11 @@ def _referring(
     return Preset(options, released, classifier=classifier)
 
 
-# Chosen on Miniworld's validation scenes. The attention of the small CAM tower spreads over whole
-# pictures, so its affinity blurs more than it fills; its maps are narrow, hence the exponent; its
-# text tower hears through any template, so one is enough; drawings have fewer colors than photos,
-# so that pixels of rather different color still belong together.
+# Chosen on Miniworld's validation scenes. The small tower that saw prompted pictures also has the
+# sharper Grad-CAM, so it has both roles. Its attention spreads over whole pictures, so affinity
+# blurs more than it fills; its maps are narrow, hence the exponent; its texts mean the same in any
+# template, so one is enough; drawings have fewer colors than photos, so that pixels of rather
+# different color still belong together.
 MINI_PRESET = Preset(
     _thresholds(
         0.5,
@@ -103,13 +104,13 @@ MINI_PRESET = Preset(
         "gray",
         affinity=False,
         background=("released",),
-        background_factor=2.0,
+        background_factor=1.5,
         templates=TEMPLATES[1:2],
         crf=CrfConfig(image="rgb", color_sigma=8.0),
         reject_all=True,
     ),
     {},
-    proposal="mini-clip-proposal",
+    proposal="mini-clip-classifier",
     classifier="mini-clip-classifier",
 )
 
