@@ -71,14 +71,13 @@ def test_methods_that_find_objects_get_the_objects_of_miniworld(
     assert "| miou | " in printed
 
 
-def test_ways_of_judging_are_for_systems_that_name_segments(
-    lexiseg_command: Command, coco: Path
-) -> None:
+def test_options_that_do_not_go_together_are_refused(lexiseg_command: Command, coco: Path) -> None:
     judge = ("--judge", "candidates=present")
     for arguments, reason in (
         (("--dataset", "coco", "--data", coco, *judge), "name segments"),
         (("--dataset", "coco", "--data", coco, "--judge", "candidates"), "--judge was given"),
         (("--replicate", *judge), "go with --dataset"),
+        (("--replicate", "--set", "eta=0.4"), "go with --dataset"),
     ):
         code, _, said = lexiseg_command("evaluate", "color", *arguments)
         assert code == 2 and reason in said

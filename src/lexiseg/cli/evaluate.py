@@ -64,8 +64,10 @@ def evaluate(
     console.state.quiet = quiet
     if replicate == (dataset is not None):
         raise UsageError("Give either --dataset NAME or --replicate.")
-    if replicate and (sentences or judge):
-        raise UsageError("--sentences and --judge go with --dataset NAME.")
+    if replicate and (preset or loading.set or loading.config or sentences or judge):
+        raise UsageError(
+            "--preset, --set, --config, --sentences and --judge go with --dataset NAME."
+        )
     if dataset is None:
         how = {"device": loading.device, "dtype": loading.dtype}
         _replicate(method, out, scenes=scenes, jobs=jobs, **how)
