@@ -31,7 +31,7 @@ _TOWERS = (
     "the paper's towers differ in size, ours in what they learnt: the classifier tower saw "
     "marked regions, had no loss on the mean of its patches, and has the sharper Grad-CAM."
 )
-_PUBLISHED = "this setting has affinity (above) and circle+blur (Table 4); both cost here."
+_PUBLISHED = "this setting has affinity, and most of the loss is that row's (above)."
 _SURROUNDINGS = (
     "a circle and a light blur leave the surroundings recognizable. The small judge, which saw few "
     "circles, then names what it sees best; the rows with gray and black, which take colors away, "

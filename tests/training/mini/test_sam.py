@@ -273,12 +273,12 @@ def test_transformers_gives_the_same_masks() -> None:
 
 
 def test_shipped_masks_reach_what_the_card_says_with_room_for_chance() -> None:
-    # The card has 0.57, 0.64 and 0.56 on 225 objects; these scenes hold some 60 of them, so a
-    # mean moves by about 0.04, and three times that is allowed.
+    # The card has 0.63, 0.70 and 0.33 on 441 objects; these scenes hold some 60 of them, so a
+    # mean moves by about 0.04, a share by 0.06, and three times that is allowed.
     figures = measure_sam(bundled_folder("mini-sam"), scenes=8, split="val")
-    assert figures["best"] >= 0.45 and figures["boxed"] >= 0.52
+    assert figures["best"] >= 0.51 and figures["boxed"] >= 0.58
     assert figures["chosen"] < figures["best"] - 0.02
-    assert 0.3 <= figures["ranked_wrong"] <= 0.8
+    assert 0.15 <= figures["ranked_wrong"] <= 0.51
 
 
 def test_the_card_was_written_from_measurements() -> None:
