@@ -32,16 +32,14 @@ B16 = "openai/clip-vit-base-patch16"
 # as large in the windows as the tower learnt them, and compete with all that can lie behind them.
 # Small towers leave cells where neither a class nor the background speaks, and scenes hold several
 # equal objects: the paper's foreground and its assignment to the whole of it would lose both. A
-# mask has to fit its component well, and is described by how probable the class is in it. The small
-# SAM draws one object a little differently from every point: already a smaller overlap makes two
-# masks the same object.
+# mask is described by how probable the class is in its cells. The small SAM draws one object a
+# little differently from every point: already a smaller overlap makes two masks the same object.
 MINIWORLD: Mapping[str, Any] = {
     "long_side": 288,
     "background": tuple(all_stuff()),
     "foreground_rule": "joint-background",
     "values": "probability",
     "assignment": "component",
-    "min_overlap": 0.4,
     "point_stride": 2,
     "nms_iou": 0.15,
 }
