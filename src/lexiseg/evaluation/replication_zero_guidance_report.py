@@ -26,6 +26,10 @@ SETTINGS = (
     "masked_blocks", "sigma_squared", "saliency", "image_weight", "min_similarity", "lone",
     "template", "captioner",
 )  # fmt: skip
+_CONTEXT = (
+    " Where a true region is given, plain masking names it as well as subtraction does: with these "
+    "weights a masked segment holds too little of its surroundings for a subtraction to show."
+)
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,7 @@ class Report:
             f"{start} Its points more than the other's: true regions {_signed(named)}, pure "
             f"segments {_signed(pure)}, mixed segments {_signed(mixed)}; invented classes per "
             f"scene {self.full.invented_per_scene:.1f} against {other.invented_per_scene:.1f}."
+            f"{_CONTEXT * (row.key == 'no-subtraction' and named[1] <= 0 <= named[2])}"
         )
 
     def _found(self) -> Iterator[str]:
