@@ -116,7 +116,7 @@ def test_equal_settings_share_their_records(guess: str, tmp_path: Path) -> None:
     assert len({line.split("|")[3] for line in rows}) == 1
     settings = [path for path in tmp_path.rglob("*.jsonl") if "sentences" not in path.name]
     # The 5 base rows, three of Table 2, circle+blur and T+A+M mean the same here.
-    assert len(settings) == 5 + 8 + 3 + 10 + 6 + 8 - 9
+    assert len(settings) == 5 + 8 + 4 + 10 + 6 + 8 - 9
 
 
 def test_scenes_are_held_out_and_mostly_about_absent_things() -> None:
