@@ -11,7 +11,6 @@ from torch import Tensor
 from lexiseg.errors import UsageError
 from lexiseg.models.clip.layout import infer_configs, to_openai
 from lexiseg.models.clip.model import ClipNetwork
-from lexiseg.models.clip.prefix_tree import encode_by_prefix
 from lexiseg.models.clip.preprocess import Preprocessing
 from lexiseg.models.clip.pretrained import Pretrained, read_pretrained, save_pretrained
 from lexiseg.models.clip.text_cache import TextCache
@@ -25,6 +24,8 @@ from lexiseg.models.clip.vision import (
 from lexiseg.models.device import choose_device
 from lexiseg.models.hub import find_weights
 from lexiseg.models.weights import fingerprint
+
+TEXT_BATCH = 256
 
 
 class Clip:
@@ -160,12 +161,15 @@ class Clip:
 
     @torch.no_grad()
     def _encode_texts(self, texts: list[str]) -> Tensor:
-        """Encode distinct strings; what they begin with together is computed once.
-
-        A name in 85 sentences shares most of each sentence with the other names.
-        """
+        """Encode distinct strings, in batches of similar length so that each is cut short."""
         ids = self.tokenizer(texts).to(torch.long)
-        return encode_by_prefix(self.network.text, ids.to(self.device)).float()
+        order = self.network.text.end_positions(ids).argsort()
+        ids = ids.to(self.device)
+        features = torch.empty(len(texts), self.visual.config.embed_dim, device=self.device)
+        for chunk in torch.split(order, TEXT_BATCH):
+            rows = chunk.to(self.device)
+            features[rows] = self.network.text(ids[rows]).float()
+        return features
 
     def image_features(self, pixels: Tensor) -> Tensor:
         """Features (B, E) float32 of normalized pixels (B, 3, H, W)."""

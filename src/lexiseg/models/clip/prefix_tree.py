@@ -16,7 +16,7 @@ from torch import Tensor
 from lexiseg.models.clip.text import TextTower
 from lexiseg.ops.attention import AttentionFn, masked
 
-TOKENS = 2**14  # of texts that share a tree, at most; bounds the memory
+TEXTS = 1024  # that share a tree; bounds the memory
 NODES = 512  # that attend at a time; their ancestors' keys and values are copied side by side
 NO_TOKEN = -1
 
@@ -98,7 +98,7 @@ def encode_by_prefix(tower: TextTower, ids: Tensor) -> Tensor:
     behind = torch.arange(length, device=ids.device) > ends[:, None]
     texts = ids[:, :length].masked_fill(behind, NO_TOKEN)
     distinct, place = torch.unique(texts, dim=0, return_inverse=True)
-    parts = torch.split(distinct, max(TOKENS // length, 1))
+    parts = torch.split(distinct, TEXTS)
     features = [_encode_tree(tower, PrefixTree.grow(part)) for part in parts]
     return torch.cat(features)[place]
 
