@@ -147,24 +147,40 @@ def to_dict(config: object) -> dict[str, Any]:
     return dataclasses.asdict(config)  # type: ignore[call-overload,no-any-return]
 
 
+def read_mapping(path: str | Path, kind: str, form: str, duty: str) -> dict[str, Any]:
+    """The mapping that a YAML file holds; JSON is YAML too.
+
+    Args:
+        path: of the file, in UTF-8.
+        kind: what to call the file in errors.
+        form: what its content is called there.
+        duty: what it must do, for a file that holds no mapping.
+
+    Raises:
+        UsageError: the file is absent, malformed or no mapping.
+    """
+    try:
+        loaded = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageError(
+            f"{kind} file {path} cannot be read ({error.strerror}); check the path."
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(
+            f"{kind} file {path} is not valid {form} ({yaml_problem(error)}); mend it."
+        ) from error
+    if not isinstance(loaded, dict):
+        raise UsageError(f"{kind} file {path} must {duty}.")
+    return loaded
+
+
 def read_overrides(path: str | Path) -> dict[str, Any]:
     """Settings of a YAML file as a flat mapping for `override`.
 
     Raises:
         UsageError: the file is absent or not a mapping.
     """
-    try:
-        loaded = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"Settings file {path} cannot be read ({error.strerror}); check the path."
-        ) from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(
-            f"Settings file {path} is not valid YAML ({yaml_problem(error)}); mend it."
-        ) from error
-    if not isinstance(loaded, dict):
-        raise UsageError(f"Settings file {path} must hold a mapping of option to value.")
+    loaded = read_mapping(path, "Settings", "YAML", "hold a mapping of option to value")
     return dict(_flatten(loaded))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from lexiseg.config import read_overrides, yaml_problem
+from lexiseg.config import read_mapping, read_overrides
 from lexiseg.errors import UsageError
 from lexiseg.types import Vocabulary, split_comma_list
 
@@ -63,7 +63,8 @@ def read_vocabulary(
         names += _lines(texts_file)
     pairs = {name: name for name in Vocabulary.parse(names)} if names else {}
     if texts_file and mapped:
-        pairs.update(_mapping(texts_file))
+        duty = "map each wording to its name"
+        pairs.update(read_mapping(texts_file, "Names", "JSON or YAML", duty))
     for alias in aliases or []:
         wording, equals, name = alias.partition("=")
         if not (equals and wording.strip() and name.strip()):
@@ -85,22 +86,6 @@ def _lines(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         raise UsageError(f"Names file {path} is not UTF-8 text; save it as UTF-8.") from error
     return [line.strip() for line in lines if line.strip()]
-
-
-def _mapping(path: Path) -> dict[str, str]:
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UsageError(
-            f"Names file {path} cannot be read ({error.strerror}); check the path."
-        ) from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(
-            f"Names file {path} is not valid JSON or YAML ({yaml_problem(error)}); mend it."
-        ) from error
-    if not isinstance(loaded, dict):
-        raise UsageError(f"Names file {path} must map each wording to its name.")
-    return loaded
 
 
 def read_settings(
