@@ -58,6 +58,13 @@ def test_bad_image_is_reported_and_the_rest_finishes(lexiseg_command, pictures: 
     assert len(failures) == 1 and failures[0].count("0a.png") == 1
 
 
+def test_a_run_that_fails_twice_says_so_twice(lexiseg_command, tmp_path: Path) -> None:
+    for _ in range(2):
+        code, _, err = lexiseg_command("segment", "absent.png", *ASK, "-o", tmp_path / "run")
+        assert code == 1 and "absent.png does not exist" in err
+    assert (tmp_path / "run" / "files.txt").read_text("utf-8").count("failed.txt") == 1
+
+
 def test_failed_images_are_listed_for_a_later_call(lexiseg_command, pictures, tmp_path) -> None:
     whole = (pictures / "1.png").read_bytes()
     (pictures / "1.png").write_bytes(whole[:50])

@@ -136,11 +136,12 @@ class RunFolder:
     def report(self, failures: Mapping[Path, str]) -> None:
         """Write ``failed.txt``: a list of the images that failed, which a later call can take."""
         path = self.path / FAILED
+        ours = Manifest(self.path).holds(path)
         if failures:
             entries = (f"# {reason}\n{image}\n" for image, reason in failures.items())
-            write_text(path, "".join(entries), overwrite=self.replaces)
-            Manifest(self.path).add([path])
-        elif Manifest(self.path).holds(path):
+            write_text(path, "".join(entries), overwrite=self.replaces or ours)
+            Manifest(self.path).add([] if ours else [path])
+        elif ours:
             path.unlink(missing_ok=True)
 
     def finish(self) -> None:
