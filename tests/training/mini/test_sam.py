@@ -22,15 +22,16 @@ from lexiseg.training.mini.sam_loss import DICE, FOCAL, decoder_losses, pairwise
 from lexiseg.training.mini.sam_measure import measure_sam
 from lexiseg.training.mini.sam_network import sam_config
 from lexiseg.training.mini.sam_pool import SamPool, SamPoolConfig, open_sam_pool
-from lexiseg.training.mini.sam_prompts import bounding_boxes, draw_prompts
+from lexiseg.training.mini.sam_prompts import bounding_boxes, draw_corner, draw_prompts
 from lexiseg.training.mini.sam_watch import Watch
 from lexiseg.training.mini.session import Plan, train
 
 SIDE = 64
+CORNERS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
 def tiny_config():
-    return sam_config(width=32, layers=2, heads=2, patch=8, channels=32)
+    return sam_config(width=32, layers=2, heads=2, channels=32, window=4, whole=(1,))
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +49,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> SamPool:
 
 
 def learner(pool: SamPool, **changes: float) -> SamLearner:
-    base = SamTraining(batch=2, clicks=4, boxes=2, cells=32, warmup=2, checkpoint_every=2)
+    base = SamTraining(batch=2, clicks=4, boxes=2, warmup=2, checkpoint_every=2)
     return SamLearner(replace(base, **changes), pool)
 
 
@@ -129,6 +130,21 @@ def test_truth_is_the_covered_share_of_cells(pool: SamPool) -> None:
     torch.testing.assert_close(coarse.truth, blocks.mean(dim=(-1, -3)))
 
 
+def test_truth_of_a_corner_is_one_cell_of_every_four(pool: SamPool) -> None:
+    labels = torch.from_numpy(np.array(pool.labels[:3]))
+    whole = draw_prompts(labels, 5, 2, 32, torch.Generator().manual_seed(1))
+    for row, column in CORNERS:
+        chance = torch.Generator().manual_seed(1)
+        part = draw_prompts(labels, 5, 2, 32, chance, (row, column))
+        assert torch.equal(part.truth, whole.truth[..., row::2, column::2])
+        assert torch.equal(part.boxes, whole.boxes) and torch.equal(part.valid, whole.valid)
+
+
+def test_every_corner_is_drawn() -> None:
+    chance = torch.Generator().manual_seed(0)
+    assert {draw_corner(chance) for _ in range(60)} == set(CORNERS)
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 6), st.integers(0, 6))
 def test_bounding_boxes(a: int, b: int, c: int, d: int) -> None:
@@ -192,6 +208,18 @@ def test_training_runs_the_network_as_transformers_does(pool: SamPool) -> None:
             theirs = one.model.eval()(pixels, multimask_output=True, **prompt)
             torch.testing.assert_close(logits[:, part, 1:], theirs.pred_masks, atol=1e-4, rtol=1e-4)
             torch.testing.assert_close(scores[:, part, 1:], theirs.iou_scores, atol=1e-4, rtol=1e-4)
+
+
+def test_a_corner_of_the_masks_is_one_cell_of_every_four(pool: SamPool) -> None:
+    one = learner(pool)
+    pixels, points = torch.randn(2, 3, SIDE, SIDE), SIDE * torch.rand(2, 3, 2)
+    boxes = torch.tensor([[[3.0, 4, 30, 40]], [[0, 0, 9, 50]]])
+    with torch.no_grad():
+        whole, scores = one.sam.answer(pixels, points, boxes, one.autocast())
+        for row, column in CORNERS:
+            part, same = one.sam.answer(pixels, points, boxes, one.autocast(), (row, column))
+            torch.testing.assert_close(part, whole[..., row::2, column::2])
+            assert torch.equal(same, scores)
 
 
 def test_the_loss_falls(pool: SamPool) -> None:

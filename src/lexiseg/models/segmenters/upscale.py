@@ -27,12 +27,39 @@ def fine_features(
     Returns:
         (P, N, 4, 4, C / 8): for each position its 2 x 2 parts and their 2 x 2 parts.
     """
+    half = half_features(network, features, None if skips is None else skips[0])
+    fine = _double(network.upscale_conv2, half)
+    fine = fine if skips is None else fine.add_(skips[1])
+    return network.activation(fine)  # type: ignore[no-any-return]
+
+
+def half_features(network: Any, features: Tensor, skip: Tensor | None = None) -> Tensor:
+    """The first doubling of `fine_features`.
+
+    Returns:
+        (P, N, 4, C / 4).
+    """
     norm = network.upscale_layer_norm
     half = _double(network.upscale_conv1, features)
-    half = half if skips is None else half.add_(skips[0])
+    half = half if skip is None else half.add_(skip)
     half = nn.functional.layer_norm(half, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
-    fine = _double(network.upscale_conv2, network.activation(half))
-    fine = fine if skips is None else fine.add_(skips[1])
+    return network.activation(half)  # type: ignore[no-any-return]
+
+
+def corner_features(network: Any, half: Tensor, corner: tuple[int, int]) -> Tensor:
+    """One of the four parts into which `fine_features` divides each cell of half size.
+
+    Args:
+        network: as there.
+        half: (P, N, 4, C / 4) from `half_features`.
+        corner: row and column of the part, 0 or 1.
+
+    Returns:
+        (P, N, 4, C / 8).
+    """
+    convolution = network.upscale_conv2
+    weight = convolution.weight[:, :, corner[0], corner[1]]
+    fine = nn.functional.linear(half, weight.T, convolution.bias)
     return network.activation(fine)  # type: ignore[no-any-return]
 
 

@@ -64,6 +64,13 @@ def sam(
     batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 8,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
     bundled: Annotated[bool, typer.Option(help="Begin with the weights of the package.")] = False,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(help="Begin with this small SAM's decoder and the small DINO's blocks."),
+    ] = None,
+    head_start: Annotated[
+        float, typer.Option(help="Minutes to learn the teacher's embedding.")
+    ] = 4,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
 ) -> None:
     """Train the small SAM on objects, parts and groups of Miniworld.
@@ -77,7 +84,8 @@ def sam(
     if (minutes is None) == (steps is None):
         raise typer.BadParameter("give either --minutes or --steps")
     pool, training = SamPoolConfig(scenes, seed=seed), SamTraining(seed=seed, batch=batch)
-    SamRecipe(out, Plan(steps, minutes), pool, training, resume, bundled, device).run()
+    plan = Plan(steps, minutes)
+    SamRecipe(out, plan, pool, training, resume, bundled, teacher, head_start, device).run()
 
 
 @app.command()

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers.models.sam import SamModel
 
 from lexiseg.models.bundled import bundled_folder
@@ -22,16 +21,17 @@ from lexiseg.training.mini.sam_network import (
     SIDE,
     PromptedSam,
     build_sam,
-    enlarge,
     normalize,
     read_sam,
     sam_config,
 )
 from lexiseg.training.mini.sam_pool import SamPool, SamPoolConfig, open_sam_pool
-from lexiseg.training.mini.sam_prompts import draw_prompts
+from lexiseg.training.mini.sam_prompts import draw_corner, draw_prompts
+from lexiseg.training.mini.sam_start import EncoderLearner
 from lexiseg.training.mini.sam_watch import Watch
 from lexiseg.training.mini.session import (
     ALONE,
+    CHECKPOINT,
     Learner,
     Pace,
     Plan,
@@ -54,7 +54,6 @@ class SamTraining(Pace):
     checkpoint_every: int = 100
     clicks: int = 12  # per picture
     boxes: int = 4  # per picture
-    cells: int = 64  # side of the grid on which masks are compared with the truth
 
 
 class SamLearner(Learner):
@@ -103,12 +102,14 @@ class SamLearner(Learner):
     def advance(self, progress: float) -> dict[str, float]:
         """Make one step and return the losses."""
         config, generator = self.config, self.generator()
-        pixels, labels = self._scenes(generator)
-        asked = draw_prompts(labels, config.clicks, config.boxes, config.cells, generator)
+        pixels, labels = self.pool.draw(config.batch, generator)
+        pixels = normalize(recolor(pixels.to(self.device), generator))
+        corner = draw_corner(generator)
+        asked = draw_prompts(labels, config.clicks, config.boxes, self.sam.cells, generator, corner)
         points, boxes = asked.points.to(self.device), asked.boxes.to(self.device)
-        logits, scores = self.sam.answer(pixels, points, boxes, self.autocast())
+        logits, scores = self.sam.answer(pixels, points, boxes, self.autocast(), corner)
         losses = decoder_losses(
-            enlarge(logits.flatten(0, 1), config.cells).flatten(2),
+            logits.flatten(0, 1).flatten(2),
             scores.flatten(0, 1),
             asked.truth.flatten(0, 1).flatten(2).to(self.device),
             asked.valid.flatten(0, 1).to(self.device),
@@ -119,19 +120,6 @@ class SamLearner(Learner):
         self.optimizer.step(self.rate(progress))
         self.step += 1
         return {name: round(loss.item(), 4) for name, loss in losses.items()}
-
-    def _scenes(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Pictures, recolored and half of them mirrored, and their labels."""
-        rows = torch.randint(len(self.pool.images), (self.config.batch,), generator=generator)
-        images, labels = (
-            torch.from_numpy(np.stack([array[row] for row in rows.tolist()]))
-            for array in (self.pool.images, self.pool.labels)
-        )
-        turned = torch.rand(len(rows), generator=generator) < 0.5
-        images[turned] = images[turned].flip(2)
-        labels[turned] = labels[turned].flip(3)
-        pixels = images.to(self.device).permute(0, 3, 1, 2).float() / 255
-        return normalize(recolor(pixels, generator)), labels
 
 
 @dataclass(frozen=True)
@@ -144,6 +132,8 @@ class SamRecipe:
     training: SamTraining = field(default_factory=SamTraining)
     resume: bool = False
     bundled: bool = False  # begin with the weights of the package
+    teacher: Path | None = None  # begin with what another small SAM knows
+    head_start: float = 4.0  # minutes for that
     device: str = "auto"
 
     def run(self) -> None:
@@ -151,8 +141,8 @@ class SamRecipe:
         team = Team.join()
         with team.leader_first():
             pool = open_sam_pool(self.folder / "pool", self.pool)
-        learner = self._learner(pool, team)
         place = self.folder / "sam"
+        learner = self._learner(pool, team)
         begin(learner, place, self.resume)
         train(learner, self.plan, place)
         with team.leader_first():
@@ -161,11 +151,24 @@ class SamRecipe:
 
     def _learner(self, pool: SamPool, team: Team) -> SamLearner:
         device, watch = choose_device(self.device), Watch()
-        network = read_sam(bundled_folder("mini-sam")) if self.bundled else None
+        network, sessions = self._beginning(pool, team, device)
         learner = SamLearner(self.training, pool, network, device, team, watch)
-        if self.bundled:
-            learner.sessions = [*bundled_sessions("mini-sam"), *learner.sessions]
+        learner.sessions = [*sessions, *learner.sessions]
         return learner
+
+    def _beginning(
+        self, pool: SamPool, team: Team, device: torch.device
+    ) -> tuple[SamModel | None, list[dict[str, Any]]]:
+        """The network to train further, None for a new one, and how it was made."""
+        if self.bundled:
+            return read_sam(bundled_folder("mini-sam")), bundled_sessions("mini-sam")
+        if self.teacher is None or (self.folder / "sam" / CHECKPOINT).is_file():
+            return None, []
+        pupil = EncoderLearner(self.training, pool, self.teacher, device, team)
+        place = self.folder / "encoder"
+        begin(pupil, place, self.resume)
+        train(pupil, Plan(minutes=self.head_start), place)
+        return pupil.model, pupil.sessions
 
 
 def export(learner: SamLearner, folder: Path) -> None:

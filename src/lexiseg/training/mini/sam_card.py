@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 
@@ -32,6 +33,8 @@ def write_card(folder: Path, figures: Mapping[str, Mapping[str, float]], scenes:
         scenes: measured per split.
     """
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    vision = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vision_config"]
+    cells = 4 * vision["image_size"] // vision["patch_size"]
     text = f"""---
 license: apache-2.0
 library_name: transformers
@@ -41,7 +44,8 @@ pipeline_tag: mask-generation
 
 The promptable segmenter of the mini suite: a SAM in transformers' `SamModel` format with
 {_parameters(folder):,} parameters for pictures of 256 x 256 pixels (others are scaled), half
-precision. Every block of the encoder attends to the whole picture; masks come on 64 x 64 cells.
+precision. Its patches are {vision["patch_size"]} pixels wide; {_attention(vision)}.
+Masks come on {cells} x {cells} cells.
 
 ## Data
 Scenes of Miniworld's train split (see the sessions) of 1 to 14 objects at 256 pixels, recolored and
@@ -58,7 +62,8 @@ own, it says how well a mask fits something and not whether that is a whole obje
 that TIDES studies.
 
 Muon for the matrices of the blocks, AdamW for the rest, cosine schedule, bfloat16 where the
-processor has it. Nothing of another network was used.
+processor has it. Each step compares one cell of every 2 x 2. Nothing of any published network was
+used.
 
 ## Sessions
 {session_table(record["sessions"], "scenes", "pictures")}
@@ -91,6 +96,16 @@ trained. Objects of fewer than some 15 x 15 pixels of the input and thin ones co
 def _parameters(folder: Path) -> int:
     with safe_open(folder / "model.safetensors", "pt") as file:
         return sum(file.get_tensor(key).numel() for key in file.keys())  # noqa: SIM118
+
+
+def _attention(vision: Mapping[str, Any]) -> str:
+    """How far the encoder's blocks see, in words."""
+    side = vision["window_size"] * vision["patch_size"]
+    whole = ", ".join(str(1 + number) for number in vision["global_attn_indexes"])
+    return (
+        f"block {whole} of {vision['num_hidden_layers']} attends to the whole picture, the others "
+        f"within windows of {side} x {side} pixels"
+    )
 
 
 def _table(figures: Mapping[str, Mapping[str, float]]) -> str:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from lexiseg.datasets.miniworld import Miniworld
@@ -53,6 +55,22 @@ class SamPool:
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
+
+    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Some scenes by chance, half of them mirrored.
+
+        Returns:
+            (count, 3, S, S) float32 pixels in [0, 1] and (count, 3, S, S) uint8 labels.
+        """
+        rows = torch.randint(len(self.images), (count,), generator=generator)
+        images, labels = (
+            torch.from_numpy(np.stack([array[row] for row in rows.tolist()]))
+            for array in (self.images, self.labels)
+        )
+        turned = torch.rand(count, generator=generator) < 0.5
+        images[turned] = images[turned].flip(2)
+        labels[turned] = labels[turned].flip(3)
+        return images.permute(0, 3, 1, 2).float() / 255, labels
 
 
 def open_sam_pool(folder: Path, config: SamPoolConfig, workers: int | None = None) -> SamPool:

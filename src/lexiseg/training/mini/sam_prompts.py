@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 ANYWHERE = 0.12  # share of clicks at any pixel; the others find each object equally often
+Corner = tuple[int, int]  # row and column, 0 or 1, of one cell of every 2 x 2
 JITTER = 0.1  # standard deviation of a box's sides, as a share of its own
 MOST_JITTER = 20.0  # pixels
 
@@ -36,8 +37,19 @@ class Prompted:
         return Prompted(*(part[number : number + 1] for part in vars(self).values()))
 
 
+def draw_corner(generator: torch.Generator) -> Corner:
+    """One of the four cells of a 2 x 2 by chance."""
+    number = int(torch.randint(4, (), generator=generator))
+    return number // 2, number % 2
+
+
 def draw_prompts(
-    labels: Tensor, clicks: int, boxes: int, cells: int, generator: torch.Generator
+    labels: Tensor,
+    clicks: int,
+    boxes: int,
+    cells: int,
+    generator: torch.Generator,
+    corner: Corner | None = None,
 ) -> Prompted:
     """Draw prompts for a batch.
 
@@ -45,20 +57,31 @@ def draw_prompts(
         labels: (B, 3, S, S) uint8 from `label_levels`.
         clicks: how many per picture.
         boxes: the same.
-        cells: s, the side of the truth.
+        cells: of a side of the whole picture.
         generator: of all chance.
+        corner: the only cell that the truth is wanted of in every 2 x 2, or None for all.
     """
     size = labels.shape[-1]
     spots = _draw_spots(labels[:, 1], clicks + boxes, generator)
     values = labels.flatten(2).gather(2, spots[:, None].expand(-1, 3, -1)).transpose(1, 2)
     valid = values > 0
-    truth = _coverage(labels, values, cells)
+    if corner is None:
+        truth = _coverage(labels, values, cells)
+    else:
+        truth = _coverage(_pixels_of(labels, cells, corner), values, cells // 2)
     drawn = _draw_levels(valid, generator)
     only = F.one_hot(drawn, 3).bool()
     valid[:, clicks:] &= only[:, clicks:]
     points = torch.stack([spots % size, spots // size], dim=-1)[:, :clicks].float()
     meant = _regions(labels, values[:, clicks:], drawn[:, clicks:])
     return Prompted(points, _jitter(bounding_boxes(meant), generator), truth, valid, drawn)
+
+
+def _pixels_of(labels: Tensor, cells: int, corner: Corner) -> Tensor:
+    """The pixels of one cell of every 2 x 2: (..., S, S) to (..., S / 2, S / 2)."""
+    half, row, column = cells // 2, *corner
+    lines = torch.unflatten(labels, -2, (half, 2, -1))[..., row, :, :].flatten(-3, -2)
+    return torch.unflatten(lines, -1, (half, 2, -1))[..., column, :].flatten(-2)
 
 
 def _coverage(labels: Tensor, values: Tensor, cells: int) -> Tensor:

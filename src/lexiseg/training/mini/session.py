@@ -197,11 +197,16 @@ def write_half(model: PreTrainedModel, folder: Path) -> None:
     (folder / "model.safetensors").chmod(0o644)
 
 
-def bundled_sessions(model: str) -> list[dict[str, Any]]:
-    """Records of the sessions that made the weights of a bundled model."""
-    record = json.loads((bundled_folder(model) / RECORD).read_text(encoding="utf-8"))
+def read_sessions(folder: Path) -> list[dict[str, Any]]:
+    """Records of the sessions that made the weights in a folder."""
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     sessions: list[dict[str, Any]] = record["sessions"]
     return sessions
+
+
+def bundled_sessions(model: str) -> list[dict[str, Any]]:
+    """Records of the sessions that made the weights of a bundled model."""
+    return read_sessions(bundled_folder(model))
 
 
 def write_record(learner: Learner, folder: Path, **settings: Any) -> None:
