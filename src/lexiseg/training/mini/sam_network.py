@@ -86,11 +86,12 @@ def build_sam(config: SamConfig) -> SamModel:
     return built
 
 
-def read_sam(folder: Path) -> SamModel:
-    """A shipped network in full precision, to be trained further."""
-    network: SamModel = SamModel.from_pretrained(
+def read_sam(folder: Path, device: torch.device | str = "cpu") -> SamModel:
+    """A shipped network in full precision, to be trained further or to teach."""
+    sam: Any = SamModel
+    network: SamModel = sam.from_pretrained(
         folder, local_files_only=True, dtype=torch.float32, attn_implementation=ATTENTION
-    )
+    ).to(device)
     return network
 
 

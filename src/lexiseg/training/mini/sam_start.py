@@ -64,8 +64,7 @@ class EncoderLearner(Learner):
     ) -> None:
         super().__init__(config, len(pool.images), device, team)
         self.pool = pool
-        self.teacher: Any = read_sam(teacher)
-        self.teacher.eval().to(self.device)
+        self.teacher: Any = read_sam(teacher, self.device)
         self.model: Any = build_sam(sam_config())
         take_decoder(self.model, self.teacher)
         take_blocks(self.model.vision_encoder, dino or bundled_folder("mini-dino"))
