@@ -33,9 +33,9 @@ B16 = "openai/clip-vit-base-patch16"
 # Small towers leave cells where neither a class nor the background speaks, and scenes hold several
 # equal objects: the paper's foreground and its assignment to the whole of it would lose both.
 # Their scores are smooth: histograms of a part and of its object differ by some 0.1, which h = 0.5
-# does not tell apart, and a mask's cells beyond the foreground say the most. With so narrow a kernel
-# the density counts how often the same mask came up, which large objects lead by far: objects a
-# twentieth as dense as the densest stay, of whatever cluster.
+# does not tell apart, and a mask's cells beyond the foreground say the most. With a kernel so
+# narrow the density counts how often the same mask came up, which large objects lead by far:
+# objects a twentieth as dense as the densest stay, of whatever cluster.
 MINIWORLD: Mapping[str, Any] = {
     "long_side": 288,
     "background": tuple(all_stuff()),
