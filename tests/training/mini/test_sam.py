@@ -301,12 +301,12 @@ def test_transformers_gives_the_same_masks() -> None:
 
 
 def test_shipped_masks_reach_what_the_card_says_with_room_for_chance() -> None:
-    # The card has 0.63, 0.70 and 0.33 on 441 objects; these scenes hold some 60 of them, so a
+    # The card has 0.73, 0.80 and 0.29 on 441 objects; these scenes hold some 60 of them, so a
     # mean moves by about 0.04, a share by 0.06, and three times that is allowed.
     figures = measure_sam(bundled_folder("mini-sam"), scenes=8, split="val")
-    assert figures["best"] >= 0.51 and figures["boxed"] >= 0.58
+    assert figures["best"] >= 0.61 and figures["boxed"] >= 0.68
     assert figures["chosen"] < figures["best"] - 0.02
-    assert 0.15 <= figures["ranked_wrong"] <= 0.51
+    assert 0.11 <= figures["ranked_wrong"] <= 0.47
 
 
 def test_the_card_was_written_from_measurements() -> None:

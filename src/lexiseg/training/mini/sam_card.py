@@ -82,11 +82,11 @@ training, val the same in other scenes.
 Measured by `python -m lexiseg.training.mini evaluate-sam DIR --scenes {scenes} --card`.
 
 ## Limits
-{sum(session["examples"] for session in record["sessions"]):,} pictures are few for such a network:
-masks are coarse, and more training is the first thing to try.
+{sum(session["examples"] for session in record["sessions"]):,} pictures are few for such a network: the
+figures above were still rising, and more training is the first thing to try.
 It was trained on Miniworld's drawings alone; on photographs it follows edges of color at best.
 Points outside of an object (label 0), several points and mask prompts are accepted and were not
-trained. Objects of fewer than some 15 x 15 pixels of the input and thin ones come out coarse.
+trained. Parts are its weak side, and thin objects come out coarse.
 """
     target = folder / "README.md"
     target.write_text(text, encoding="utf-8")
