@@ -82,8 +82,8 @@ training, val the same in other scenes.
 Measured by `python -m lexiseg.training.mini evaluate-sam DIR --scenes {scenes} --card`.
 
 ## Limits
-{sum(session["examples"] for session in record["sessions"]):,} pictures are few for such a network: the
-figures above were still rising, and more training is the first thing to try.
+{sum(session["examples"] for session in record["sessions"]):,} pictures are few for such a network:
+its measures were still rising, and more training is the first thing to try.
 It was trained on Miniworld's drawings alone; on photographs it follows edges of color at best.
 Points outside of an object (label 0), several points and mask prompts are accepted and were not
 trained. Parts are its weak side, and thin objects come out coarse.
