@@ -38,7 +38,7 @@ _RAW = {"io": "IO", "segmenter": "Raw"}
 _SETTINGS = (
     "long_side", "windows", "cell", "background", "foreground_rule", "point_stride",
     "max_points", "temperature", "values", "assignment", "min_overlap", "density_rule",
-    "histogram_cells", "bandwidth", "min_density", "cluster", "nms_iou", "confidence",
+    "histogram_cells", "bandwidth", "min_density", "cluster", "identity", "nms_iou", "confidence",
     "semantic_divisor", "across_classes",
 )  # fmt: skip
 _COLUMNS = ("ar10", "ar100", "ap_small", "ap_medium", "ap_large", "ap75", "ap50")

@@ -93,6 +93,8 @@ class TidesConfig:
             the kernel at hand; the one with the largest summed density ("densest"), that of the
             main mode ("mean-shift"), or "all".
         min_kernel: masks with at least this kernel value are connected.
+        identity: what f_IO gives to the final score: itself ("density"), or its "share" of the
+            densest mask's of the class, which does not fall with the number of a class's objects.
         nms_overlap: IoU of the "mask" or of its "box", which is cheaper and merges thin things.
         nms_iou: masks that overlap a better one more are suppressed.
         semantic_divisor: the semantic score averages over all cells of a "mask", so that impure
@@ -145,6 +147,7 @@ class TidesConfig:
     min_density: float = 0.9
     cluster: Literal["largest", "densest", "mean-shift", "all"] = "largest"
     min_kernel: float = 0.9
+    identity: Literal["density", "share"] = "density"
     nms_overlap: Literal["mask", "box"] = "mask"
     nms_iou: float = 0.7
     # E. post-processing

@@ -61,12 +61,17 @@ def identify(
         identity = proposals.segmenter_scores.clamp(0, 1)
         order = rank(proposals.segmenter_scores)
     else:
-        identity = density
+        identity = _share(density) if config.identity == "share" else density
         dense = dense_enough(density, config.density_rule, config.min_density)
         chosen = _in_cluster(dense.nonzero()[:, 0], histograms, density, config)
         order = chosen[rank(density[chosen], proposals.segmenter_scores[chosen])]
     kept = suppress(order, overlap_of(proposals.masks, shape, config), config.nms_iou)
     return Identified(proposals[kept], density[kept], identity[kept])
+
+
+def _share(density: Tensor) -> Tensor:
+    """Each density as a share of the largest; nothing of nothing."""
+    return density / density.max() if len(density) else density
 
 
 def _in_cluster(chosen: Tensor, histograms: Tensor, density: Tensor, config: TidesConfig) -> Tensor:

@@ -35,7 +35,7 @@ B16 = "openai/clip-vit-base-patch16"
 # Their scores are smooth: histograms of a part and of its object differ by some 0.1, which h = 0.5
 # does not tell apart, and a mask's cells beyond the foreground say the most. With a kernel so
 # narrow the density counts how often the same mask came up, which large objects lead by far:
-# objects a twentieth as dense as the densest stay, of whatever cluster.
+# objects a tenth as dense as the densest stay, of whatever cluster, and scores are shares of it.
 MINIWORLD: Mapping[str, Any] = {
     "long_side": 288,
     "background": tuple(all_stuff()),
@@ -44,8 +44,9 @@ MINIWORLD: Mapping[str, Any] = {
     "point_stride": 2,
     "histogram_cells": "mask",
     "bandwidth": 0.03,
-    "min_density": 0.05,
+    "min_density": 0.1,
     "cluster": "all",
+    "identity": "share",
     "nms_iou": 0.4,
 }
 PRESETS: dict[str, Preset] = {
