@@ -61,6 +61,28 @@ def test_scores_of_the_reference(pack, number):
     )
 
 
+@given(st.integers(0, 20), st.integers(0, 2**31))
+@settings(deadline=None, max_examples=30)
+def test_shares_of_the_densest_rank_alike_and_lead_with_one(count, seed):
+    chance = torch.Generator().manual_seed(seed)
+    masks, values = (torch.rand(size, generator=chance) for size in ((count, 30), (30,)))
+    numbers = torch.arange(count)
+    proposals = Proposals(masks > 0.5, numbers, numbers, torch.rand(count, generator=chance))
+    plain, shares = (
+        identify(
+            proposals, values, torch.ones(30, dtype=torch.bool), (5, 6),
+            TidesConfig(bandwidth=0.2, cluster="all", min_density=0.0, identity=kind),
+        )
+        for kind in ("density", "share")
+    )  # fmt: skip
+    assert torch.equal(plain.proposals.points, shares.proposals.points)
+    assert torch.equal(plain.io_scores, shares.io_scores)
+    assert torch.equal(plain.identity, plain.io_scores) and len(shares.identity) <= count
+    if count:
+        torch.testing.assert_close(shares.identity, plain.io_scores / plain.io_scores.max())
+        assert shares.identity[0] == 1
+
+
 @given(st.integers(0, 5), st.integers(1, 40), st.integers(0, 2**31))
 @settings(deadline=None, max_examples=30)
 def test_bits(count, cells, seed):
