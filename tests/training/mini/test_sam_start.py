@@ -127,3 +127,10 @@ def test_command_begins_with_a_teacher_and_resumes_without(
     record = json.loads((out / "sam" / "weights" / "training.json").read_text(encoding="utf-8"))
     notes = ["note" in session for session in record["sessions"]]
     assert notes == [False, True, False, False]
+
+
+@pytest.mark.parametrize("arguments", [["--teacher", "nowhere"], ["--bundled", "--teacher", "."]])
+def test_command_refuses_no_teacher_and_two_beginnings(tmp_path: Path, arguments) -> None:
+    common = ["sam", "--out", str(tmp_path / "run"), "--steps", "1"]
+    result = CliRunner().invoke(app, [*common, *arguments])
+    assert result.exit_code == 2 and not (tmp_path / "run").exists()

@@ -66,7 +66,11 @@ def sam(
     bundled: Annotated[bool, typer.Option(help="Begin with the weights of the package.")] = False,
     teacher: Annotated[
         Path | None,
-        typer.Option(help="Begin with this small SAM's decoder and the small DINO's blocks."),
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Begin with this small SAM's decoder and the small DINO's blocks.",
+        ),
     ] = None,
     head_start: Annotated[
         float, typer.Option(help="Minutes to learn the teacher's embedding.")
@@ -83,6 +87,8 @@ def sam(
 
     if (minutes is None) == (steps is None):
         raise typer.BadParameter("give either --minutes or --steps")
+    if bundled and teacher:
+        raise typer.BadParameter("give either --bundled or --teacher")
     pool, training = SamPoolConfig(scenes, seed=seed), SamTraining(seed=seed, batch=batch)
     plan = Plan(steps, minutes)
     SamRecipe(out, plan, pool, training, resume, bundled, teacher, head_start, device).run()
