@@ -230,10 +230,15 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--plain", action="store_true", help="compare with the plain procedure")
     parser.add_argument("--variant", default="paper", choices=["paper", "released"])
     parser.add_argument("--repeats", type=int, default=2)
+    add_machine_options(parser)
+    return parser.parse_args()
+
+
+def add_machine_options(parser: argparse.ArgumentParser) -> None:
+    """Where and how precisely to run."""
     parser.add_argument("--threads", type=int)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

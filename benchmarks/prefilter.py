@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 import lexiseg
+from benchmarks.car_speed import add_machine_options
 from lexiseg.datasets.miniature import SIDE, DrawnScenes, MiniworldScenes
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.evaluation.semantic import score_scene, summarize
@@ -54,9 +55,7 @@ def _read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenes", type=int, default=40)
     parser.add_argument("--margin", type=float, default=6.0, help="of the prefilter")
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--dtype", default="auto")
+    add_machine_options(parser)
     return parser.parse_args()
 
 

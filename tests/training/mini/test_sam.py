@@ -195,10 +195,14 @@ def test_only_the_nearest_candidate_learns_from_a_truth() -> None:
 # Training
 
 
-def test_training_runs_the_network_as_transformers_does(pool: SamPool) -> None:
-    one = learner(pool)
+def prompted() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Two pictures with three clicks and a box each."""
     pixels, points = torch.randn(2, 3, SIDE, SIDE), SIDE * torch.rand(2, 3, 2)
-    boxes = torch.tensor([[[3.0, 4, 30, 40]], [[0, 0, 9, 50]]])
+    return pixels, points, torch.tensor([[[3.0, 4, 30, 40]], [[0, 0, 9, 50]]])
+
+
+def test_training_runs_the_network_as_transformers_does(pool: SamPool) -> None:
+    one, (pixels, points, boxes) = learner(pool), prompted()
     with torch.no_grad():
         logits, scores = one.sam.answer(pixels, points, boxes, one.autocast())
         for prompt, part in (
@@ -211,9 +215,7 @@ def test_training_runs_the_network_as_transformers_does(pool: SamPool) -> None:
 
 
 def test_a_corner_of_the_masks_is_one_cell_of_every_four(pool: SamPool) -> None:
-    one = learner(pool)
-    pixels, points = torch.randn(2, 3, SIDE, SIDE), SIDE * torch.rand(2, 3, 2)
-    boxes = torch.tensor([[[3.0, 4, 30, 40]], [[0, 0, 9, 50]]])
+    one, (pixels, points, boxes) = learner(pool), prompted()
     with torch.no_grad():
         whole, scores = one.sam.answer(pixels, points, boxes, one.autocast())
         for row, column in CORNERS:

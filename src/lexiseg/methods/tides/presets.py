@@ -32,8 +32,8 @@ B16 = "openai/clip-vit-base-patch16"
 # as large in the windows as the tower learnt them, and compete with all that can lie behind them.
 # Small towers leave cells where neither a class nor the background speaks, and scenes hold several
 # equal objects: the paper's foreground and its assignment to the whole of it would lose both.
-# Their scores are smooth: histograms of a part and of its object differ by some 0.1, which h = 0.5
-# does not tell apart, and a mask's cells beyond the foreground say the most. With a kernel so
+# Their scores are smooth: histograms of a part and of its object differ too little for h = 0.5 to
+# tell them apart, and a mask's cells beyond the foreground say the most. With a kernel so
 # narrow the density counts how often the same mask came up, which large objects lead by far:
 # objects a tenth as dense as the densest stay, of whatever cluster, and scores are shares of it.
 MINIWORLD: Mapping[str, Any] = {
