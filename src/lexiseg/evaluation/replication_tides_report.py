@@ -36,7 +36,7 @@ from lexiseg.evaluation.replication_tides_rows import (
 GOAL_AP, GOAL_GAIN = 25.0, 1.0
 _RAW = {"io": "IO", "segmenter": "Raw"}
 _SETTINGS = (
-    "long_side", "windows", "cell", "background", "foreground_rule", "point_stride",
+    "long_side", "windows", "cell", "background", "min_margin", "foreground_rule", "point_stride",
     "max_points", "temperature", "values", "assignment", "min_overlap", "density_rule",
     "histogram_cells", "bandwidth", "min_density", "cluster", "identity", "nms_iou", "confidence",
     "semantic_divisor", "across_classes",

@@ -92,6 +92,18 @@ def test_presence_names_the_window_that_decided(toy):
     assert not absent.kept and absent.score < 0.5 and "0.00 against background" in absent.reason
 
 
+def test_a_class_survives_by_the_margin_that_is_asked(toy):
+    draw, build = toy
+    image, objects = draw(TWO)
+    tides = build(objects)
+    scene = tides.encode(image)
+    strict = tides.configured(min_margin=1.0).segment(scene, ["red"])
+    assert not strict.presence["red"].kept and not strict.instances
+    # With benefit of the doubt an absent name still needs foreground and masks that fit.
+    absent = tides.configured(min_margin=-1.0).segment(scene, ["zebra"]).presence["zebra"]
+    assert not absent.kept and absent.reason.startswith("possible") and "no mask" in absent.reason
+
+
 def test_order_of_names_does_not_matter(toy):
     draw, build = toy
     image, objects = draw([*TWO, ("blue", 110, 20, 40, 40)])

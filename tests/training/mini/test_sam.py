@@ -165,8 +165,8 @@ def test_losses_of_pairs_equal_the_plain_formulas() -> None:
     found = pairwise_loss(logits, truth)
     for p, m, k in np.ndindex(2, 4, 3):
         p1, t = logits[p, m].sigmoid(), truth[p, k]
-        hit = -0.25 * (1 - p1) ** 2 * p1.log() * t
-        miss = -0.75 * p1**2 * (1 - p1).log() * (1 - t)
+        hit = -((1 - p1) ** 2) * p1.log() * t
+        miss = -(p1**2) * (1 - p1).log() * (1 - t)
         dice = 1 - (2 * (p1 * t).sum() + 1) / (p1.sum() + t.sum() + 1)
         plain = FOCAL * (hit + miss).mean() + DICE * dice
         torch.testing.assert_close(found[p, m, k], plain, atol=1e-5, rtol=1e-5)

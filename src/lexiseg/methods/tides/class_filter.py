@@ -17,7 +17,7 @@ class Verdict:
     """What the windows say about one class.
 
     Attributes:
-        kept: the class is louder than the background somewhere.
+        kept: the class survives: it is louder than the background somewhere, by `min_margin`.
         similarity: image-text score in the window that speaks for it most.
         background: the background's score there.
         window: size, left and top of that window in pixels of the resized image.
@@ -32,7 +32,9 @@ class Verdict:
         size, left, top = self.window
         place = f"the {size}-px window at ({left}, {top})"
         numbers = f"{self.similarity:.2f} against background {self.background:.2f}"
-        return f"seen in {place}: {numbers}" if self.kept else f"best in {place}: {numbers}"
+        louder = self.similarity > self.background
+        word = ("seen" if louder else "possible") if self.kept else "best"
+        return f"{word} in {place}: {numbers}"
 
 
 @torch.no_grad()
@@ -42,7 +44,7 @@ def judge_classes(scene: Scene, question: Question, config: TidesConfig) -> list
     Args:
         scene: encoded image.
         question: classes and background.
-        config: which image feature is asked.
+        config: which image feature is asked, and by how much a class must be louder.
 
     Returns:
         A verdict per class; of equal windows the first decides.
@@ -53,7 +55,7 @@ def judge_classes(scene: Scene, question: Question, config: TidesConfig) -> list
     boxes = scene.windows.windows
     return [
         Verdict(
-            bool(margin > 0),
+            bool(margin > config.min_margin),
             float(scores[window, index]),
             float(scores[window, -1]),
             _place(boxes[int(window)]),

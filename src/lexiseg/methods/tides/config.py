@@ -55,6 +55,9 @@ class TidesConfig:
         background: texts that stand for absence; several compete as one. The paper only says
             that there is a background class; ("",) is CLIP-Surgery's redundant text,
             `BACKGROUND_WORDS` SCLIP's list.
+        min_margin: a class survives where its image-text score (a cosine) exceeds the background's
+            by more than this. 0 is the paper's rule; below it doubtful names have their chance in
+            the later steps, which helps where many background texts compete with each name.
         cls: image feature of step B: plain "clip", since the paper leaves global alignment
             unchanged, or that of the "method", which some methods distort.
         person_wordings: add SCLIP's wordings for "person" (by clothes); the paper names none.
@@ -122,6 +125,7 @@ class TidesConfig:
     scored: Literal["all", "survivors"] = "all"
     # B. in-context class filter
     background: tuple[str, ...] = ("background",)
+    min_margin: float = 0.0
     cls: Literal["clip", "method"] = "clip"
     person_wordings: bool = False
     # C. mask proposals
@@ -169,11 +173,11 @@ class TidesConfig:
         check_ranges(
             self,
             ("long_side", 16, 4096), ("stride", 0.05, 1), ("cell", 1, 512),
-            ("temperature", 0, 10_000), ("min_probability", 0, 1), ("min_overlap", 0, 1),
-            ("point_stride", 1, 512), ("max_points", 0, 1_000_000), ("bins", 1, 1000),
-            ("histogram_low", 0, 0.99), ("bandwidth", 1e-3, 1000), ("min_density", 0, 1),
-            ("min_kernel", 0, 1), ("nms_iou", 0, 1), ("min_semantic", 0, 1),
-            ("min_stability", 0, 1), ("min_region", 0, 10**9),
+            ("min_margin", -2, 2), ("temperature", 0, 10_000), ("min_probability", 0, 1),
+            ("min_overlap", 0, 1), ("point_stride", 1, 512), ("max_points", 0, 1_000_000),
+            ("bins", 1, 1000), ("histogram_low", 0, 0.99), ("bandwidth", 1e-3, 1000),
+            ("min_density", 0, 1), ("min_kernel", 0, 1), ("nms_iou", 0, 1),
+            ("min_semantic", 0, 1), ("min_stability", 0, 1), ("min_region", 0, 10**9),
         )  # fmt: skip
         if not self.windows or not all(16 <= side <= 4096 for side in self.windows):
             raise UsageError(

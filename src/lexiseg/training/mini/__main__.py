@@ -62,6 +62,7 @@ def sam(
     seed: Annotated[int, typer.Option(help="Of weights, scenes and chance.")] = 0,
     scenes: Annotated[int, typer.Option(help="How many to draw for training.")] = 8000,
     batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 8,
+    rate: Annotated[float, typer.Option(help="Learning rate at its highest.")] = 2e-3,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
     bundled: Annotated[bool, typer.Option(help="Begin with the weights of the package.")] = False,
     teacher: Annotated[
@@ -89,7 +90,7 @@ def sam(
         raise typer.BadParameter("give either --minutes or --steps")
     if bundled and teacher:
         raise typer.BadParameter("give either --bundled or --teacher")
-    pool, training = SamPoolConfig(scenes, seed=seed), SamTraining(seed=seed, batch=batch)
+    pool, training = SamPoolConfig(scenes, seed=seed), SamTraining(seed, batch, rate)
     plan = Plan(steps, minutes)
     SamRecipe(out, plan, pool, training, resume, bundled, teacher, head_start, device).run()
 

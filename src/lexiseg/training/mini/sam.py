@@ -39,6 +39,7 @@ from lexiseg.training.mini.session import (
     begin,
     bundled_sessions,
     train,
+    write_half,
     write_record,
 )
 from lexiseg.training.mini.team import Team
@@ -176,7 +177,7 @@ def export(learner: SamLearner, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     network: Any = SamModel(learner.model.config)
     network.load_state_dict(learner.model.state_dict())
-    network.half().save_pretrained(folder)
+    write_half(network, folder)
     frame = {
         "image_processor_type": "SamImageProcessor",
         "size": {"longest_edge": SIDE},

@@ -9,11 +9,14 @@ from typing import Any
 
 from safetensors import safe_open
 
-from lexiseg.training.mini.sam_measure import LARGE
+from lexiseg.training.mini.sam_loss import FOCAL
+from lexiseg.training.mini.sam_measure import FEW, LARGE
 from lexiseg.training.mini.session import RECORD, session_table
 
 LINES = {
     "best": "IoU of the best of three masks with the clicked object",
+    "best_few": f"the same in scenes of at most {FEW} objects",
+    "best_crowded": "the same in crowds",
     "chosen": "IoU of the mask with the highest score with the object",
     "part": "IoU of the best of three with the clicked part",
     "group": "IoU of the best of three with the object's group, where it has one",
@@ -55,10 +58,11 @@ mirrored at random. The pictographs are from the Noto Color Emoji font (SIL Open
 On each picture {record["clicks"]} clicks and {record["boxes"]} boxes. A click may mean up to three
 regions, and all of them are asked of its three candidates: the part of the pictograph (Miniworld
 cuts pictographs into 2 to 5 parts), the object or the stuff, and the group of touching objects or
-of objects of one name. From each region only the candidate with the least loss learns (20 x focal
-+ dice). A box, its sides moved a little, means one of these regions. The single mask learns one of
-them at random. A score learns the IoU with whichever region fits best (squared error): like SAM's
-own, it says how well a mask fits something and not whether that is a whole object. This is the bias
+of objects of one name. From each region only the candidate with the least loss learns ({FOCAL:g} x
+focal + dice; inside and outside of a mask count alike). A box, its sides moved a little, means one
+of these regions. The single mask learns one of them at random. A score learns the IoU with
+whichever region fits best (squared error): like SAM's own, it says how well a mask fits something
+and not whether that is a whole object. This is the bias
 that TIDES studies.
 
 Muon for the matrices of the blocks, AdamW for the rest, cosine schedule, bfloat16 where the

@@ -6,8 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-ALPHA, GAMMA = 0.25, 2.0  # of the focal loss (Lin et al. 2017)
-FOCAL, DICE = 20.0, 1.0  # their weights (Kirillov et al. 2023, appendix A)
+GAMMA = 2.0  # of the focal loss (Lin et al. 2017)
+# SAM weighs the focal loss by 20 x 1/4 inside a mask and 20 x 3/4 outside (Kirillov et al. 2023,
+# appendix A). Cells at an edge then end up outside, and masks come out too small.
+FOCAL, DICE = 5.0, 1.0
 
 
 def pairwise_loss(logits: Tensor, truth: Tensor) -> Tensor:
@@ -24,8 +26,8 @@ def pairwise_loss(logits: Tensor, truth: Tensor) -> Tensor:
     """
     cells, target = logits.shape[-1], truth.transpose(1, 2)
     chance = logits.sigmoid()
-    inside = ALPHA * (1 - chance) ** GAMMA * F.softplus(-logits)
-    outside = (1 - ALPHA) * chance**GAMMA * F.softplus(logits)
+    inside = (1 - chance) ** GAMMA * F.softplus(-logits)
+    outside = chance**GAMMA * F.softplus(logits)
     focal = ((inside - outside) @ target + outside.sum(dim=-1, keepdim=True)) / cells
     sizes = chance.sum(dim=-1, keepdim=True) + truth.sum(dim=-1)[:, None]
     dice = 1 - (2 * chance @ target + 1) / (sizes + 1)

@@ -21,7 +21,8 @@ from lexiseg.training.mini.sam_prompts import bounding_boxes
 
 MEASURE_SEED = 2024  # neither training nor watching uses these scenes
 LARGE = 400  # visible pixels of an object that counts, in a picture of 224 x 224
-KINDS = ((2, 6), (6, 14))  # least and largest number of objects, in turn
+FEW = 6
+KINDS = ((2, FEW), (FEW, 14))  # least and largest number of objects, in turn
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Asked:
         prefers_part: (O,) bool, the highest score's mask is nearer to the part than to the object.
         prefers_group: (O,) bool, nearer to the group.
         boxed: (O,) IoU of the single mask of the object's box.
+        crowded: (O,) bool, the scene has more than `FEW` objects.
     """
 
     best: Tensor
@@ -47,6 +49,7 @@ class Asked:
     prefers_part: Tensor
     prefers_group: Tensor
     boxed: Tensor
+    crowded: Tensor
 
 
 def measure_sam(folder: Path, scenes: int = 200, split: str = "test") -> dict[str, float]:
@@ -54,17 +57,21 @@ def measure_sam(folder: Path, scenes: int = 200, split: str = "test") -> dict[st
 
     Returns:
         Means over all objects of more than `LARGE` pixels, each clicked once, of the fields of
-        `Asked`, and `objects`, their number.
+        `Asked`; `objects`, their number; `best_few` and `best_crowded`, the mean of `best` in
+        scenes of at most `FEW` objects and of more.
     """
     segmenter = load_segmenter(folder)
     chance = np.random.default_rng(MEASURE_SEED)
     chosen = tqdm(islice(held_out_scenes(split), scenes), "scenes", scenes)
     asked = [ask(segmenter, scene, chance) for scene in chosen]
     result = {"objects": float(sum(len(part.best) for part in asked))}
-    for field in fields(Asked):
-        joined = torch.cat([getattr(part, field.name) for part in asked]).float()
-        result[field.name] = round(float(joined.nanmean()), 4)
-    return result
+    joined = {
+        field.name: torch.cat([getattr(part, field.name) for part in asked]).float()
+        for field in fields(Asked)
+    }
+    crowded = joined["crowded"].bool()
+    joined["best_few"], joined["best_crowded"] = joined["best"][~crowded], joined["best"][crowded]
+    return result | {name: round(float(values.nanmean()), 4) for name, values in joined.items()}
 
 
 def held_out_scenes(split: str) -> Iterator[Scene]:
@@ -103,6 +110,7 @@ def ask(segmenter: Segmenter, scene: Scene, chance: np.random.Generator) -> Aske
         prefers_part=shown[:, 0] > shown[:, 1],
         prefers_group=shown[:, 2] > shown[:, 1],
         boxed=single[:, 0, 1],
+        crowded=torch.full(place.shape[:1], len(scene.objects) > FEW),
     )
 
 

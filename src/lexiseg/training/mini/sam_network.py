@@ -116,10 +116,15 @@ def enlarge(logits: Tensor, cells: int) -> Tensor:
 class EveryMask(MaskDecoder):
     """The mask decoder with the single mask and the candidates in one pass.
 
-    With a `corner` it draws one cell of every 2 x 2, which is a quarter of the work.
+    Args:
+        network: as there.
+        corner: row and column of the only cell to draw of every 2 x 2, which is a quarter of the
+            work, or None for all.
     """
 
-    corner: Corner | None = None
+    def __init__(self, network: Any, corner: Corner | None = None) -> None:
+        super().__init__(network)
+        self.corner = corner
 
     def _mask_numbers(self, multimask: bool) -> list[int]:
         return list(range(1 + self.candidates))
@@ -149,7 +154,6 @@ class PromptedSam:
         self.network = network
         for owner in _frequencies(network):
             owner.requires_grad_(False)
-        self.decoder = EveryMask(network.mask_decoder)
         self.prompts = PromptEncoder(network.prompt_encoder, network.shared_image_embedding)
 
     @property
@@ -179,14 +183,14 @@ class PromptedSam:
         """
         tokens = self._tokens(points, boxes)
         position, no_mask = self.prompts.position(), self.prompts.no_mask
-        self.decoder.corner = corner
+        decoder = EveryMask(self.network.mask_decoder, corner)
         with autocast:
             maps = self.network.vision_encoder(pixels).last_hidden_state
             position, no_mask = position.to(maps.dtype), no_mask.to(maps.dtype)
             drawn = []
             for number, prompts in enumerate(tokens):
-                image = self.decoder.prepare((maps[number : number + 1],), position, no_mask)
-                drawn.append(self.decoder(image, prompts, None, multimask=True))
+                image = decoder.prepare((maps[number : number + 1],), position, no_mask)
+                drawn.append(decoder(image, prompts, None, multimask=True))
         logits, scores = (torch.stack(parts).float() for parts in zip(*drawn, strict=True))
         return logits, scores
 

@@ -22,7 +22,7 @@ from lexiseg.training.mini.sam_labels import LEVELS, label_levels
 CHUNK = 100
 MARKER = "pool.json"
 # Shares of scenes and their least and largest number of objects: one, some, crowds.
-KINDS = ((0.15, (1, 1)), (0.65, (2, 6)), (0.2, (6, 14)))
+KINDS = ((0.1, (1, 1)), (0.35, (2, 6)), (0.55, (6, 14)))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from lexiseg.errors import UsageError
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.device import choose_dtype
+from lexiseg.training.mini.memory import keep_freed_memory
 from lexiseg.training.mini.team import Team
 
 ALONE = Team()
@@ -169,6 +170,7 @@ def train(learner: Learner, plan: Plan, folder: Path) -> None:
         plan: counts what was done before too.
         folder: gets `curve.jsonl` and `checkpoint.pt`.
     """
+    keep_freed_memory()
     began = time.monotonic() - learner.seconds
     team = learner.team
     bar = tqdm(total=1000, desc=learner.label, unit="permille", disable=not team.leads)
