@@ -23,6 +23,8 @@ from lexiseg.evaluation.replication_page import (
 )
 from lexiseg.evaluation.replication_tides_numbers import Finding, mean_gain
 from lexiseg.evaluation.replication_tides_rows import (
+    GOAL_AP,
+    GOAL_GAIN,
     ORACLE_ROWS,
     PAIRS,
     PAPER_AP,
@@ -32,8 +34,8 @@ from lexiseg.evaluation.replication_tides_rows import (
     OracleRow,
     Row,
 )
+from lexiseg.evaluation.replication_tides_selection import describe_selection
 
-GOAL_AP, GOAL_GAIN = 25.0, 1.0
 _RAW = {"io": "IO", "segmenter": "Raw"}
 _SETTINGS = (
     "long_side", "windows", "cell", "background", "min_margin", "foreground_rule", "point_stride",
@@ -157,53 +159,8 @@ class Report:
         )
 
     def _selection(self) -> Iterator[str]:
-        """Where the difference comes from: what step D removes, and how the rest is ordered."""
-        yield "### What step D changes"
-        yield ""
-        yield (
-            "*Ideal order*: AP of the same answers if each were scored by its IoU with the object "
-            "it lies on; what remains to 100 is missing or misshapen answers, what is lost against "
-            "it is order."
-        )
-        yield ""
-        yield (
-            "| scorer | answers per scene, Raw / IO | AR100, Raw / IO | AP in ideal order "
-            "| AP, Raw / IO |"
-        )
-        yield "| --- | --- | --- | --- | --- |"
-        for raw, io in PAIRS:
-            both = (self.found[raw], self.found[io])
-            cells = [
-                " / ".join(f"{one.answers_per_scene:.1f}" for one in both),
-                *(
-                    " / ".join(percent(value) for value in values)
-                    for values in (
-                        [one.value("ar100") for one in both],
-                        [one.ideal for one in both],
-                        [one.value("ap") for one in both],
-                    )
-                ),
-            ]
-            yield f"| {io.scorer} | {' | '.join(cells)} |"
-        yield ""
-        yield self._reading()
-
-    def _reading(self) -> str:
-        """What the table says about the mean gain, put into words."""
-        raws, ios = zip(*((self.found[raw], self.found[io]) for raw, io in PAIRS), strict=True)
-        recall = 100 * float(np.mean([io.value("ar100") - raw.value("ar100")
-                                      for raw, io in zip(raws, ios, strict=True)]))  # fmt: skip
-        kept = float(np.mean([io.answers_per_scene for io in ios]))
-        kept /= max(float(np.mean([raw.answers_per_scene for raw in raws])), 1e-9)
-        ideal = 100 * float(np.mean([io.ideal - raw.ideal
-                                     for raw, io in zip(raws, ios, strict=True)]))  # fmt: skip
-        order = self.gain[0] - ideal
-        return (
-            f"On average step D keeps {100 * kept:.0f} % of the answers. That moves AR100 by "
-            f"{recall:+.1f} and the AP that these answers could reach in ideal order by "
-            f"{ideal:+.1f}; the order it gives to the rest brings {order:+.1f}, which together is "
-            f"the gain of {self.gain[0]:+.1f}. {_verdict(self.gain, ideal, order)}"
-        )
+        compared = {io.scorer: (self.found[raw], self.found[io]) for raw, io in PAIRS}
+        return describe_selection(compared, self.gain)
 
     def _readings(self) -> Iterator[str]:
         yield f"### What overlap means in step C ({SCORER})"
@@ -272,25 +229,6 @@ BLIND = (
 
 def _plain(line: OracleRow) -> str:
     return f"that of {line.label}"
-
-
-def _verdict(gain: tuple[float, float, float], ideal: float, order: float) -> str:
-    """One sentence about the goal."""
-    value, low, _ = gain
-    if value >= GOAL_GAIN and low > 0:
-        return "IO beats Raw, as in the paper."
-    causes = [
-        *(["it removes right answers"] if ideal < 0 else []),
-        *(["it orders answers worse than the segmenter's own score does"] if order < 0 else []),
-    ]
-    cause = " and ".join(causes) or "neither selection nor order moves enough"
-    seen = "no clear difference" if low <= 0 <= gain[2] else f"{value:+.1f}"
-    return (
-        f"IO misses the goal of {GOAL_GAIN:+.1f} AP ({seen}): {cause}. The paper's gain is made "
-        "where a segmenter is surer of parts and groups than of whole objects. `lexiseg analyze "
-        "psm-bias` measures how often that happens here ([analysis.md](analysis.md)); the card of "
-        "mini-sam has the same shares for one click per object."
-    )
 
 
 def _describe(samples: Sequence[InstanceSample]) -> str:
