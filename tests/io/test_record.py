@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from lexiseg.errors import OutputError, UsageError
-from lexiseg.io.record import append_record, read_records, result_from_record, write_record
+from lexiseg.io.record import (
+    append_record,
+    locate_records,
+    read_record_at,
+    read_records,
+    result_from_record,
+    write_record,
+)
 from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
 
 
@@ -83,6 +90,17 @@ def test_a_torn_last_line_is_dropped_by_the_reader_and_mended_by_the_next(cut, r
     append_record(path, result)
     assert len(list(read_records(path))) == torn + 1
     assert path.read_bytes() == whole[: len(whole) // 3] * (torn + 1)
+
+
+def test_each_place_leads_back_to_its_record(result, tmp_path):
+    path = tmp_path / "results.jsonl"
+    for name in ("é.jpg", "b.jpg", "a longer name.jpg"):
+        append_record(path, replace(result, path=tmp_path / name))
+        path.write_bytes(path.read_bytes() + b"\n")  # an empty line counts, too
+    places = list(locate_records(path))
+    assert [one.path for _, one in places] == [one.path for one in read_records(path)]
+    for begin, one in places:
+        assert read_record_at(path, begin).to_json() == one.to_json()
 
 
 def test_a_torn_line_longer_than_the_look_back(result, tmp_path):

@@ -13,7 +13,13 @@ from lexiseg.cli import console
 from lexiseg.cli.manifest import Manifest
 from lexiseg.errors import LexisegError, OutputError
 from lexiseg.io.image import shown
-from lexiseg.io.record import RECORDS, append_record, read_records
+from lexiseg.io.record import (
+    RECORDS,
+    append_record,
+    locate_records,
+    read_record_at,
+    read_records,
+)
 from lexiseg.io.writer import json_text, write_text
 from lexiseg.registry import WRITERS
 from lexiseg.types import Result
@@ -58,14 +64,15 @@ class RunFolder:
         replaces: files that are there may be replaced, because they are this run's own or
             because the user said so; in a folder that is new to the run they may not.
         clears: what an older run wrote here goes once this run has its first answer.
-        done: results by the image's absolute path.
+        done: by the image's absolute path, its path as recorded and where its record begins;
+            the results themselves stay on disk.
     """
 
     path: Path
     job: Job
     replaces: bool = False
     clears: bool = False
-    done: dict[str, Result] = field(default_factory=dict)
+    done: dict[str, tuple[Path, int]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, path: Path, job: Job, *, overwrite: bool) -> RunFolder:
@@ -92,17 +99,23 @@ class RunFolder:
         if json.loads((self.path / RUN).read_text(encoding="utf-8")) != self.job.to_json():
             raise self._conflict()
         if (self.path / RECORDS).exists():
-            records = read_records(self.path / RECORDS)
-            self.done = {_absolute(result.path): result for result in records if result.path}
+            self.done = {
+                _absolute(result.path): (result.path, begin)
+                for begin, result in locate_records(self.path / RECORDS)
+                if result.path
+            }
 
     def names(self, images: Sequence[Path]) -> dict[Path, str]:
         """A file stem per image; those finished earlier keep theirs to themselves."""
-        known = [result.path for result in self.done.values() if result.path]
-        return unique_stems([*known, *(path for path in images if not self.finished(path))])
+        known = [path for path, _ in self.done.values()]
+        return unique_stems(
+            [*known, *(path for path in images if _absolute(path) not in self.done)]
+        )
 
     def finished(self, image: Path) -> Result | None:
         """The answer for an image, if an earlier call wrote it."""
-        return self.done.get(_absolute(image))
+        place = self.done.get(_absolute(image))
+        return None if place is None else read_record_at(self.path / RECORDS, place[1])
 
     def _conflict(self) -> OutputError:
         return OutputError(

@@ -57,13 +57,25 @@ def read_records(path: Path) -> Iterator[Result]:
     Raises:
         UsageError: the file is absent, or a line before the last is no record.
     """
+    for _, result in locate_records(path):
+        yield result
+
+
+def locate_records(path: Path) -> Iterator[tuple[int, Result]]:
+    """Results as from `read_records`, each with the byte where its line begins.
+
+    Raises:
+        UsageError: as there.
+    """
     try:
         stream = path.open("rb")
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(f"{shown(path)} cannot be read ({reason}); check the path.") from error
     with stream:
+        begin = end = 0
         for number, line in enumerate(stream, start=1):
+            begin, end = end, end + len(line)
             if not line.strip():
                 continue
             try:
@@ -75,7 +87,14 @@ def read_records(path: Path) -> Iterator[Result]:
                     f"Line {number} of {shown(path)} is not a result record; expected JSON as "
                     "written by --json."
                 ) from error
-            yield result
+            yield begin, result
+
+
+def read_record_at(path: Path, begin: int) -> Result:
+    """The result whose line begins at a byte that `locate_records` gave."""
+    with path.open("rb") as stream:
+        stream.seek(begin)
+        return result_from_record(_parse(stream.readline()))
 
 
 def result_from_record(record: Mapping[str, Any]) -> Result:

@@ -2,6 +2,8 @@
 
 from lexiseg.types.captioner import Captioner, Description
 from lexiseg.types.dense import DenseFeatures
+from lexiseg.types.instances import Instance, Instances
+from lexiseg.types.presence import Presence, PresenceTrace
 from lexiseg.types.protocols import (
     DenseScorer,
     Labeler,
@@ -11,16 +13,7 @@ from lexiseg.types.protocols import (
     SelfSupervisedEncoder,
 )
 from lexiseg.types.recipe import Recipe, describe_weights, study_versions
-from lexiseg.types.result import (
-    Instance,
-    Instances,
-    Panoptic,
-    Presence,
-    PresenceTrace,
-    Result,
-    Segment,
-    SemanticMap,
-)
+from lexiseg.types.result import Panoptic, Result, Segment, SemanticMap
 from lexiseg.types.rle import Mask
 from lexiseg.types.segmenter import Candidates, Frame, ImageEmbedding
 from lexiseg.types.vocabulary import Names, Vocabulary, split_comma_list
