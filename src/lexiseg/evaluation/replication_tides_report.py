@@ -29,9 +29,10 @@ from lexiseg.evaluation.replication_tides_rows import (
     PAIRS,
     PAPER_AP,
     PAPER_GAIN,
-    READING_ROWS,
+    READINGS,
     SCORER,
     OracleRow,
+    Reading,
     Row,
 )
 from lexiseg.evaluation.replication_tides_selection import describe_selection
@@ -66,7 +67,7 @@ class Report:
         """The page."""
         parts = (
             self._head(), self._goals(), self._rankings(), self._gains(), self._selection(),
-            self._readings(), self._oracles(),
+            *map(self._readings, READINGS), self._oracles(),
         )  # fmt: skip
         return "\n".join([line for part in parts for line in (*part, "")])
 
@@ -162,18 +163,14 @@ class Report:
         compared = {io.scorer: (self.found[raw], self.found[io]) for raw, io in PAIRS}
         return describe_selection(compared, self.gain)
 
-    def _readings(self) -> Iterator[str]:
-        yield f"### What overlap means in step C ({SCORER})"
+    def _readings(self, reading: Reading) -> Iterator[str]:
+        yield f"### {reading.title} ({SCORER})"
         yield ""
-        yield (
-            "The paper proposes a mask for a class whose foreground it overlaps by more than 0.2, "
-            "by IoU with the whole of it. With k objects of equal size of one class no IoU exceeds "
-            "1 / k."
-        )
+        yield reading.about
         yield ""
-        yield "| overlap | AR100, Raw / IO | AP, Raw | AP, IO | IO minus Raw |"
+        yield f"| {reading.what} | AR100, Raw / IO | AP, Raw | AP, IO | IO minus Raw |"
         yield "| --- | --- | --- | --- | --- |"
-        for label, rows in READING_ROWS.items():
+        for label, rows in reading.rows.items():
             raw, io = (self.found[row] for row in rows)
             value, low, high = mean_gain([(raw, io)])
             cells = [

@@ -106,7 +106,8 @@ class TidesConfig:
         drop: what is dropped below it: "masks", or single "cells" before averaging.
         confidence: final score. The paper is silent and ranking across images matters for AP:
             "semantic*identity" (identity is IO, or the segmenter's score in Raw), either alone,
-            the "segmenter"'s, or "semantic*identity*class" with the class's probability.
+            the "segmenter"'s, "semantic*segmenter", which leaves to step D what stays and not how
+            it ranks, or "semantic*identity*class" with the class's probability.
         across_classes: suppress duplicates of several classes by "semantic" score, or "none", as
             steps C and D speak of single classes.
         min_region: fill holes and remove islands of fewer pixels; 0 leaves masks as they are.
@@ -159,7 +160,12 @@ class TidesConfig:
     min_semantic: float = 0.1
     drop: Literal["masks", "cells"] = "masks"
     confidence: Literal[
-        "semantic*identity", "semantic", "identity", "segmenter", "semantic*identity*class"
+        "semantic*identity",
+        "semantic",
+        "identity",
+        "segmenter",
+        "semantic*segmenter",
+        "semantic*identity*class",
     ] = "semantic*identity"
     across_classes: Literal["none", "semantic"] = "none"
     min_region: int = 0

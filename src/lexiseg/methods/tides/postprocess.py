@@ -62,11 +62,13 @@ def weigh(
         counted = foreground & (values >= config.min_semantic)
     masks = identified.proposals.masks
     semantic = semantic_scores(masks, values[None], counted[None], config.semantic_divisor)[:, 0]
+    segmenter = identified.proposals.segmenter_scores.clamp(0, 1)
     confidence = {
         "semantic": semantic,
         "identity": identified.identity,
-        "segmenter": identified.proposals.segmenter_scores.clamp(0, 1),
+        "segmenter": segmenter,
         "semantic*identity": semantic * identified.identity,
+        "semantic*segmenter": semantic * segmenter,
         "semantic*identity*class": semantic * identified.identity * class_probability,
     }[config.confidence]
     found = Found(identified, semantic, confidence)

@@ -36,7 +36,8 @@ B16 = "openai/clip-vit-base-patch16"
 # Their scores are smooth: histograms of a part and of its object differ too little for h = 0.5 to
 # tell them apart, and a mask's cells beyond the foreground say the most. With a kernel so
 # narrow the density counts how often the same mask came up, which large objects lead by far:
-# objects a tenth as dense as the densest stay, of whatever cluster, and scores are shares of it.
+# objects a tenth as dense as the densest stay, of whatever cluster. The density says which masks
+# are whole, but ranks by size, so that the segmenter's score weighs what stays.
 MINIWORLD: Mapping[str, Any] = {
     "long_side": 288,
     "background": tuple(all_stuff()),
@@ -48,8 +49,8 @@ MINIWORLD: Mapping[str, Any] = {
     "bandwidth": 0.03,
     "min_density": 0.1,
     "cluster": "all",
-    "identity": "share",
-    "nms_iou": 0.4,
+    "nms_iou": 0.5,
+    "confidence": "semantic*segmenter",
 }
 PRESETS: dict[str, Preset] = {
     "paper": Preset(B16, "sam-vit-h"),
