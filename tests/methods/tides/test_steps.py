@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import get_args, get_type_hints
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 
 from lexiseg.errors import UnknownNameError, UsageError
 from lexiseg.methods.tides import BACKGROUND_WORDS, TidesConfig, variant_config
-from lexiseg.methods.tides.identification import identify
+from lexiseg.methods.tides.identification import Identified, identify
 from lexiseg.methods.tides.postprocess import weigh
 from lexiseg.methods.tides.prompted_masks import pack_bits, unpack_bits
 from lexiseg.methods.tides.proposals import Foreground, Proposals
@@ -81,6 +84,20 @@ def test_shares_of_the_densest_rank_alike_and_lead_with_one(count, seed):
     if count:
         torch.testing.assert_close(shares.identity, plain.io_scores / plain.io_scores.max())
         assert shares.identity[0] == 1
+
+
+@pytest.mark.parametrize("confidence", get_args(get_type_hints(TidesConfig)["confidence"]))
+def test_the_final_score_is_the_product_its_name_says(confidence):
+    chance = torch.Generator().manual_seed(0)
+    masks, values = (torch.rand(size, generator=chance) for size in ((7, 30), (30,)))
+    io, own = (torch.rand(7, generator=chance) for _ in range(2))
+    numbers, everywhere = torch.arange(7), torch.ones(30, dtype=torch.bool)
+    proposals = Proposals(masks > 0.5, numbers, numbers, own)
+    config = TidesConfig(confidence=confidence, min_semantic=0.0)
+    found = weigh(Identified(proposals, io, io), values, everywhere, 0.25, config)
+    factors = {"semantic": found.semantic, "identity": io, "segmenter": own, "class": 0.25}
+    wanted = math.prod(factors[name] for name in confidence.split("*"))
+    torch.testing.assert_close(found.confidence, wanted)
 
 
 @given(st.integers(0, 5), st.integers(1, 40), st.integers(0, 2**31))

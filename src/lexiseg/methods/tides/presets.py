@@ -36,8 +36,8 @@ B16 = "openai/clip-vit-base-patch16"
 # Their scores are smooth: histograms of a part and of its object differ too little for h = 0.5 to
 # tell them apart, and a mask's cells beyond the foreground say the most. With a kernel so
 # narrow the density counts how often the same mask came up, which large objects lead by far:
-# objects a tenth as dense as the densest stay, of whatever cluster. The density says which masks
-# are whole, but ranks by size, so that the segmenter's score weighs what stays.
+# objects a twentieth as dense as the densest stay, of whatever cluster. The density says which
+# masks are whole, but ranks by size, so that the segmenter's score weighs what stays.
 MINIWORLD: Mapping[str, Any] = {
     "long_side": 288,
     "background": tuple(all_stuff()),
@@ -46,8 +46,8 @@ MINIWORLD: Mapping[str, Any] = {
     "assignment": "component",
     "point_stride": 2,
     "histogram_cells": "mask",
-    "bandwidth": 0.03,
-    "min_density": 0.1,
+    "bandwidth": 0.02,
+    "min_density": 0.05,
     "cluster": "all",
     "nms_iou": 0.5,
     "confidence": "semantic*segmenter",
