@@ -61,6 +61,18 @@ def test_scores_of_an_instance(toy):
         assert 0 < item.details["io"] <= 1 and 0.1 <= item.details["semantic"] <= 1
 
 
+def test_objects_below_the_least_score_are_left_out(toy):
+    draw, build = toy
+    image, objects = draw(TOUCHING)
+    tides = build(objects)
+    scene = tides.encode(image)
+    scores = sorted(item.score for item in tides.segment(scene, ["red"]).instances)
+    sure = tides.configured(min_score=scores[1]).segment(scene, ["red"])
+    assert sorted(item.score for item in sure.instances) == scores[1:]
+    none = tides.configured(min_score=1.0).segment(scene, ["red"])
+    assert not none.presence["red"].kept and not none.instances
+
+
 def test_touching_objects(toy):
     """A group has the histogram of its members: it stays, but below both of them."""
     draw, build = toy

@@ -108,6 +108,8 @@ class TidesConfig:
             "semantic*identity" (identity is IO, or the segmenter's score in Raw), either alone,
             the "segmenter"'s, "semantic*segmenter", which leaves to step D what stays and not how
             it ranks, or "semantic*identity*class" with the class's probability.
+        min_score: objects with a lower final score are left out. 0 as in the paper, whose measure,
+            AP, ranks them all; who looks at pictures wants the sure ones.
         across_classes: suppress duplicates of several classes by "semantic" score, or "none", as
             steps C and D speak of single classes.
         min_region: fill holes and remove islands of fewer pixels; 0 leaves masks as they are.
@@ -167,6 +169,7 @@ class TidesConfig:
         "semantic*segmenter",
         "semantic*identity*class",
     ] = "semantic*identity"
+    min_score: float = 0.0
     across_classes: Literal["none", "semantic"] = "none"
     min_region: int = 0
 
@@ -183,7 +186,8 @@ class TidesConfig:
             ("min_overlap", 0, 1), ("point_stride", 1, 512), ("max_points", 0, 1_000_000),
             ("bins", 1, 1000), ("histogram_low", 0, 0.99), ("bandwidth", 1e-3, 1000),
             ("min_density", 0, 1), ("min_kernel", 0, 1), ("nms_iou", 0, 1),
-            ("min_semantic", 0, 1), ("min_stability", 0, 1), ("min_region", 0, 10**9),
+            ("min_semantic", 0, 1), ("min_score", 0, 1), ("min_stability", 0, 1),
+            ("min_region", 0, 10**9),
         )  # fmt: skip
         if not self.windows or not all(16 <= side <= 4096 for side in self.windows):
             raise UsageError(

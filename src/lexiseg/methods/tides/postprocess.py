@@ -48,7 +48,7 @@ def weigh(
     class_probability: float,
     config: TidesConfig,
 ) -> Found:
-    """Score the masks of one class and drop those that hardly show it.
+    """Score the masks of one class and drop those that hardly show it or are not sure enough.
 
     Args:
         identified: of the class.
@@ -73,7 +73,7 @@ def weigh(
     }[config.confidence]
     found = Found(identified, semantic, confidence)
     kept = semantic >= config.min_semantic if config.drop == "masks" else semantic > 0
-    return found[kept]
+    return found[kept & (confidence >= config.min_score)]
 
 
 def suppress_across_classes(

@@ -38,6 +38,7 @@ B16 = "openai/clip-vit-base-patch16"
 # narrow the density counts how often the same mask came up, which large objects lead by far:
 # objects a twentieth as dense as the densest stay, of whatever cluster. The density says which
 # masks are whole, but ranks by size, so that the segmenter's score weighs what stays.
+# Parts and duplicates score low, and a bound on the score balances what is found with what is true.
 MINIWORLD: Mapping[str, Any] = {
     "long_side": 288,
     "background": tuple(all_stuff()),
@@ -51,6 +52,7 @@ MINIWORLD: Mapping[str, Any] = {
     "cluster": "all",
     "nms_iou": 0.5,
     "confidence": "semantic*segmenter",
+    "min_score": 0.45,
 }
 PRESETS: dict[str, Preset] = {
     "paper": Preset(B16, "sam-vit-h"),
