@@ -71,6 +71,7 @@ def test_objects_below_the_least_score_are_left_out(toy):
     assert sorted(item.score for item in sure.instances) == scores[1:]
     none = tides.configured(min_score=1.0).segment(scene, ["red"])
     assert not none.presence["red"].kept and not none.instances
+    assert none.presence["red"].reason.endswith("; but no mask fits well enough")
 
 
 def test_touching_objects(toy):

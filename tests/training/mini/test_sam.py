@@ -307,7 +307,7 @@ def test_shipped_masks_reach_what_the_card_says_with_room_for_chance() -> None:
     # mean moves by about 0.04, a share by 0.05, and three times that is allowed.
     figures = measure_sam(bundled_folder("mini-sam"), scenes=8, split="val")
     assert figures["best"] >= 0.67 and figures["boxed"] >= 0.72
-    assert figures["chosen"] < figures["best"] - 0.01
+    assert figures["chosen"] < figures["best"] - 0.02
     assert 0.03 <= figures["ranked_wrong"] <= 0.33
     few, crowded, share = figures["best_few"], figures["best_crowded"], figures["crowded"]
     assert figures["best"] == pytest.approx(share * crowded + (1 - share) * few, abs=1e-3)

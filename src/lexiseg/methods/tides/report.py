@@ -49,7 +49,7 @@ def explain_presence(
         if verdict.kept and count:
             reason += f"; {count} object{'s' if count > 1 else ''}"
         elif verdict.kept:
-            reason += "; but no mask fits"
+            reason += "; but no mask fits well enough"
         score = class_probability(verdict, temperature)
         entries.append(Presence(name, score, count > 0, reason))
     return entries
