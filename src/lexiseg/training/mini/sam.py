@@ -113,7 +113,7 @@ class SamLearner(Learner):
             logits.flatten(0, 1).flatten(2),
             scores.flatten(0, 1),
             asked.truth.flatten(0, 1).flatten(2).to(self.device),
-            asked.valid.flatten(0, 1).to(self.device),
+            asked.odds.flatten(0, 1).to(self.device),
             asked.drawn.flatten().to(self.device),
         )
         torch.autograd.backward(torch.stack(list(losses.values())).sum())

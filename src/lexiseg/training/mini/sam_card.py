@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from lexiseg.training.mini.sam_loss import FOCAL
 from lexiseg.training.mini.sam_measure import FEW, LARGE
+from lexiseg.training.mini.sam_prompts import ODDS
 from lexiseg.training.mini.session import RECORD, session_table
 
 LINES = {
@@ -37,6 +38,7 @@ def write_card(folder: Path, figures: Mapping[str, Mapping[str, float]], scenes:
     """
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     vision = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vision_config"]
+    part, whole, group = ODDS
     cells = 4 * vision["image_size"] // vision["patch_size"]
     text = f"""---
 license: apache-2.0
@@ -56,14 +58,15 @@ mirrored at random. The pictographs are from the Noto Color Emoji font (SIL Open
 
 ## Training signal
 On each picture {record["clicks"]} clicks and {record["boxes"]} boxes. A click may mean up to three
-regions, and all of them are asked of its three candidates: the part of the pictograph (Miniworld
-cuts pictographs into 2 to 5 parts), the object or the stuff, and the group of touching objects or
-of objects of one name. From each region only the candidate with the least loss learns ({FOCAL:g} x
-focal + dice; inside and outside of a mask count alike). A box, its sides moved a little, means one
-of these regions. The single mask learns one of them at random. A score learns the IoU with
-whichever region fits best (squared error): like SAM's own, it says how well a mask fits something
-and not whether that is a whole object. This is the bias
-that TIDES studies.
+regions: the part of the pictograph (Miniworld cuts pictographs into 2 to 5 parts), the object or
+the stuff, and the group of touching objects or of objects of one name. Parts are meant most often,
+{part:.0%} : {whole:.0%} : {group:.0%} where there are all three, as most masks that SAM learned
+from are small. SAM draws the one that is meant; here the mean over this draw is taken at once. From
+each region only the candidate with the least loss learns ({FOCAL:g} x focal + dice; inside and
+outside of a mask count alike), and a score learns the IoU with what is meant (squared error). So,
+like SAM's own, it says how well a mask fits times how often such a mask is meant: a part may be
+surer than its object. This is the bias that TIDES studies. A box, its sides moved a little, means
+one region, and the single mask learns one.
 
 Muon for the matrices of the blocks, AdamW for the rest, cosine schedule, bfloat16 where the
 processor has it. Each step compares one cell of every 2 x 2. Nothing of any published network was

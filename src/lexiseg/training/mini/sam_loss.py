@@ -44,31 +44,35 @@ def pairwise_iou(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def decoder_losses(
-    logits: Tensor, scores: Tensor, truth: Tensor, valid: Tensor, drawn: Tensor
+    logits: Tensor, scores: Tensor, truth: Tensor, odds: Tensor, drawn: Tensor
 ) -> dict[str, Tensor]:
     """Losses of the masks and scores of P prompts.
 
-    Of the three candidates only the one with the least loss learns from a truth; a click has up
-    to three truths, its part, object and group. The single mask, which answers what is not
-    ambiguous, learns one of them. A score is to be the IoU with whichever truth fits best: like
-    SAM's, it says how well a mask fits something and not whether that is a whole object.
+    SAM draws the one mask that a click means, lets only the nearest candidate learn from it, and
+    teaches every score the IoU with it (Kirillov et al. 2023, section 3 and appendix A). Here a
+    click has up to three truths, and the mean over that draw is taken at once. So a score says
+    how well a mask fits what was meant, times how often that is meant: where parts are meant more
+    often than objects, the score prefers parts. That is the bias which TIDES studies. The single
+    mask, which answers what is not ambiguous, learns the level that was drawn.
 
     Args:
         logits: (P, 4, N) float32, the single mask first.
         scores: (P, 4) float32.
         truth: (P, 3, N) float32.
-        valid: (P, 3) bool.
-        drawn: (P,) a valid level each.
+        odds: (P, 3) float32, of the levels of a prompt; zeros for one that means nothing.
+        drawn: (P,) a level each.
     """
+    known = odds.sum(dim=1) > 0
+    logits, scores, truth, odds, drawn = (
+        part[known] for part in (logits, scores, truth, odds, drawn)
+    )
     losses = pairwise_loss(logits, truth)
     nearest = losses[:, 1:].amin(dim=1)
-    overlaps = pairwise_iou(logits, truth).masked_fill(~valid[:, None], 0)
-    single = drawn[:, None, None]
-    target = overlaps.amax(dim=-1)
+    overlaps = pairwise_iou(logits, truth)
+    target = (overlaps * odds[:, None]).sum(dim=-1)
     target[:, :1] = overlaps[:, 0].gather(1, drawn[:, None])
-    known = valid.any(dim=1)
     return {
-        "mask": nearest[valid].mean(),
-        "single": 0.25 * losses[:, :1].gather(2, single)[known].mean(),
-        "score": F.mse_loss(scores[known], target[known]),
+        "mask": (nearest * odds).sum(dim=1).mean(),
+        "single": 0.25 * losses[:, :1].gather(2, drawn[:, None, None]).mean(),
+        "score": F.mse_loss(scores, target),
     }
