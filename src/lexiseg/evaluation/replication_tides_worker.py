@@ -41,9 +41,9 @@ class TidesReplicant(BundledMethod):
         return MiniworldObjects(world, self.scenes, half_absent=True)
 
     def configured(self, row: Row) -> Tides:
-        """The method as a row asks it, without the truth; AP ranks all answers."""
+        """The method as a row asks it, without the truth."""
         method: Tides = self.load(scorer=row.scorer)
-        return method.configured(ranking=row.ranking, min_score=0.0, **dict(row.options))
+        return method.configured(**method.measured, ranking=row.ranking, **dict(row.options))
 
     def run(self, task: Task) -> list[Record]:
         """A record for each row of a task."""
