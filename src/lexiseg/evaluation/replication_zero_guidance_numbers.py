@@ -15,13 +15,11 @@ from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.zero_guidance import (
     MIN_CLIP,
     MIN_TEXT,
-    Numbers,
-    Ratio,
-    divide,
     numbers_of,
     renamed,
     to_crossing,
 )
+from lexiseg.evaluation.zero_guidance_numbers import Numbers, Ratio, divide
 from lexiseg.evaluation.zero_guidance_thresholds import Curve, Sweep
 from lexiseg.metrics import bootstrap_interval
 from lexiseg.metrics.renamed_segments import FOUND, VOID, Crossing

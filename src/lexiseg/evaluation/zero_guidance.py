@@ -7,9 +7,7 @@ threshold can be tried afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,22 +19,18 @@ from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.sample import IGNORE, Dataset, SemanticSample
 from lexiseg.errors import UsageError
 from lexiseg.evaluation.records import Record
-from lexiseg.evaluation.semantic import mean_iou_of
 from lexiseg.evaluation.summary import ClassRow, Summary
 from lexiseg.evaluation.zero_guidance_judging import Judging, only
 from lexiseg.evaluation.zero_guidance_meaning import nearest
+from lexiseg.evaluation.zero_guidance_numbers import NAMES, Numbers
 from lexiseg.methods.zero_guidance import ZeroGuidance
 from lexiseg.methods.zero_guidance.embeddings import build_embedder, nearest_index
 from lexiseg.methods.zero_guidance.pipeline import Scene, label_scene
 from lexiseg.methods.zero_guidance.segments import Segments
-from lexiseg.metrics import bootstrap_interval
 from lexiseg.metrics.renamed_segments import (
-    FOUND,
-    ClassOverlaps,
     Crossing,
     cross,
     crossing_overlaps,
-    image_iou,
     reassign,
     text_quality,
 )
@@ -53,8 +47,6 @@ TERMS: Mapping[str, Any] = {
     ),
 }
 """What a protocol says of this task."""
-
-FloatArray = NDArray[np.float64]
 
 
 def terms_of(judging: Judging) -> Mapping[str, Any]:
@@ -168,72 +160,6 @@ def renamed(record: Record, key: str, threshold: float) -> NDArray[np.int64]:
     return np.where(reassign(pairs[:, 1:], threshold) > 0, pairs[:, 0], 0).astype(np.int64)
 
 
-Ratio = tuple[FloatArray, FloatArray]  # numerator and denominator of each picture
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """Scores of relabelled pictures, each a function of how often a picture is drawn.
-
-    Args:
-        pictures: overlaps of each.
-        classes: C, of the data set.
-    """
-
-    pictures: Sequence[ClassOverlaps]
-    classes: int
-
-    @cached_property
-    def ratios(self) -> dict[str, Ratio]:
-        """Name -> numerators and denominators whose sums are divided."""
-        true = [o.iou[o.true] > FOUND for o in self.pictures]
-        return {
-            "iou": _means([image_iou(o) for o in self.pictures]),
-            "iou_true_classes": _means(
-                [image_iou(o, true_classes_only=True) for o in self.pictures]
-            ),
-            "recall": (
-                np.array([found.sum() for found in true], dtype=np.float64),
-                np.array([len(found) for found in true], dtype=np.float64),
-            ),
-            "recall_per_image": _means([_mean(found) for found in true]),
-            "recall_released": _means([_mean((o.best >= FOUND) & o.true) for o in self.pictures]),
-        }
-
-    def statistic(self, name: str) -> Callable[[NDArray[Any]], FloatArray]:
-        """Function of (D, pictures) weights to (D,) values."""
-        if name == "miou":
-            return lambda weights: mean_iou_of(weights, self._parts)
-        return partial(divide, self.ratios[name])
-
-    def value(self, name: str) -> float:
-        """In [0, 1]; NaN where nothing is counted."""
-        return float(self.statistic(name)(np.ones((1, len(self.pictures))))[0])
-
-    def interval(self, name: str, seed: int = 0) -> tuple[float, float]:
-        """Its 95 % interval over pictures."""
-        return bootstrap_interval(len(self.pictures), self.statistic(name), seed=seed)
-
-    @cached_property
-    def _parts(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Of each picture and class: intersection, union, and the union as what occurs."""
-        intersection, union = np.zeros((2, len(self.pictures), self.classes + 1))
-        for row, overlaps in enumerate(self.pictures):
-            intersection[row, overlaps.classes] = overlaps.intersection
-            union[row, overlaps.classes] = overlaps.known_union
-        return intersection, union, union
-
-
-def divide(ratio: Ratio, weights: NDArray[Any]) -> FloatArray:
-    """(D,) sums of numerators over sums of denominators, for (D, pictures) weights."""
-    above, below = (weights @ part for part in ratio)
-    quotient: FloatArray = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
-    return quotient
-
-
-NAMES = ("iou", "miou", "recall", "recall_released", "recall_per_image", "iou_true_classes")
-
-
 def numbers_of(
     records: Sequence[Record],
     dataset: Dataset[SemanticSample],
@@ -288,7 +214,7 @@ def _class_rows(
     numbers: Numbers, records: Sequence[Record], classes: ClassList
 ) -> tuple[ClassRow, ...]:
     """IoU of each class over all images, and how much of it there is."""
-    intersection, union, _ = (part.sum(axis=0) for part in numbers._parts)
+    intersection, union, _ = (part.sum(axis=0) for part in numbers.parts)
     images, pixels = np.zeros((2, len(classes) + 1), dtype=np.int64)
     for record in records:
         crossing = to_crossing(record)
@@ -302,16 +228,6 @@ def _class_rows(
         )
         for k, (name, prompt) in enumerate(zip(classes.names, classes.prompts, strict=True), 1)
     )  # fmt: skip
-
-
-def _means(values: Sequence[float]) -> Ratio:
-    """A mean over pictures as a ratio; a picture without a value counts neither way."""
-    array = np.array(values, dtype=np.float64)
-    return np.nan_to_num(array), np.isfinite(array).astype(np.float64)
-
-
-def _mean(values: NDArray[np.bool_]) -> float:
-    return float(values.mean()) if len(values) else float("nan")
 
 
 def _classes(dataset: Dataset[SemanticSample]) -> ClassList:

@@ -133,7 +133,8 @@ def dino(
 
     With torchrun in front, several processes share the work.
     """
-    from lexiseg.training.mini.dino import DinoRecipe, DinoTraining
+    from lexiseg.training.mini.dino import DinoTraining
+    from lexiseg.training.mini.dino_recipe import DinoRecipe
     from lexiseg.training.mini.pool import PoolConfig
     from lexiseg.training.mini.session import Plan
 

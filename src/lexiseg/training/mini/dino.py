@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,8 +13,6 @@ from torch import Tensor, nn
 from transformers import ViTConfig, ViTModel
 
 from lexiseg.datasets.miniworld import Scene
-from lexiseg.models.bundled import bundled_folder
-from lexiseg.models.device import choose_device
 from lexiseg.training.mini.dino_losses import (
     Centre,
     KeyHead,
@@ -31,29 +27,11 @@ from lexiseg.training.mini.dino_measure import (
     key_features,
     measure_features,
 )
-from lexiseg.training.mini.dino_network import (
-    IMAGE_MEAN,
-    IMAGE_STD,
-    load_backbone,
-    pick,
-    read,
-    resize_positions,
-)
+from lexiseg.training.mini.dino_network import pick, read, resize_positions
 from lexiseg.training.mini.dino_views import View, carry, draw_view
 from lexiseg.training.mini.optimizer import Optimizer
-from lexiseg.training.mini.pool import Pool, PoolConfig, open_pool
-from lexiseg.training.mini.session import (
-    ALONE,
-    Learner,
-    Pace,
-    Plan,
-    Stateful,
-    begin,
-    bundled_sessions,
-    train,
-    write_half,
-    write_record,
-)
+from lexiseg.training.mini.pool import Pool
+from lexiseg.training.mini.session import ALONE, Learner, Pace, Stateful
 from lexiseg.training.mini.team import Team
 
 NATIVE = 224  # pixels per side for which the shipped position table is made
@@ -268,51 +246,3 @@ class Lesson:
             target, shared = pick(target, kept), shared.gather(1, kept)
         losses = distillation(target, scores) * shared
         return losses.sum() / shared.sum().clamp(min=1)
-
-
-@dataclass(frozen=True)
-class DinoRecipe:
-    """One run of `dino`."""
-
-    folder: Path
-    plan: Plan
-    config: DinoTraining = DinoTraining()
-    pool: PoolConfig = field(default_factory=PoolConfig)
-    resume: bool = False
-    bundled: bool = False  # begin with the weights of the package
-    device: str = "auto"
-
-    def run(self) -> Path:
-        """Draw scenes, train and write the weights; returns their folder."""
-        team, place = Team.join(), self.folder / "dino"
-        with team.leader_first():
-            pool = open_pool(self.folder / "pool", self.pool)
-        config = replace(self.config, rate=self.config.rate / 3) if self.bundled else self.config
-        learner = DinoLearner(config, pool, choose_device(self.device), team)
-        if self.bundled:
-            learner.inherit(load_backbone(bundled_folder("mini-dino")))
-            learner.sessions = [*bundled_sessions("mini-dino"), *learner.sessions]
-        begin(learner, place, self.resume)
-        train(learner, self.plan, place)
-        if team.leads:
-            export(learner, place / "weights")
-        return place / "weights"
-
-
-def export(learner: DinoLearner, folder: Path) -> None:
-    """Write the backbone in half precision as `ViTModel` reads it, and the training's record."""
-    write_half(learner.network(), folder)
-    settings = {
-        "image_processor_type": "ViTImageProcessor",
-        "do_resize": True,
-        "size": {"height": NATIVE, "width": NATIVE},
-        "resample": 3,
-        "do_rescale": True,
-        "rescale_factor": 1 / 255,
-        "do_normalize": True,
-        "image_mean": IMAGE_MEAN,
-        "image_std": IMAGE_STD,
-    }
-    text = json.dumps(settings, indent=2) + "\n"
-    (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
-    write_record(learner, folder)

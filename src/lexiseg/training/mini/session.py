@@ -132,6 +132,7 @@ class Learner(ABC):
             "last_step": self.step,
             "drawn": self.drawn,
             "seed": self.pace.seed,
+            "rate": self.pace.rate,
             "examples": 0,
             "minutes": 0.0,
             "began": self.seconds,
@@ -226,8 +227,9 @@ def session_table(sessions: Sequence[Mapping[str, Any]], drawn: str, examples: s
         examples: what a batch consists of.
     """
     heads = ["steps", f"{drawn} (seed)", examples, "minutes", "processes"]
+    rated = any("rate" in session for session in sessions)
     prompted = any("prompted" in session for session in sessions)
-    heads += ["prompted pictures"] * prompted
+    heads += ["highest rate"] * rated + ["prompted pictures"] * prompted
     rows = [_row(heads), "|---" * len(heads) + "|"]
     for session in sessions:
         cells = [
@@ -237,6 +239,7 @@ def session_table(sessions: Sequence[Mapping[str, Any]], drawn: str, examples: s
             f"{session['minutes']:.1f}",
             f"{session['processes']} on {session['device']}",
         ]
+        cells += [f"{session['rate']:g}" if "rate" in session else "-"] * rated
         rows.append(_row(cells + ["yes" if session.get("prompted") else "no"] * prompted))
     notes = [session["note"] for session in sessions if session.get("note")]
     return "\n".join([*rows, "", *notes]).rstrip()

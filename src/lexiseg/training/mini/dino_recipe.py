@@ -1,0 +1,70 @@
+"""One run of the small DINO's training, and what is shipped of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lexiseg.models.bundled import bundled_folder
+from lexiseg.models.device import choose_device
+from lexiseg.training.mini.dino import NATIVE, DinoLearner, DinoTraining
+from lexiseg.training.mini.dino_network import IMAGE_MEAN, IMAGE_STD, load_backbone
+from lexiseg.training.mini.pool import PoolConfig, open_pool
+from lexiseg.training.mini.session import (
+    Plan,
+    begin,
+    bundled_sessions,
+    train,
+    write_half,
+    write_record,
+)
+from lexiseg.training.mini.team import Team
+
+
+@dataclass(frozen=True)
+class DinoRecipe:
+    """One run of `dino`."""
+
+    folder: Path
+    plan: Plan
+    config: DinoTraining = field(default_factory=DinoTraining)
+    pool: PoolConfig = field(default_factory=PoolConfig)
+    resume: bool = False
+    bundled: bool = False  # begin with the weights of the package
+    device: str = "auto"
+
+    def run(self) -> Path:
+        """Draw scenes, train and write the weights; returns their folder."""
+        team, place = Team.join(), self.folder / "dino"
+        with team.leader_first():
+            pool = open_pool(self.folder / "pool", self.pool)
+        config = replace(self.config, rate=self.config.rate / 3) if self.bundled else self.config
+        learner = DinoLearner(config, pool, choose_device(self.device), team)
+        if self.bundled:
+            learner.inherit(load_backbone(bundled_folder("mini-dino")))
+            learner.sessions = [*bundled_sessions("mini-dino"), *learner.sessions]
+        begin(learner, place, self.resume)
+        train(learner, self.plan, place)
+        if team.leads:
+            export(learner, place / "weights")
+        return place / "weights"
+
+
+def export(learner: DinoLearner, folder: Path) -> None:
+    """Write the backbone in half precision as `ViTModel` reads it, and the training's record."""
+    write_half(learner.network(), folder)
+    settings = {
+        "image_processor_type": "ViTImageProcessor",
+        "do_resize": True,
+        "size": {"height": NATIVE, "width": NATIVE},
+        "resample": 3,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": IMAGE_MEAN,
+        "image_std": IMAGE_STD,
+    }
+    text = json.dumps(settings, indent=2) + "\n"
+    (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
+    write_record(learner, folder)
