@@ -104,7 +104,10 @@ class Report:
         yield (
             "- AP and AR: COCO's rules (IoU 0.50 to 0.95, at most 100 answers per class and "
             "scene), in percent, with 95 % bootstrap intervals over scenes; small is below 32 x 32 "
-            "pixels, medium below 96 x 96. Objects too hidden to be named count neither way."
+            "pixels, medium below 96 x 96. Objects too hidden to be named count neither way. Many "
+            "classes are shown in one or two scenes only, which makes AP higher in a drawing of "
+            "scenes than in all; the intervals take this bias back (Efron 1981), so that they may "
+            "end below the number."
         )
         yield (
             "- Raw: step D is skipped and the segmenter's own score takes its place. IO: all steps."
