@@ -18,17 +18,18 @@ from lexiseg.training.mini import sam, sam_network
 from lexiseg.training.mini.__main__ import app
 from lexiseg.training.mini.sam import SamLearner, SamTraining
 from lexiseg.training.mini.sam_labels import GAP, LEAST_AREA, label_levels
-from lexiseg.training.mini.sam_loss import DICE, FOCAL, decoder_losses, pairwise_iou, pairwise_loss
+from lexiseg.training.mini.sam_loss import (
+    DICE,
+    FOCAL,
+    decoder_losses,
+    level_odds,
+    pairwise_iou,
+    pairwise_loss,
+)
 from lexiseg.training.mini.sam_measure import measure_sam
 from lexiseg.training.mini.sam_network import sam_config
 from lexiseg.training.mini.sam_pool import SamPool, SamPoolConfig, open_sam_pool
-from lexiseg.training.mini.sam_prompts import (
-    ODDS,
-    bounding_boxes,
-    draw_corner,
-    draw_prompts,
-    level_odds,
-)
+from lexiseg.training.mini.sam_prompts import bounding_boxes, draw_corner, draw_prompts
 from lexiseg.training.mini.sam_watch import Watch
 from lexiseg.training.mini.session import Plan, train
 
@@ -118,36 +119,13 @@ def test_prompts_lie_in_what_they_mean(pool: SamPool) -> None:
     for picture in range(5):
         for click, (x, y) in enumerate(asked.points[picture].long().tolist()):
             values = labels[picture, :, y, x]
-            assert (asked.odds[picture, click] > 0).tolist() == (values > 0).tolist()
+            assert asked.valid[picture, click].tolist() == (values > 0).tolist()
             for level in torch.nonzero(values)[:, 0].tolist():
                 region = (labels[picture, level] == values[level]).float()
                 assert torch.equal(asked.truth[picture, click, level], region)
-    assert ((asked.odds[:, 9:] == 0) | (asked.odds[:, 9:] == 1)).all()
-    meant = asked.odds.gather(2, asked.drawn[..., None])[..., 0]
-    assert torch.equal(meant > 0, asked.odds.sum(dim=2) > 0)
-
-
-@pytest.mark.parametrize(
-    ("exists", "odds"),
-    [
-        ((True, True, True), (0.6, 0.3, 0.1)),
-        ((True, True, False), (2 / 3, 1 / 3, 0)),
-        ((False, True, False), (0.0, 1.0, 0.0)),
-        ((False, False, False), (0.0, 0.0, 0.0)),
-    ],
-)
-def test_parts_are_meant_most_often(exists: tuple[bool, ...], odds: tuple[float, ...]) -> None:
-    torch.testing.assert_close(level_odds(torch.tensor(exists)), torch.tensor(odds))
-
-
-def test_levels_are_drawn_by_their_odds(pool: SamPool) -> None:
-    labels = torch.from_numpy(np.array(pool.labels))
-    asked = draw_prompts(labels, 1000, 2, 16, torch.Generator().manual_seed(0))
-    odds, drawn = asked.odds[:, :1000], asked.drawn[:, :1000]
-    every = (odds > 0).all(dim=2)
-    shares = torch.bincount(drawn[every], minlength=3) / every.sum()
-    assert every.sum() > 900
-    torch.testing.assert_close(shares, torch.tensor(ODDS), atol=0.06, rtol=0)
+    assert (asked.valid[:, 9:].sum(dim=2) <= 1).all()
+    meant = asked.valid.gather(2, asked.drawn[..., None])[..., 0]
+    assert torch.equal(meant, asked.valid.any(dim=2))
 
 
 def test_truth_is_the_covered_share_of_cells(pool: SamPool) -> None:
@@ -166,7 +144,7 @@ def test_truth_of_a_corner_is_one_cell_of_every_four(pool: SamPool) -> None:
         chance = torch.Generator().manual_seed(1)
         part = draw_prompts(labels, 5, 2, 32, chance, (row, column))
         assert torch.equal(part.truth, whole.truth[..., row::2, column::2])
-        assert torch.equal(part.boxes, whole.boxes) and torch.equal(part.odds, whole.odds)
+        assert torch.equal(part.boxes, whole.boxes) and torch.equal(part.valid, whole.valid)
 
 
 def test_every_corner_is_drawn() -> None:
@@ -207,51 +185,50 @@ def test_losses_of_pairs_equal_the_plain_formulas() -> None:
 def test_only_the_nearest_candidate_learns_from_a_truth() -> None:
     truth = torch.zeros(1, 3, 16)
     truth[0, 0, :4] = truth[0, 1, :10] = 1
-    odds = torch.tensor([[0.75, 0.25, 0]])
+    valid = torch.tensor([[True, True, False]])
     logits = torch.full((1, 4, 16), -1.0)
     logits[0, 0], logits[0, 1, :4], logits[0, 2, :10] = 0.3, 1.0, 1.0
     logits.requires_grad_()
     scores = torch.full((1, 4), 0.5, requires_grad=True)
-    losses = decoder_losses(logits, scores, truth, odds, torch.tensor([1]))
+    losses = decoder_losses(logits, scores, truth, valid, torch.tensor([1]))
     losses["mask"].backward(retain_graph=True)
     assert [bool(g.any()) for g in logits.grad[0]] == [False, True, True, False]
     losses["score"].backward()
-    # The single mask covers all 16 cells, the last candidate none; part and object overlap in 4
-    # of 10. So the part's mask is to be the surer one although both fit what they show.
-    part, whole = 0.75 + 0.25 * 0.4, 0.25 + 0.75 * 0.4
+    # The single mask covers all 16 cells, the last candidate none; part and object share 4 of 10.
+    # So the part's mask is to be the surer one although both fit what they show.
+    part, whole = 2 / 3 + 1 / 3 * 0.4, 1 / 3 + 2 / 3 * 0.4
     wanted = torch.tensor([10 / 16, part, whole, 0])
     torch.testing.assert_close(scores.grad[0], 2 * (0.5 - wanted) / 4)
 
 
+@pytest.mark.parametrize(
+    ("exists", "odds"),
+    [
+        ((True, True, True), (0.6, 0.3, 0.1)),
+        ((True, True, False), (2 / 3, 1 / 3, 0)),
+        ((False, True, False), (0.0, 1.0, 0.0)),
+        ((False, False, False), (0.0, 0.0, 0.0)),
+    ],
+)
+def test_parts_are_meant_most_often(exists: tuple[bool, ...], odds: tuple[float, ...]) -> None:
+    torch.testing.assert_close(level_odds(torch.tensor(exists)), torch.tensor(odds))
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 7))
-def test_losses_are_the_mean_over_draws_of_what_is_meant(seed: int, exists: int) -> None:
-    # The slow twin draws one region, as SAM's own training does; a mean over the draws remains.
+def test_a_score_learns_the_mean_over_draws_of_what_is_meant(seed: int, exists: int) -> None:
+    # The slow twin draws one region after the other, as SAM's own training does.
     chance = torch.Generator().manual_seed(seed)
     logits = torch.randn(1, 4, 20, generator=chance)
     scores = torch.rand(1, 4, generator=chance)
     levels = torch.tensor([[bool(exists & 1), True, bool(exists & 4)]])
     truth = (torch.rand(1, 3, 20, generator=chance) > 0.5).float() * levels[..., None]
-    odds = level_odds(levels)
-    found = decoder_losses(logits, scores, truth, odds, torch.tensor([1]))
-    pairs, overlaps = pairwise_loss(logits, truth)[0, 1:], pairwise_iou(logits, truth)[0, 1:]
-    mask = sum(odds[0, k] * pairs[:, k].min() for k in range(3))
-    torch.testing.assert_close(found["mask"], mask)
-    targets = sum(odds[0, k] * overlaps[:, k] for k in range(3))
-    single = pairwise_iou(logits, truth)[0, 0, 1]
-    errors = (scores[0] - torch.cat([single[None], targets])) ** 2
+    found = decoder_losses(logits, scores, truth, levels, torch.tensor([1]))
+    overlaps = pairwise_iou(logits, truth)[0]
+    odds = level_odds(levels)[0]
+    targets = sum(odds[k] * overlaps[1:, k] for k in range(3))
+    errors = (scores[0] - torch.cat([overlaps[:1, 1], targets])) ** 2
     torch.testing.assert_close(found["score"], errors.mean())
-
-
-def test_a_prompt_that_means_nothing_teaches_nothing() -> None:
-    chance = torch.Generator().manual_seed(0)
-    logits, scores = torch.randn(2, 4, 20, generator=chance), torch.rand(2, 4, generator=chance)
-    truth, drawn = (torch.rand(2, 3, 20, generator=chance) > 0.5).float(), torch.tensor([0, 1])
-    odds = level_odds(torch.tensor([[True, True, True], [False, False, False]]))
-    both = decoder_losses(logits, scores, truth, odds, drawn)
-    one = decoder_losses(logits[:1], scores[:1], truth[:1], odds[:1], drawn[:1])
-    for name, value in one.items():
-        torch.testing.assert_close(both[name], value)
 
 
 # Training
@@ -291,6 +268,16 @@ def test_the_loss_falls(pool: SamPool) -> None:
     losses = [one.advance(0.2) for _ in range(24)]
     for name in ("mask", "score"):
         assert sum(step[name] for step in losses[-6:]) < sum(step[name] for step in losses[:6])
+
+
+def test_only_scores_leaves_the_masks_as_they_are(pool: SamPool) -> None:
+    one, (pixels, points, boxes) = learner(pool, only_scores=True), prompted()
+    with torch.no_grad():
+        before = one.sam.answer(pixels, points, boxes, one.autocast())
+        with torch.enable_grad():
+            one.advance(0.2)
+        after = one.sam.answer(pixels, points, boxes, one.autocast())
+    assert torch.equal(before[0], after[0]) and not torch.equal(before[1], after[1])
 
 
 def test_resumed_training_equals_uninterrupted_training(pool: SamPool, tmp_path: Path) -> None:

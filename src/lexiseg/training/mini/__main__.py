@@ -65,6 +65,9 @@ def sam(
     rate: Annotated[float, typer.Option(help="Learning rate at its highest.")] = 2e-3,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
     bundled: Annotated[bool, typer.Option(help="Begin with the weights of the package.")] = False,
+    only_scores: Annotated[
+        bool, typer.Option(help="Train the scores alone; masks stay as they are.")
+    ] = False,
     teacher: Annotated[
         Path | None,
         typer.Option(
@@ -90,7 +93,8 @@ def sam(
         raise typer.BadParameter("give either --minutes or --steps")
     if bundled and teacher:
         raise typer.BadParameter("give either --bundled or --teacher")
-    pool, training = SamPoolConfig(scenes, seed=seed), SamTraining(seed, batch, rate)
+    pool = SamPoolConfig(scenes, seed=seed)
+    training = SamTraining(seed, batch, rate, only_scores=only_scores)
     plan = Plan(steps, minutes)
     SamRecipe(out, plan, pool, training, resume, bundled, teacher, head_start, device).run()
 

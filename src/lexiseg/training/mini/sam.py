@@ -55,6 +55,7 @@ class SamTraining(Pace):
     checkpoint_every: int = 100
     clicks: int = 12  # per picture
     boxes: int = 4  # per picture
+    only_scores: bool = False  # masks stay as they are
 
 
 class SamLearner(Learner):
@@ -85,6 +86,9 @@ class SamLearner(Learner):
         self.model: Any = build_sam(sam_config()) if network is None else network
         self.model.train().to(self.device)
         self.sam = PromptedSam(self.model)
+        if config.only_scores:
+            self.model.requires_grad_(False)
+            self.model.mask_decoder.iou_prediction_head.requires_grad_(True)
         self.optimizer = Optimizer(self.model, dtype=self.dtype, blocks="layers.")
 
     def network(self) -> nn.Module:
@@ -113,7 +117,7 @@ class SamLearner(Learner):
             logits.flatten(0, 1).flatten(2),
             scores.flatten(0, 1),
             asked.truth.flatten(0, 1).flatten(2).to(self.device),
-            asked.odds.flatten(0, 1).to(self.device),
+            asked.valid.flatten(0, 1).to(self.device),
             asked.drawn.flatten().to(self.device),
         )
         torch.autograd.backward(torch.stack(list(losses.values())).sum())

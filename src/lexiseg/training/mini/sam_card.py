@@ -9,9 +9,8 @@ from typing import Any
 
 from safetensors import safe_open
 
-from lexiseg.training.mini.sam_loss import FOCAL
+from lexiseg.training.mini.sam_loss import FOCAL, ODDS
 from lexiseg.training.mini.sam_measure import FEW, LARGE
-from lexiseg.training.mini.sam_prompts import ODDS
 from lexiseg.training.mini.session import RECORD, session_table
 
 LINES = {
@@ -58,15 +57,16 @@ mirrored at random. The pictographs are from the Noto Color Emoji font (SIL Open
 
 ## Training signal
 On each picture {record["clicks"]} clicks and {record["boxes"]} boxes. A click may mean up to three
-regions: the part of the pictograph (Miniworld cuts pictographs into 2 to 5 parts), the object or
-the stuff, and the group of touching objects or of objects of one name. Parts are meant most often,
-{part:.0%} : {whole:.0%} : {group:.0%} where there are all three, as most masks that SAM learned
-from are small. SAM draws the one that is meant; here the mean over this draw is taken at once. From
-each region only the candidate with the least loss learns ({FOCAL:g} x focal + dice; inside and
-outside of a mask count alike), and a score learns the IoU with what is meant (squared error). So,
-like SAM's own, it says how well a mask fits times how often such a mask is meant: a part may be
-surer than its object. This is the bias that TIDES studies. A box, its sides moved a little, means
-one region, and the single mask learns one.
+regions, and all of them are asked of its three candidates: the part of the pictograph (Miniworld
+cuts pictographs into 2 to 5 parts), the object or the stuff, and the group of touching objects or
+of objects of one name. From each region only the candidate with the least loss learns ({FOCAL:g} x
+focal + dice; inside and outside of a mask count alike). A box, its sides moved a little, means one
+of these regions. The single mask learns one of them at random. A score learns the IoU with what is
+meant (squared error), and parts are meant most often, {part:.0%} : {whole:.0%} : {group:.0%} where
+there are all three, as most masks that SAM learned from are small. SAM draws what is meant; here
+the mean over the draw is taken at once. So, like SAM's own, a score says how well a mask fits
+times how often such a mask is meant, and a part may be surer than its object. This is the bias
+that TIDES studies.
 
 Muon for the matrices of the blocks, AdamW for the rest, cosine schedule, bfloat16 where the
 processor has it. Each step compares one cell of every 2 x 2. Nothing of any published network was

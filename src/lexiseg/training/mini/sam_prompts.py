@@ -9,9 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 ANYWHERE = 0.12  # share of clicks at any pixel; the others find each object equally often
-# How often a prompt means the part, the object and the group it lies in. Most masks that SAM was
-# trained on are small, parts of objects rather than objects (Kirillov et al. 2023, section 5).
-ODDS = (0.6, 0.3, 0.1)
 Corner = tuple[int, int]  # row and column, 0 or 1, of one cell of every 2 x 2
 JITTER = 0.1  # standard deviation of a box's sides, as a share of its own
 MOST_JITTER = 20.0  # pixels
@@ -25,15 +22,14 @@ class Prompted:
         points: (B, C, 2) x and y of the clicks in pixels.
         boxes: (B, P - C, 4) left, top, right, bottom in pixels.
         truth: (B, P, 3, s, s) float32, covered share of each cell by the part, object and group.
-        odds: (B, P, 3) float32, how likely the prompt means each of these; a box means one for
-            sure, and a prompt where nothing has a name or a part means nothing, all zeros.
-        drawn: (B, P) int64, a level drawn by these odds.
+        valid: (B, P, 3) bool, which of these the prompt may mean; a box means one.
+        drawn: (B, P) int64, one of the valid levels.
     """
 
     points: Tensor
     boxes: Tensor
     truth: Tensor
-    odds: Tensor
+    valid: Tensor
     drawn: Tensor
 
     def select(self, number: int) -> Prompted:
@@ -68,17 +64,17 @@ def draw_prompts(
     size = labels.shape[-1]
     spots = _draw_spots(labels[:, 1], clicks + boxes, generator)
     values = labels.flatten(2).gather(2, spots[:, None].expand(-1, 3, -1)).transpose(1, 2)
-    odds = level_odds(values > 0)
+    valid = values > 0
     if corner is None:
         truth = _coverage(labels, values, cells)
     else:
         truth = _coverage(_pixels_of(labels, cells, corner), values, cells // 2)
-    drawn = _draw_levels(odds, generator)
-    sure = F.one_hot(drawn, 3) * (odds > 0)
-    odds[:, clicks:] = sure[:, clicks:].float()
+    drawn = _draw_levels(valid, generator)
+    only = F.one_hot(drawn, 3).bool()
+    valid[:, clicks:] &= only[:, clicks:]
     points = torch.stack([spots % size, spots // size], dim=-1)[:, :clicks].float()
     meant = _regions(labels, values[:, clicks:], drawn[:, clicks:])
-    return Prompted(points, _jitter(bounding_boxes(meant), generator), truth, odds, drawn)
+    return Prompted(points, _jitter(bounding_boxes(meant), generator), truth, valid, drawn)
 
 
 def _pixels_of(labels: Tensor, cells: int, corner: Corner) -> Tensor:
@@ -129,17 +125,11 @@ def _draw_spots(objects: Tensor, count: int, generator: torch.Generator) -> Tens
     return torch.multinomial(odds, count, replacement=True, generator=generator)
 
 
-def level_odds(exists: Tensor) -> Tensor:
-    """`ODDS` among the levels (..., 3) that exist, with sum one; zeros where none does."""
-    odds = exists * torch.tensor(ODDS)
-    return odds / odds.sum(dim=-1, keepdim=True).clamp(min=1e-9)
-
-
-def _draw_levels(odds: Tensor, generator: torch.Generator) -> Tensor:
-    """A level per prompt; the object's where there is none."""
-    certain = odds + torch.tensor([0, 1e-6, 0])
-    drawn = torch.multinomial(certain.flatten(0, 1), 1, generator=generator)
-    return drawn.view(odds.shape[:2])
+def _draw_levels(valid: Tensor, generator: torch.Generator) -> Tensor:
+    """One valid level per prompt; the object's where none is."""
+    odds = valid.float() + torch.tensor([0, 1e-6, 0])
+    drawn = torch.multinomial(odds.flatten(0, 1), 1, generator=generator)
+    return drawn.view(valid.shape[:2])
 
 
 def bounding_boxes(regions: Tensor) -> Tensor:

@@ -50,12 +50,12 @@ class Watch:
         overlaps = torch.cat(found)  # (B, P, 4, 3)
         best = overlaps[:, :CLICKS, 1:].amax(dim=2)
         result = {
-            f"val_{name}": float(best[..., level][asked.odds[:, :CLICKS, level] > 0].mean())
+            f"val_{name}": float(best[..., level][asked.valid[:, :CLICKS, level]].mean())
             for level, name in enumerate(LEVELS)
         }
         drawn = asked.drawn[:, CLICKS:, None]
         boxed = overlaps[:, CLICKS:, 0].gather(2, drawn)[..., 0]
-        result["val_box"] = float(boxed[asked.odds[:, CLICKS:].any(dim=2)].mean())
+        result["val_box"] = float(boxed[asked.valid[:, CLICKS:].any(dim=2)].mean())
         return {name: round(value, 4) for name, value in result.items()}
 
     def _overlaps(
