@@ -52,7 +52,7 @@ MINIWORLD: Mapping[str, Any] = {
     "cluster": "all",
     "nms_iou": 0.5,
     "confidence": "semantic*segmenter",
-    "min_score": 0.45,
+    "min_score": 0.3,
 }
 PRESETS: dict[str, Preset] = {
     "paper": Preset(B16, "sam-vit-h"),
