@@ -352,7 +352,7 @@ def test_transformers_gives_the_same_masks() -> None:
 
 
 def test_shipped_masks_reach_what_the_card_says_with_room_for_chance() -> None:
-    # The card has 0.79, 0.84 and 0.18 on 441 objects; these scenes hold some 60 of them, so a
+    # The card has 0.79, 0.84 and 0.17 on 441 objects; these scenes hold some 60 of them, so a
     # mean moves by about 0.04, a share by 0.05, and three times that is allowed.
     figures = measure_sam(bundled_folder("mini-sam"), scenes=8, split="val")
     assert figures["best"] >= 0.67 and figures["boxed"] >= 0.72
@@ -360,6 +360,13 @@ def test_shipped_masks_reach_what_the_card_says_with_room_for_chance() -> None:
     assert 0.03 <= figures["ranked_wrong"] <= 0.33
     few, crowded, share = figures["best_few"], figures["best_crowded"], figures["crowded"]
     assert figures["best"] == pytest.approx(share * crowded + (1 - share) * few, abs=1e-3)
+
+
+def test_shipped_scores_are_biased_to_parts_as_the_card_says() -> None:
+    # The card has 0.07 on 441 objects of 60 scenes; the share moves by 0.012 there and by 0.014
+    # here, and three times that is allowed. Scores that learned the best fit of all had 0.016.
+    figures = measure_sam(bundled_folder("mini-sam"), scenes=40, split="val")
+    assert 0.03 <= figures["prefers_part"] <= 0.12
 
 
 def test_the_card_was_written_from_measurements() -> None:
