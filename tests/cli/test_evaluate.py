@@ -74,20 +74,19 @@ def test_methods_that_find_objects_get_the_objects_of_miniworld(
 def test_a_method_is_measured_with_its_settings_for_that_unless_others_are_typed(
     lexiseg_command: Command, color_method: Any, coco: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded: list[dict[str, Any]] = []
-    load = color_method.load
+    configured: list[dict[str, Any]] = []
 
-    def remember(**options: Any) -> Any:
-        loaded.append(options)
-        return load(**options)
+    def remember(self: Any, **options: Any) -> Any:
+        configured.append(options)
+        return self
 
-    monkeypatch.setattr(color_method, "load", remember)
-    monkeypatch.setattr(color_method, "measured", {"min_score": 0.0}, raising=False)
+    usual = {"min_score": 0.0, "min_density": 0.05}
+    monkeypatch.setattr(color_method, "measured", usual, raising=False)
+    monkeypatch.setattr(color_method, "configured", remember, raising=False)
     for typed in ((), ("--set", "min_score=0.3")):
         arguments = ("evaluate", "color", "--dataset", "coco", "--data", coco, *typed)
         assert lexiseg_command(*arguments)[0] == 0
-    assert [one["min_score"] for one in loaded] == [0.0, 0.3]
-    assert METHODS["tides"].measured == METHODS["tides-raw"].measured == {"min_score": 0.0}
+    assert configured == [usual, {"min_density": 0.05}]
 
 
 def test_options_that_do_not_go_together_are_refused(lexiseg_command: Command, coco: Path) -> None:

@@ -171,7 +171,7 @@ def study_oracles(
         DatasetError: the data set has no masks, or nothing could be judged.
         OutputError: the folder cannot be written, or holds another study.
     """
-    names, tides = class_names(dataset), tides.configured(**tides.measured)
+    names = class_names(dataset)
     terms = Terms(
         study="tides-oracles",
         dataset=dataset.name,

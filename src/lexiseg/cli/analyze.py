@@ -79,10 +79,10 @@ class Parts:
     loading: Loading
 
     def load(self) -> Any:
-        """The method with its weights."""
+        """The method with its weights, as it is measured."""
         parts = {"segmenter": self.segmenter, "scorer": self.scorer}
         chosen = {part: name for part, name in parts.items() if name}
-        return self.loading.model("tides", self.preset, **chosen).load()
+        return self.loading.model("tides", self.preset, **chosen).load_measured()
 
 
 @app.command("psm-bias")

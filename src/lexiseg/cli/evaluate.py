@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,7 +73,7 @@ def evaluate(
         _replicate(method, out, scenes=scenes, jobs=jobs, **how)
         return
     answer = _answer(method)
-    model = _measured(loading.model(method, preset or _usual_preset(dataset, answer)))
+    model = loading.model(method, preset or _usual_preset(dataset, answer))
     name = f"miniworld{_MINIWORLD[answer]}" if dataset == "miniworld" else dataset
     if sentences and answer != "labels":
         raise UsageError("--sentences is for systems that name segments themselves.")
@@ -101,14 +100,6 @@ def _usual_preset(dataset: str, answer: str) -> str:
     if dataset.startswith("miniworld"):
         return "mini"
     return "paper" if answer != "classes" or dataset in ("coco", "lvis") else dataset
-
-
-def _measured(model: Model) -> Model:
-    """With the settings that a method is measured with, unless others were typed."""
-    from lexiseg.registry import METHODS
-
-    usual = getattr(METHODS[model.method], "measured", {})
-    return replace(model, settings={**usual, **model.settings})
 
 
 def _open(name: str, data: Path | None, split: str | None, *, plain: bool) -> Any:
@@ -141,7 +132,7 @@ def _evaluate(
         how["sentences"] = SentenceBert.load(sentences, model.device)
     if judging:
         how["judging"] = override(Judging(), judging)
-    outcome = measure(model.load(), dataset, **how)
+    outcome = measure(model.load_measured(), dataset, **how)
     typer.echo(outcome.to_markdown())
     if outcome.failures:
         console.say(f"{len(outcome.failures)} images could not be judged")

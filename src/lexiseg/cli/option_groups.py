@@ -51,6 +51,13 @@ class Model:
             **self.settings,
         )
 
+    def load_measured(self) -> Any:
+        """The same with the settings that it is measured with, unless others were typed."""
+        method = self.load()
+        usual = getattr(method, "measured", {})
+        chosen = {name: value for name, value in usual.items() if name not in self.settings}
+        return method.configured(**chosen) if chosen else method
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:

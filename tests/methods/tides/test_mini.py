@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import lexiseg
+from lexiseg.methods.tides import Tides
 
 NAMES = ["dog", "apple", "zebra"]
 
@@ -36,3 +37,10 @@ def test_little_to_see(tides, image):
     assert all(result.presence[name].reason for name in NAMES)
     assert all(item.mask.size_hw == result.size_hw and item.mask.area for item in result.instances)
     assert {item.label for item in result.instances} == set(result.presence.kept)
+
+
+def test_measures_rank_answers_that_pictures_leave_out(tides):
+    shown, measured = tides.config, tides.configured(**tides.measured).config
+    assert measured.min_score == 0 < shown.min_score
+    assert measured.min_density < shown.min_density
+    assert Tides(tides.scorer, tides.segmenter).measured == {}

@@ -11,7 +11,7 @@ from lexiseg.io.image import path_of, read_image
 from lexiseg.methods.tides.config import TidesConfig, variant_config
 from lexiseg.methods.tides.loading import load_scorer, load_segmenter
 from lexiseg.methods.tides.pipeline import find_objects
-from lexiseg.methods.tides.presets import find_preset
+from lexiseg.methods.tides.presets import PRESETS, find_preset
 from lexiseg.methods.tides.scene import Scene, encode_scene
 from lexiseg.methods.tides.steps import PUBLISHED, Steps
 from lexiseg.ops.stopwatch import Stopwatch
@@ -39,8 +39,6 @@ class Tides:
     method = "tides"
     task = "instances"
     fixed: ClassVar[Mapping[str, Any]] = {}
-    # AP ranks all answers; a bound that keeps pictures clear would cut its curve short.
-    measured: ClassVar[Mapping[str, Any]] = {"min_score": 0.0}
 
     def __init__(
         self,
@@ -109,6 +107,11 @@ class Tides:
         """The same weights under other settings."""
         config = override(self.config, options)
         return type(self)(self.scorer, self.segmenter, config, self.preset, self.steps)
+
+    @property
+    def measured(self) -> Mapping[str, Any]:
+        """Settings to measure AP with, see `Preset`; empty for other combinations of parts."""
+        return PRESETS[self.preset].measured if self.preset in PRESETS else {}
 
     def with_steps(self, steps: Steps) -> Tides:
         """The same weights and settings with other steps."""

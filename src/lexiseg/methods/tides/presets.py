@@ -19,12 +19,15 @@ class Preset:
         segmenter: name in `lexiseg.registry.SEGMENTERS`.
         scorer: name in `lexiseg.registry.SCORERS`.
         options: fields of `TidesConfig` that differ from the variant's.
+        measured: those of them that differ again where AP is measured, which ranks all answers:
+            bounds that keep pictures clear would cut its curve short.
     """
 
     clip: str
     segmenter: str
     scorer: str = "clip-surgery"
     options: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict)
 
 
 B16 = "openai/clip-vit-base-patch16"
@@ -36,9 +39,9 @@ B16 = "openai/clip-vit-base-patch16"
 # Their scores are smooth: histograms of a part and of its object differ too little for h = 0.5 to
 # tell them apart, and a mask's cells beyond the foreground say the most. With a kernel so
 # narrow the density counts how often the same mask came up, which large objects lead by far:
-# objects a twentieth as dense as the densest stay, of whatever cluster. The density says which
-# masks are whole, but ranks by size, so that the segmenter's score weighs what stays.
-# Parts and duplicates score low, and a bound on the score balances what is found with what is true.
+# objects a tenth as dense as the densest stay, of whatever cluster. The density says which masks
+# are whole, but ranks by size, so that the segmenter's score weighs what stays. Parts and
+# duplicates score low, and a bound on the score balances what is found with what is true.
 MINIWORLD: Mapping[str, Any] = {
     "long_side": 288,
     "background": tuple(all_stuff()),
@@ -48,16 +51,21 @@ MINIWORLD: Mapping[str, Any] = {
     "point_stride": 2,
     "histogram_cells": "mask",
     "bandwidth": 0.02,
-    "min_density": 0.05,
+    "min_density": 0.1,
     "cluster": "all",
     "nms_iou": 0.5,
     "confidence": "semantic*segmenter",
-    "min_score": 0.3,
+    "min_score": 0.25,
 }
 PRESETS: dict[str, Preset] = {
     "paper": Preset(B16, "sam-vit-h"),
     "table2": Preset(B16, "sam-vit-b"),
-    "mini": Preset("mini-clip-proposal", "mini-sam", options=MINIWORLD),
+    "mini": Preset(
+        "mini-clip-proposal",
+        "mini-sam",
+        options=MINIWORLD,
+        measured={"min_density": 0.05, "min_score": 0.0},
+    ),
 }
 
 
