@@ -161,7 +161,7 @@ def study_oracles(
     """Ask every image with every kind of help.
 
     Args:
-        tides: the method.
+        tides: the method; AP ranks all answers, so ask with `tides.measured`.
         dataset: images with masks of single objects.
         out: folder for the records, which a second call continues.
         limit: only the first so many images.

@@ -280,6 +280,12 @@ def test_only_scores_leaves_the_masks_as_they_are(pool: SamPool) -> None:
     assert torch.equal(before[0], after[0]) and not torch.equal(before[1], after[1])
 
 
+def test_scores_alone_are_trained_only_where_there_are_masks(tmp_path: Path) -> None:
+    arguments = ["sam", "--out", str(tmp_path), "--steps", "1", "--only-scores"]
+    refused = CliRunner().invoke(app, arguments)
+    assert refused.exit_code == 2 and not list(tmp_path.iterdir())
+
+
 def test_resumed_training_equals_uninterrupted_training(pool: SamPool, tmp_path: Path) -> None:
     plan, whole = Plan(steps=4), learner(pool)
     train(whole, plan, _made(tmp_path / "whole"))

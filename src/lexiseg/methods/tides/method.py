@@ -110,7 +110,10 @@ class Tides:
 
     @property
     def measured(self) -> Mapping[str, Any]:
-        """Settings to measure AP with, see `Preset`; empty for other combinations of parts."""
+        """Settings to measure AP with, see `Preset`; empty for other combinations of parts.
+
+        The command line asks with them. From Python: ``tides.configured(**tides.measured)``.
+        """
         return PRESETS[self.preset].measured if self.preset in PRESETS else {}
 
     def with_steps(self, steps: Steps) -> Tides:

@@ -93,6 +93,8 @@ def sam(
         raise typer.BadParameter("give either --minutes or --steps")
     if bundled and teacher:
         raise typer.BadParameter("give either --bundled or --teacher")
+    if only_scores and not bundled:
+        raise typer.BadParameter("--only-scores goes with --bundled: a new network has no masks")
     pool = SamPoolConfig(scenes, seed=seed)
     training = SamTraining(seed, batch, rate, only_scores=only_scores)
     plan = Plan(steps, minutes)

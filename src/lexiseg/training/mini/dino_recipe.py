@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from lexiseg.training.mini.session import (
     bundled_sessions,
     train,
     write_half,
+    write_preprocessor,
     write_record,
 )
 from lexiseg.training.mini.team import Team
@@ -65,6 +65,5 @@ def export(learner: DinoLearner, folder: Path) -> None:
         "image_mean": IMAGE_MEAN,
         "image_std": IMAGE_STD,
     }
-    text = json.dumps(settings, indent=2) + "\n"
-    (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
+    write_preprocessor(folder, settings)
     write_record(learner, folder)

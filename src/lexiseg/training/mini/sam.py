@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +39,7 @@ from lexiseg.training.mini.session import (
     bundled_sessions,
     train,
     write_half,
+    write_preprocessor,
     write_record,
 )
 from lexiseg.training.mini.team import Team
@@ -189,6 +189,5 @@ def export(learner: SamLearner, folder: Path) -> None:
         "image_mean": IMAGENET_MEAN,
         "image_std": IMAGENET_STD,
     }
-    text = json.dumps(frame, indent=2) + "\n"
-    (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
+    write_preprocessor(folder, frame)
     write_record(learner, folder, clicks=learner.config.clicks, boxes=learner.config.boxes)

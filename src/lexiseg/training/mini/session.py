@@ -200,6 +200,12 @@ def write_half(model: PreTrainedModel, folder: Path) -> None:
     (folder / "model.safetensors").chmod(0o644)
 
 
+def write_preprocessor(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write preprocessor_config.json, which says what pictures the network expects."""
+    text = json.dumps(settings, indent=2) + "\n"
+    (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
+
+
 def read_sessions(folder: Path) -> list[dict[str, Any]]:
     """Records of the sessions that made the weights in a folder."""
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
