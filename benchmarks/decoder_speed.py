@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from lexiseg.models.device import choose_device, choose_dtype
-from lexiseg.models.segmenters import Preprocessing, Segmenter
-from lexiseg.models.segmenters.descendant import PromptingConfig, SamDescendant
-from lexiseg.models.segmenters.prompts import Prompts
+from lexiseg.models.sam import Preprocessing, Segmenter
+from lexiseg.models.sam.descendant import PromptingConfig, SamDescendant
+from lexiseg.models.sam.prompts import Prompts
 from lexiseg.types import Frame, ImageEmbedding
 
 FRAME = Frame(image_hw=(384, 512), content_hw=(768, 1024), frame_hw=(1024, 1024))

@@ -16,7 +16,7 @@ import lexiseg
 from benchmarks.car_speed import add_machine_options
 from lexiseg.datasets.miniature import SIDE, DrawnScenes, MiniworldScenes
 from lexiseg.datasets.miniworld import Miniworld
-from lexiseg.evaluation.semantic import score_scene, summarize
+from lexiseg.evaluation.tasks.semantic import score_scene, summarize
 
 SEED = 77
 

@@ -26,7 +26,7 @@ from lexiseg.methods.tides import Scene, Tides, TidesConfig
 from lexiseg.methods.tides.class_filter import Verdict
 from lexiseg.methods.tides.question import Question
 from lexiseg.methods.tides.steps import Steps
-from lexiseg.models.segmenters import Preprocessing
+from lexiseg.models.sam import Preprocessing
 from lexiseg.ops.resizing import resize_from_frame
 from lexiseg.types import Candidates, DenseFeatures, ImageEmbedding
 

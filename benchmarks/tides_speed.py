@@ -30,10 +30,10 @@ from lexiseg.methods.tides import Tides, TidesConfig
 from lexiseg.methods.tides.class_filter import judge_classes
 from lexiseg.methods.tides.question import Question
 from lexiseg.methods.tides.scene import Scene
-from lexiseg.models.mobile_sam.config import MOBILE_SAM
-from lexiseg.models.mobile_sam.tiny_vit import TinyVit
-from lexiseg.models.segmenters import FAMILIES, Preprocessing, Segmenter
-from lexiseg.models.segmenters.descendant import PromptingConfig, SamDescendant
+from lexiseg.models.sam import FAMILIES, Preprocessing, Segmenter
+from lexiseg.models.sam.descendant import PromptingConfig, SamDescendant
+from lexiseg.models.sam.mobile_sam.config import MOBILE_SAM
+from lexiseg.models.sam.mobile_sam.tiny_vit import TinyVit
 from lexiseg.scorers.clip_surgery import ClipSurgery
 from lexiseg.types import Vocabulary
 

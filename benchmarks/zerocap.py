@@ -25,10 +25,10 @@ from transformers import GPT2Config, GPT2Model
 
 from benchmarks.random_clip import SIZES
 from benchmarks.zerocap_plain import PlainZeroCap
+from lexiseg.captioners import ZeroCap
+from lexiseg.captioners.config import ZeroCapConfig
+from lexiseg.captioners.word_list import read_words
 from lexiseg.config import override
-from lexiseg.methods.zero_guidance.config import ZeroCapConfig
-from lexiseg.methods.zero_guidance.names import ZeroCap
-from lexiseg.methods.zero_guidance.names.word_list import read_words
 from lexiseg.models.clip import Clip, ClipNetwork, Preprocessing, VisionConfig
 from lexiseg.models.device import choose_device
 from lexiseg.models.gpt2 import Gpt2, Gpt2Network, Gpt2Tokenizer

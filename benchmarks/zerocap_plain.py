@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lexiseg.methods.zero_guidance.config import ZeroCapConfig
-from lexiseg.methods.zero_guidance.names.token_rules import forbidden_tokens
+from lexiseg.captioners.config import ZeroCapConfig
+from lexiseg.captioners.token_rules import forbidden_tokens
 from lexiseg.models.clip import Clip
 from lexiseg.models.gpt2 import Gpt2
 from lexiseg.ops.attention import causal

@@ -19,9 +19,10 @@ ROWS = (
     ("ops",),
     ("datasets", "metrics", "io"),
     ("models",),
-    ("scorers",),
+    ("scorers", "captioners"),
     ("methods",),
     ("training", "analysis", "evaluation"),
+    ("replication",),
     ("cli", "web"),
 )
 LEVEL = {room: level for level, row in enumerate(ROWS) for room in row}

@@ -15,16 +15,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.comparison import Comparison, Tolerance, compare_all, first_match, read_arrays
-from lexiseg.methods.zero_guidance.config import ZeroCapConfig
-from lexiseg.methods.zero_guidance.names.beam_search import Beams
-from lexiseg.methods.zero_guidance.names.caption_search import CaptionSearch, Front
-from lexiseg.methods.zero_guidance.names.context_shift import (
+from lexiseg.captioners.beam_search import Beams
+from lexiseg.captioners.caption_search import CaptionSearch, Front
+from lexiseg.captioners.config import ZeroCapConfig
+from lexiseg.captioners.context_shift import (
     aims,
     clip_loss,
     fluency_loss,
     shift_context,
 )
-from lexiseg.methods.zero_guidance.names.token_rules import TokenRules
+from lexiseg.captioners.token_rules import TokenRules
 from lexiseg.models.gpt2 import Gpt2Network
 from lexiseg.models.weights import read_state
 

@@ -184,30 +184,40 @@ SEGMENTERS = Registry(
     "segmenter",
     "lexiseg.segmenters",
     {
-        "sam-vit-b": "lexiseg.models.segmenters.loading:load_sam_vit_b",
-        "sam-vit-l": "lexiseg.models.segmenters.loading:load_sam_vit_l",
-        "sam-vit-h": "lexiseg.models.segmenters.loading:load_sam_vit_h",
-        "sam-hq-vit-b": "lexiseg.models.segmenters.loading:load_sam_hq_vit_b",
-        "sam-hq-vit-l": "lexiseg.models.segmenters.loading:load_sam_hq_vit_l",
-        "sam-hq-vit-h": "lexiseg.models.segmenters.loading:load_sam_hq_vit_h",
-        "sam2-tiny": "lexiseg.models.segmenters.loading:load_sam2_tiny",
-        "sam2-small": "lexiseg.models.segmenters.loading:load_sam2_small",
-        "sam2-base-plus": "lexiseg.models.segmenters.loading:load_sam2_base_plus",
-        "sam2-large": "lexiseg.models.segmenters.loading:load_sam2_large",
-        "sam2.1-tiny": "lexiseg.models.segmenters.loading:load_sam21_tiny",
-        "sam2.1-small": "lexiseg.models.segmenters.loading:load_sam21_small",
-        "sam2.1-base-plus": "lexiseg.models.segmenters.loading:load_sam21_base_plus",
-        "sam2.1-large": "lexiseg.models.segmenters.loading:load_sam21_large",
-        "edgetam": "lexiseg.models.segmenters.loading:load_edgetam",
-        "sam3-tracker": "lexiseg.models.segmenters.loading:load_sam3_tracker",
-        "hq-sam2.1-large": "lexiseg.models.hq_sam2.loading:load_hq_sam2_large",
-        "mini-sam": "lexiseg.models.segmenters.loading:load_mini_sam",
-        "mobile-sam": "lexiseg.models.mobile_sam.loading:load_mobile_sam",
-        "efficientvit-sam-l0": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_l0",
-        "efficientvit-sam-l1": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_l1",
-        "efficientvit-sam-l2": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_l2",
-        "efficientvit-sam-xl0": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_xl0",
-        "efficientvit-sam-xl1": "lexiseg.models.efficientvit_sam.loading:load_efficientvit_sam_xl1",
+        "sam-vit-b": "lexiseg.models.sam.loading:load_sam_vit_b",
+        "sam-vit-l": "lexiseg.models.sam.loading:load_sam_vit_l",
+        "sam-vit-h": "lexiseg.models.sam.loading:load_sam_vit_h",
+        "sam-hq-vit-b": "lexiseg.models.sam.loading:load_sam_hq_vit_b",
+        "sam-hq-vit-l": "lexiseg.models.sam.loading:load_sam_hq_vit_l",
+        "sam-hq-vit-h": "lexiseg.models.sam.loading:load_sam_hq_vit_h",
+        "sam2-tiny": "lexiseg.models.sam.loading:load_sam2_tiny",
+        "sam2-small": "lexiseg.models.sam.loading:load_sam2_small",
+        "sam2-base-plus": "lexiseg.models.sam.loading:load_sam2_base_plus",
+        "sam2-large": "lexiseg.models.sam.loading:load_sam2_large",
+        "sam2.1-tiny": "lexiseg.models.sam.loading:load_sam21_tiny",
+        "sam2.1-small": "lexiseg.models.sam.loading:load_sam21_small",
+        "sam2.1-base-plus": "lexiseg.models.sam.loading:load_sam21_base_plus",
+        "sam2.1-large": "lexiseg.models.sam.loading:load_sam21_large",
+        "edgetam": "lexiseg.models.sam.loading:load_edgetam",
+        "sam3-tracker": "lexiseg.models.sam.loading:load_sam3_tracker",
+        "hq-sam2.1-large": "lexiseg.models.sam.hq_sam2.loading:load_hq_sam2_large",
+        "mini-sam": "lexiseg.models.sam.loading:load_mini_sam",
+        "mobile-sam": "lexiseg.models.sam.mobile_sam.loading:load_mobile_sam",
+        "efficientvit-sam-l0": (
+            "lexiseg.models.sam.efficientvit_sam.loading:load_efficientvit_sam_l0"
+        ),
+        "efficientvit-sam-l1": (
+            "lexiseg.models.sam.efficientvit_sam.loading:load_efficientvit_sam_l1"
+        ),
+        "efficientvit-sam-l2": (
+            "lexiseg.models.sam.efficientvit_sam.loading:load_efficientvit_sam_l2"
+        ),
+        "efficientvit-sam-xl0": (
+            "lexiseg.models.sam.efficientvit_sam.loading:load_efficientvit_sam_xl0"
+        ),
+        "efficientvit-sam-xl1": (
+            "lexiseg.models.sam.efficientvit_sam.loading:load_efficientvit_sam_xl1"
+        ),
     },
 )
 
@@ -216,8 +226,8 @@ CAPTIONERS = Registry(
     "decoder",
     "lexiseg.captioners",
     {
-        "zerocap": "lexiseg.methods.zero_guidance.names.zerocap:ZeroCap",
-        "vocabulary": "lexiseg.methods.zero_guidance.names.vocabulary:VocabularyNames",
-        "vocabulary+attributes": ("lexiseg.methods.zero_guidance.names.attributes:AttributedNames"),
+        "zerocap": "lexiseg.captioners.zerocap:ZeroCap",
+        "vocabulary": "lexiseg.captioners.vocabulary:VocabularyNames",
+        "vocabulary+attributes": ("lexiseg.captioners.attributes:AttributedNames"),
     },
 )

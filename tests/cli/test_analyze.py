@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from lexiseg.registry import DATASETS, METHODS
-from tests.analysis.conftest import SCENES, Boxes, build
+from tests.analysis.tides.conftest import SCENES, Boxes, build
 
 
 class LoadedTides:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from lexiseg.models.segmenters import load_segmenter
+from lexiseg.models.sam import load_segmenter
 from tests.models.published_layout import OWN_SEGMENTERS
 
-TINY = Path(__file__).parents[1] / "models" / "segmenters" / "conftest.py"
+TINY = Path(__file__).parents[1] / "models" / "sam" / "conftest.py"
 
 
 def load_tiny():

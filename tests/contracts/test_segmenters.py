@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lexiseg.errors import UsageError
-from lexiseg.models.segmenters import AutomaticConfig, AutomaticMasks
+from lexiseg.models.sam import AutomaticConfig, AutomaticMasks
 from lexiseg.types import MaskProposer, PromptableSegmenter
 
 HW = (40, 56)

@@ -8,18 +8,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lexiseg.models.efficientvit_sam.config import EfficientVitConfig
-from lexiseg.models.efficientvit_sam.encoder import EfficientVitEncoder
-from lexiseg.models.efficientvit_sam.loading import preprocessing
-from lexiseg.models.hq_sam2.config import HqSam2Config
-from lexiseg.models.hq_sam2.loading import empty_hq_sam2, hq_sam2_segmenter
-from lexiseg.models.mobile_sam.config import TinyVitConfig
-from lexiseg.models.mobile_sam.tiny_vit import TinyVit
 from lexiseg.models.normalization import fold_batch_norms
-from lexiseg.models.segmenters.descendant import PromptingConfig, SamDescendant
-from lexiseg.models.segmenters.preprocess import Preprocessing
-from lexiseg.models.segmenters.sam_keys import prompting_to_huggingface
-from lexiseg.models.segmenters.segmenter import Segmenter
+from lexiseg.models.sam.descendant import PromptingConfig, SamDescendant
+from lexiseg.models.sam.efficientvit_sam.config import EfficientVitConfig
+from lexiseg.models.sam.efficientvit_sam.encoder import EfficientVitEncoder
+from lexiseg.models.sam.efficientvit_sam.loading import preprocessing
+from lexiseg.models.sam.hq_sam2.config import HqSam2Config
+from lexiseg.models.sam.hq_sam2.loading import empty_hq_sam2, hq_sam2_segmenter
+from lexiseg.models.sam.mobile_sam.config import TinyVitConfig
+from lexiseg.models.sam.mobile_sam.tiny_vit import TinyVit
+from lexiseg.models.sam.preprocess import Preprocessing
+from lexiseg.models.sam.sam_keys import prompting_to_huggingface
+from lexiseg.models.sam.segmenter import Segmenter
 
 Convert = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 

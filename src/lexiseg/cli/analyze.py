@@ -105,10 +105,10 @@ def psm_bias(
 
     Example: lexiseg analyze psm-bias --segmenter mini-sam --dataset miniworld --scenes 50 -o bias
     """
-    from lexiseg.analysis.bias_table import to_markdown
-    from lexiseg.analysis.class_groups import load_groups
     from lexiseg.analysis.collecting import class_names
-    from lexiseg.analysis.psm_bias import BiasConfig, study_bias
+    from lexiseg.analysis.tides.bias_table import to_markdown
+    from lexiseg.analysis.tides.class_groups import load_groups
+    from lexiseg.analysis.tides.psm_bias import BiasConfig, study_bias
     from lexiseg.errors import MissingExtraError
 
     console.state.quiet = quiet
@@ -144,7 +144,7 @@ def tides_oracles(
     """
     from dataclasses import replace
 
-    from lexiseg.analysis.tides_oracles import study_oracles
+    from lexiseg.analysis.tides.oracles import study_oracles
     from lexiseg.datasets.miniature_instances import MiniworldObjects
 
     console.state.quiet = quiet

@@ -124,7 +124,7 @@ def _evaluate(
 ) -> None:
     from lexiseg.config import override
     from lexiseg.evaluation import evaluate as measure
-    from lexiseg.evaluation.zero_guidance_judging import Judging
+    from lexiseg.evaluation.tasks.self_named.judging import Judging
     from lexiseg.models.sentence_bert import SentenceBert
 
     how: dict[str, Any] = {"out": out, "limit": limit, "quiet": console.state.quiet}
@@ -142,15 +142,15 @@ def _evaluate(
 def _replicate(method: str, out: Path | None, **how: Any) -> None:
     how["quiet"] = console.state.quiet
     if method == "tides":
-        from lexiseg.evaluation.replication_tides import replicate_tides
+        from lexiseg.replication.tides.bench import replicate_tides
 
         page = replicate_tides(out=out, **how)
     elif method == "zero-guidance":
-        from lexiseg.evaluation.replication_zero_guidance import replicate_zero_guidance
+        from lexiseg.replication.zero_guidance.bench import replicate_zero_guidance
 
         page = replicate_zero_guidance(out=out, **how)
     else:
-        from lexiseg.evaluation.replication import replicate
+        from lexiseg.replication.car.bench import replicate
 
         page = replicate(method, out=out, **how)
     typer.echo(page)

@@ -14,13 +14,14 @@ from tqdm import tqdm
 
 from lexiseg.datasets.sample import Dataset
 from lexiseg.errors import DatasetError, LexisegError, UsageError
-from lexiseg.evaluation import instances, referring, semantic, video, zero_guidance
 from lexiseg.evaluation.protocol import protocol_of, recipe_of
 from lexiseg.evaluation.records import Record, RecordFile
 from lexiseg.evaluation.summary import Evaluation, Summary
-from lexiseg.evaluation.zero_guidance_judging import Judging
-from lexiseg.evaluation.zero_guidance_meaning import by_meaning
-from lexiseg.evaluation.zero_guidance_thresholds import write_sweeps
+from lexiseg.evaluation.tasks import instances, referring, semantic, video
+from lexiseg.evaluation.tasks.self_named import scoring as zero_guidance
+from lexiseg.evaluation.tasks.self_named.judging import Judging
+from lexiseg.evaluation.tasks.self_named.meaning import by_meaning
+from lexiseg.evaluation.tasks.self_named.thresholds import write_sweeps
 from lexiseg.models.sentence_bert import SentenceBert
 
 _SEED = 0  # of the bootstrap

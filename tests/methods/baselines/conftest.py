@@ -40,7 +40,7 @@ def objects(world):
 
 @pytest.fixture(scope="session")
 def tiny_sam():
-    return load("tiny_sam", "models/segmenters/conftest.py").build_segmenter("sam")
+    return load("tiny_sam", "models/sam/conftest.py").build_segmenter("sam")
 
 
 @pytest.fixture(scope="session")

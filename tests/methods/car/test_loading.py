@@ -6,7 +6,7 @@ import pytest
 
 from lexiseg.errors import UnknownNameError
 from lexiseg.methods.car.loading import load_mask_proposer
-from lexiseg.models.segmenters import CAR_CONFIG, AutomaticMasks
+from lexiseg.models.sam import CAR_CONFIG, AutomaticMasks
 from lexiseg.registry import SEGMENTERS
 
 

@@ -15,7 +15,7 @@ from lexiseg.methods.tides import Tides, TidesConfig
 from lexiseg.models.clip import Clip, ClipNetwork, TextConfig, VisionConfig
 from lexiseg.registry import SCORERS
 
-TINY = Path(__file__).parents[2] / "models" / "segmenters" / "conftest.py"
+TINY = Path(__file__).parents[2] / "models" / "sam" / "conftest.py"
 NAMES = ["alpha", "beta", "gamma"]
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from lexiseg.models.clip import BpeTokenizer, TextConfig, VisionConfig
-from lexiseg.training.mini.clip import ClipTraining
+from lexiseg.training.mini.clip.learner import ClipTraining
+from lexiseg.training.mini.clip.recipe import open_tokenizer
 from lexiseg.training.mini.pool import Pool, PoolConfig, open_pool
-from lexiseg.training.mini.recipe import open_tokenizer
 from lexiseg.training.mini.vocabulary import vocabulary_size
 
 

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.clip import Clip
-from lexiseg.training.mini.measure import Sample, naming, prompted
+from lexiseg.training.mini.clip.measure import Sample, naming, prompted
 
 LIMITS = {"mini-clip-proposal": 4_000_000, "mini-clip-classifier": 12_000_000}
 

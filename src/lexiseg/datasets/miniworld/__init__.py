@@ -2,7 +2,8 @@
 
 from lexiseg.datasets.miniworld.clip import Clip
 from lexiseg.datasets.miniworld.export import write_miniworld
-from lexiseg.datasets.miniworld.scene import Scene, SceneObject
+from lexiseg.datasets.miniworld.scene import Scene
+from lexiseg.datasets.miniworld.scene_object import SceneObject
 from lexiseg.datasets.miniworld.taxonomy import Taxonomy
 from lexiseg.datasets.miniworld.world import Miniworld
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
-from typing import TYPE_CHECKING
 
+from lexiseg.datasets.miniworld.scene_object import SceneObject
 from lexiseg.datasets.sample import Expression
-
-if TYPE_CHECKING:
-    from lexiseg.datasets.miniworld.scene import SceneObject
 
 CLEAR_GAP = 0.1  # of the picture's side: how far apart "left" and "right" must be
 CLEAR_RATIO = 1.4  # of the areas: how different "larger" and "smaller" must be

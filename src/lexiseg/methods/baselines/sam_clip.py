@@ -22,7 +22,7 @@ from lexiseg.scorers.text import embed_names
 from lexiseg.types import Instance, Mask, Presence, PromptableSegmenter, Vocabulary
 
 if TYPE_CHECKING:
-    from lexiseg.models.segmenters import Proposal
+    from lexiseg.models.sam import Proposal
 
 CROPS_AT_ONCE = 64
 
@@ -119,7 +119,7 @@ class SamClip(Baseline[SamClipScene]):
 
     def _propose(self, image: ImageArray) -> Sequence[Proposal]:
         # Imported here because it brings transformers, which takes seconds.
-        from lexiseg.models.segmenters import AutomaticConfig, AutomaticMasks
+        from lexiseg.models.sam import AutomaticConfig, AutomaticMasks
 
         config = self.config
         generator = AutomaticConfig(

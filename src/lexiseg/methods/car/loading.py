@@ -55,6 +55,6 @@ def load_mask_proposer(name: str, device: str, dtype: str) -> MaskProposer:
     """
     load = SEGMENTERS[name]
     # Imported here because it brings transformers, which takes seconds.
-    from lexiseg.models.segmenters import CAR_CONFIG, AutomaticMasks
+    from lexiseg.models.sam import CAR_CONFIG, AutomaticMasks
 
     return AutomaticMasks(load(device=device, dtype=dtype), CAR_CONFIG)

@@ -1,6 +1,7 @@
 """Zero-guidance: what is in this picture?"""
 
-from lexiseg.methods.zero_guidance.config import ZeroCapConfig, ZeroGuidanceConfig, find_variant
+from lexiseg.captioners.config import ZeroCapConfig
+from lexiseg.methods.zero_guidance.config import ZeroGuidanceConfig, find_variant
 from lexiseg.methods.zero_guidance.method import ZeroGuidance
 from lexiseg.methods.zero_guidance.pipeline import Scene
 from lexiseg.methods.zero_guidance.presets import PRESETS, Preset

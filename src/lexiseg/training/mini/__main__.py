@@ -43,9 +43,9 @@ def clip(
     With torchrun in front, several processes share the work. `--bundled` trains the shipped
     weights further instead of starting from nothing.
     """
+    from lexiseg.training.engine.session import Plan
+    from lexiseg.training.mini.clip.recipe import TOWERS, Recipe
     from lexiseg.training.mini.pool import PoolConfig
-    from lexiseg.training.mini.recipe import TOWERS, Recipe
-    from lexiseg.training.mini.session import Plan
 
     if (minutes is None) == (steps is None):
         raise typer.BadParameter("give either --minutes or --steps")
@@ -85,9 +85,9 @@ def sam(
 
     python -m lexiseg.training.mini sam --out run --minutes 45
     """
-    from lexiseg.training.mini.sam import SamRecipe, SamTraining
-    from lexiseg.training.mini.sam_pool import SamPoolConfig
-    from lexiseg.training.mini.session import Plan
+    from lexiseg.training.engine.session import Plan
+    from lexiseg.training.mini.sam.pool import SamPoolConfig
+    from lexiseg.training.mini.sam.recipe import SamRecipe, SamTraining
 
     if (minutes is None) == (steps is None):
         raise typer.BadParameter("give either --minutes or --steps")
@@ -112,8 +112,8 @@ def evaluate(
 
     python -m lexiseg.training.mini evaluate run/proposal/weights --card
     """
-    from lexiseg.training.mini.card import write_card
-    from lexiseg.training.mini.measure import Sample, measure
+    from lexiseg.training.mini.clip.card import write_card
+    from lexiseg.training.mini.clip.measure import Sample, measure
 
     figures = measure(folder, Sample(single, several))
     if card:
@@ -139,10 +139,10 @@ def dino(
 
     With torchrun in front, several processes share the work.
     """
-    from lexiseg.training.mini.dino import DinoTraining
-    from lexiseg.training.mini.dino_recipe import DinoRecipe
+    from lexiseg.training.engine.session import Plan
+    from lexiseg.training.mini.dino.learner import DinoTraining
+    from lexiseg.training.mini.dino.recipe import DinoRecipe
     from lexiseg.training.mini.pool import PoolConfig
-    from lexiseg.training.mini.session import Plan
 
     if (minutes is None) == (steps is None):
         raise typer.BadParameter("give either --minutes or --steps")
@@ -160,7 +160,7 @@ def evaluate_dino(
 
     python -m lexiseg.training.mini evaluate-dino run/dino/weights --card
     """
-    from lexiseg.training.mini.dino_card import measure_dino, write_dino_card
+    from lexiseg.training.mini.dino.card import measure_dino, write_dino_card
 
     figures = measure_dino(folder, scenes)
     if card:
@@ -183,8 +183,8 @@ def gpt2(
 
     python -m lexiseg.training.mini gpt2 --out run --minutes 6
     """
-    from lexiseg.training.mini.gpt2 import Gpt2Recipe, Gpt2Training
-    from lexiseg.training.mini.session import Plan
+    from lexiseg.training.engine.session import Plan
+    from lexiseg.training.mini.gpt2.recipe import Gpt2Recipe, Gpt2Training
 
     if (minutes is None) == (steps is None):
         raise typer.BadParameter("give either --minutes or --steps")
@@ -203,7 +203,7 @@ def evaluate_gpt2(
 
     python -m lexiseg.training.mini evaluate-gpt2 run/gpt2/weights --card
     """
-    from lexiseg.training.mini.gpt2_card import Gpt2Sample, measure_gpt2, write_gpt2_card
+    from lexiseg.training.mini.gpt2.card import Gpt2Sample, measure_gpt2, write_gpt2_card
 
     figures = measure_gpt2(folder, Gpt2Sample(captions, samples, samples))
     if card:
@@ -221,8 +221,8 @@ def evaluate_sam(
 
     python -m lexiseg.training.mini evaluate-sam run/sam/weights --card
     """
-    from lexiseg.training.mini.sam_card import write_card
-    from lexiseg.training.mini.sam_measure import measure_sam
+    from lexiseg.training.mini.sam.card import write_card
+    from lexiseg.training.mini.sam.measure import measure_sam
 
     figures = {split: measure_sam(folder, scenes, split) for split in ("val", "test")}
     if card:

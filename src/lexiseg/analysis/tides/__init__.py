@@ -1,0 +1,1 @@
+"""What limits TIDES: the bias of a segmenter's scores, and the ceiling of each part."""

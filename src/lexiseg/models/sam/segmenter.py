@@ -1,0 +1,174 @@
+"""A promptable segmenter put together from an encoder, a prompt encoder and a mask decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lexiseg.errors import UsageError
+from lexiseg.models.sam.decoder import DecoderImage, MaskDecoder
+from lexiseg.models.sam.preprocess import Preprocessing
+from lexiseg.models.sam.prompts import PromptEncoder, Prompts
+from lexiseg.ops.resizing import resize_from_frame
+from lexiseg.types import Candidates, ImageEmbedding
+
+Encoder = Callable[[Tensor], tuple[Tensor, ...]]
+# Numbers alive while prompts are decoded; some 0.4 GB on a processor, 1.6 GB on an accelerator.
+CPU_NUMBERS, ACCELERATOR_NUMBERS = 100_000_000, 400_000_000
+MOST_PROMPTS_AT_ONCE = 256
+
+
+class Segmenter:
+    """Any segmenter of SAM's family behind one interface.
+
+    Args:
+        encoder: pixels (1, 3, S, S) -> feature maps, the embedding (1, C, h, w) last.
+        prompts: encodes points, boxes and masks.
+        decoder: answers them.
+        preprocessing: what the encoder expects of pictures.
+        name: what to call the weights in results.
+        fingerprint: sha256 of the weights.
+
+    Attributes:
+        prompts_at_once: prompts decoded together; bounds the memory.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        prompts: PromptEncoder,
+        decoder: MaskDecoder,
+        preprocessing: Preprocessing,
+        name: str = "custom",
+        fingerprint: str = "",
+    ) -> None:
+        self.encoder = encoder
+        self.prompts = prompts
+        self.decoder = decoder
+        self.preprocessing = preprocessing
+        self.name = name
+        self.fingerprint = fingerprint
+        for network in (prompts.network, decoder.network, encoder):
+            if isinstance(network, nn.Module):
+                network.eval().requires_grad_(False)
+        self.prompts_at_once = self._affordable_prompts()
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self.prompts.no_mask.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The decoder's precision."""
+        return self.decoder.output_tokens().dtype
+
+    def _affordable_prompts(self) -> int:
+        budget = CPU_NUMBERS if self.device.type == "cpu" else ACCELERATOR_NUMBERS
+        height, width = self.prompts.network.image_embedding_size
+        numbers = int(self.decoder.numbers_per_position * height * width)
+        return min(max(budget // numbers, 1), MOST_PROMPTS_AT_ONCE)
+
+    @torch.no_grad()
+    def encode(self, image: NDArray[np.uint8]) -> ImageEmbedding:
+        """Compute the features of an (H, W, 3) uint8 RGB image.
+
+        Raises:
+            UsageError: not such an image.
+        """
+        pixels = self.preprocessing(image).to(self.device, self.dtype)
+        frame = self.preprocessing.frame((image.shape[0], image.shape[1]))
+        return ImageEmbedding(frame, self.encoder(pixels))
+
+    def predict(
+        self,
+        embedding: ImageEmbedding,
+        *,
+        points: Any = None,
+        labels: Any = None,
+        boxes: Any = None,
+        masks: Any = None,
+        multimask: bool = True,
+    ) -> Candidates:
+        """Masks of P prompts, all at once; see `predict_chunks` for many prompts.
+
+        Raises:
+            UsageError: no prompt is given or shapes do not fit.
+        """
+        given = {"points": points, "labels": labels, "boxes": boxes, "masks": masks}
+        parts = list(self.predict_chunks(embedding, **given, multimask=multimask))
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return self._no_candidates(multimask)
+        return Candidates(
+            torch.cat([part.logits for part in parts]), torch.cat([part.scores for part in parts])
+        )
+
+    def predict_chunks(
+        self,
+        embedding: ImageEmbedding,
+        *,
+        points: Any = None,
+        labels: Any = None,
+        boxes: Any = None,
+        masks: Any = None,
+        multimask: bool = True,
+    ) -> Iterator[Candidates]:
+        """Masks of P prompts in consecutive pieces of `prompts_at_once`.
+
+        Raises:
+            UsageError: no prompt is given or shapes do not fit.
+        """
+        prompts = Prompts.parse(points, labels, boxes, masks)
+        return self._answers(embedding, prompts, multimask)
+
+    def _answers(
+        self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool
+    ) -> Iterator[Candidates]:
+        image = self._prepare(embedding) if len(prompts) else None
+        for part in prompts.chunks(self.prompts_at_once):
+            if image is not None:
+                yield self._answer(image, embedding, part, multimask)
+
+    @torch.no_grad()
+    def _prepare(self, embedding: ImageEmbedding) -> DecoderImage:
+        no_mask, position = self.prompts.no_mask, self.prompts.position()
+        return self.decoder.prepare(embedding.maps, position.to(self.dtype), no_mask.to(self.dtype))
+
+    @torch.no_grad()
+    def _answer(
+        self, image: DecoderImage, embedding: ImageEmbedding, part: Prompts, multimask: bool
+    ) -> Candidates:
+        sparse, dense = self.prompts.sparse(part, embedding.frame), self.prompts.dense(part)
+        dense = dense if dense is None else dense.to(self.dtype)
+        logits, scores = self.decoder(image, sparse.to(self.dtype), dense, multimask)
+        return Candidates(logits, scores.float())
+
+    def _no_candidates(self, multimask: bool) -> Candidates:
+        count = self.decoder.candidates if multimask else 1
+        logits = torch.zeros(0, count, *self.prompts.mask_hw, device=self.device, dtype=self.dtype)
+        return Candidates(logits, torch.zeros(0, count, device=self.device))
+
+    @torch.no_grad()
+    def full_size(self, logits: Tensor, embedding: ImageEmbedding) -> Tensor:
+        """Bring logits to the size of the image, as the family's own program does.
+
+        Families that pad scale to the whole frame first, cut the padding off and scale again;
+        those that stretch scale once.
+
+        Args:
+            logits: (..., h, w) of any floating type.
+            embedding: of the image they belong to.
+
+        Returns:
+            (..., H, W) float32.
+        """
+        if logits.ndim < 2:
+            raise UsageError(f"Logits must have shape (..., h, w); got {tuple(logits.shape)}.")
+        return resize_from_frame(logits, embedding.frame, through=self.preprocessing.keep_aspect)

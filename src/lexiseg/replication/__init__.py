@@ -1,0 +1,1 @@
+"""The papers' tables in miniature: the bundled models on held-out Miniworld scenes."""

@@ -1,0 +1,1 @@
+"""CaR's tables in miniature."""

@@ -1,0 +1,127 @@
+"""CaR's Tables 2 to 7 in miniature: the bundled weights on held-out Miniworld scenes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lexiseg.evaluation.protocol import Protocol, protocol_of, recipe_of
+from lexiseg.evaluation.records import Record, RecordFile
+from lexiseg.evaluation.tasks import referring
+from lexiseg.replication.car.report import Finding, ReferringFinding, Report
+from lexiseg.replication.car.tables import REFERRING, ablation_tables
+from lexiseg.replication.car.worker import Changes, Replicant, Task, split_tasks
+from lexiseg.replication.engine import Replication
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What differs from the base, and where its records go."""
+
+    changes: Changes
+    file: RecordFile
+
+
+class Bench:
+    """The files of the replication; rows that mean the same setting share one.
+
+    Args:
+        replicant: answers.
+        folder: for the records.
+        stack: closes the files.
+    """
+
+    def __init__(self, replicant: Replicant, folder: Path, stack: ExitStack) -> None:
+        self._replicant = replicant
+        tables = ablation_tables(replicant.base.config)
+        self._rows = [(table, row) for table in tables for row in table.rows]
+        self.protocol = self._protocol(replicant.base, replicant.dataset)
+        self._of_row: list[str] = []
+        self._settings: dict[str, _Setting] = {}
+        for _, row in self._rows:
+            terms = self._protocol(replicant.configured(row.options), replicant.dataset).terms
+            text = json.dumps(terms, sort_keys=True)
+            key = hashlib.sha256(text.encode()).hexdigest()[:16]
+            if key not in self._settings:
+                file = stack.enter_context(RecordFile(folder / f"{key}.jsonl", terms))
+                self._settings[key] = _Setting(row.options, file)
+            self._of_row.append(key)
+        self._sentences = {
+            row.kind: stack.enter_context(self._sentence_file(folder, row.kind))
+            for row in REFERRING
+        }
+
+    def _sentence_file(self, folder: Path, kind: str) -> RecordFile:
+        terms = self._protocol(self._replicant.base, self._replicant.sentences(kind)).terms
+        return RecordFile(folder / f"sentences-{kind.replace(' ', '-')}.jsonl", terms)
+
+    def _protocol(self, method: Any, dataset: Any) -> Protocol:
+        images = self._replicant.scenes
+        return protocol_of(dataset, recipe_of(method), asks_per_image=True, seed=0, images=images)
+
+    def tasks(self) -> list[Task]:
+        """What is missing, scene by scene."""
+        ids = self._replicant.dataset.ids
+        return split_tasks(
+            len(ids),
+            [(setting.changes, _missing(setting.file, ids)) for setting in self._settings.values()],
+            {kind: _missing(file, ids) for kind, file in self._sentences.items()},
+        )
+
+    def keep(self, task: Task, answer: tuple[Sequence[Record], Sequence[Record]]) -> None:
+        """Store the records of a task: of its settings, and of its sentences."""
+        asked, told = answer
+        files = {id(setting.changes): setting.file for setting in self._settings.values()}
+        for changes, record in zip(task.settings, asked, strict=True):
+            files[id(changes)].append(record)
+        for kind, record in zip(task.kinds, told, strict=True):
+            self._sentences[kind].append(record)
+
+    def report(self, command: str) -> Report:
+        """The page's content, once nothing is missing."""
+        dataset = self._replicant.dataset
+        return Report(
+            command=command,
+            protocol=self.protocol.to_json(),
+            tables=[
+                Finding(table, row, _ordered(self._settings[key].file, dataset.ids), dataset)
+                for (table, row), key in zip(self._rows, self._of_row, strict=True)
+            ],
+            referring=[
+                ReferringFinding(row, self._sentence_summary(row.kind)) for row in REFERRING
+            ],
+        )
+
+    def _sentence_summary(self, kind: str) -> Any:
+        dataset = self._replicant.sentences(kind)
+        return referring.summarize(_ordered(self._sentences[kind], dataset.ids), dataset)
+
+
+def replicate(method: str = "car", **how: Any) -> str:
+    """Measure all rows and write ``replication.md``.
+
+    Args:
+        method: registry name.
+        how: what `Replication` is called with.
+
+    Returns:
+        The page in Markdown.
+    """
+    replication = Replication(
+        method, "replication.md", Replicant, Bench, lambda report, folder: report.to_markdown()
+    )
+    return replication(**how)
+
+
+def _missing(file: RecordFile, ids: Sequence[str]) -> set[int]:
+    return {index for index, name in enumerate(ids) if name not in file.records}
+
+
+def _ordered(file: RecordFile, ids: Sequence[str]) -> list[Record]:
+    records: Mapping[str, Record] = file.records
+    return [records[name] for name in ids]

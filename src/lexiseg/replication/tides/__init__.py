@@ -1,0 +1,1 @@
+"""TIDES' tables in miniature."""

@@ -1,0 +1,1 @@
+"""Zero-guidance's tables in miniature."""

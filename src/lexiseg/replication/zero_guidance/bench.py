@@ -1,0 +1,88 @@
+"""Tables of zero-guidance in miniature: the bundled weights on held-out Miniworld scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from lexiseg.evaluation.protocol import Protocol, protocol_of, recipe_of
+from lexiseg.evaluation.records import RecordFile
+from lexiseg.evaluation.tasks.self_named.meaning import ClipTexts, by_meaning
+from lexiseg.evaluation.tasks.self_named.scoring import TERMS
+from lexiseg.evaluation.tasks.self_named.thresholds import plot_sweeps
+from lexiseg.replication.engine import Replication
+from lexiseg.replication.rows import RowFiles
+from lexiseg.replication.zero_guidance.report import Report
+from lexiseg.replication.zero_guidance.worker import (
+    FULL,
+    ROWS,
+    SPOKEN,
+    NamingReplicant,
+    Row,
+)
+
+PLOT = "replication-zero-guidance-threshold.png"
+
+
+class Bench(RowFiles[Row]):
+    """The files of the replication.
+
+    Args:
+        replicant: answers.
+        folder: for the records.
+        stack: closes the files.
+    """
+
+    def __init__(self, replicant: NamingReplicant, folder: Path, stack: ExitStack) -> None:
+        self._replicant = replicant
+        self._protocols = {row: self._protocol(row) for row in (*ROWS, SPOKEN)}
+        files = {
+            row: stack.enter_context(
+                RecordFile(folder / f"zero-guidance-{row.key}.jsonl", protocol.terms)
+            )
+            for row, protocol in self._protocols.items()
+        }
+        super().__init__(files, replicant.dataset.ids)
+
+    def _protocol(self, row: Row) -> Protocol:
+        protocol = protocol_of(
+            self._replicant.dataset,
+            recipe_of(self._replicant.configured(row)),
+            asks_per_image=False,
+            seed=0,
+            images=row.scenes_of(self._replicant.scenes),
+        )
+        return replace(protocol, **TERMS)
+
+    def wanted(self, row: Row) -> Sequence[str]:
+        """Ids of the scenes that a row is asked about, the first ones."""
+        return self._ids[: row.scenes_of(len(self._ids))]
+
+    def report(self, command: str) -> Report:
+        """The page's content, once nothing is missing."""
+        dataset = self._replicant.dataset
+        texts = ClipTexts(self._replicant.configured(FULL).clip)
+        return Report(
+            command=command,
+            protocol=self._protocols[FULL].to_json(),
+            records={
+                row: by_meaning(records, dataset.classes, texts)
+                for row, records in self.records().items()
+            },
+            dataset=dataset,
+        )
+
+
+def to_markdown(report: Report, folder: Path) -> str:
+    """The page; with matplotlib its plot is drawn beside it."""
+    if not find_spec("matplotlib"):
+        return report.to_markdown()
+    return report.to_markdown(plot_sweeps(report.words.sweeps, folder / PLOT).name)
+
+
+replicate_zero_guidance = Replication(
+    "zero-guidance", "replication-zero-guidance.md", NamingReplicant, Bench, to_markdown
+)

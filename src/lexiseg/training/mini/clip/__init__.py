@@ -1,0 +1,1 @@
+"""The small CLIP pair: recipe, objective, measures and card."""

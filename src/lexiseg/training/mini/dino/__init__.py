@@ -1,0 +1,1 @@
+"""The small DINO: recipe, losses, measures and card."""

@@ -1,0 +1,1 @@
+"""The small SAM: recipe, prompts, losses, measures and card."""

@@ -1,0 +1,193 @@
+"""Training of the small SAM on Miniworld: `python -m lexiseg.training.mini sam`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.models.sam import SamModel
+
+from lexiseg.models.bundled import bundled_folder
+from lexiseg.models.device import choose_device
+from lexiseg.models.sam.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from lexiseg.training.engine.optimizer import Optimizer
+from lexiseg.training.engine.session import (
+    ALONE,
+    CHECKPOINT,
+    Learner,
+    Pace,
+    Plan,
+    Stateful,
+    begin,
+    bundled_sessions,
+    train,
+    write_half,
+    write_preprocessor,
+    write_record,
+)
+from lexiseg.training.engine.team import Team
+from lexiseg.training.mini.augment import recolor
+from lexiseg.training.mini.sam.loss import decoder_losses
+from lexiseg.training.mini.sam.network import (
+    SIDE,
+    PromptedSam,
+    build_sam,
+    normalize,
+    read_sam,
+    sam_config,
+)
+from lexiseg.training.mini.sam.pool import SamPool, SamPoolConfig, open_sam_pool
+from lexiseg.training.mini.sam.prompts import draw_corner, draw_prompts
+from lexiseg.training.mini.sam.start import EncoderLearner
+from lexiseg.training.mini.sam.watch import Watch
+
+
+@dataclass(frozen=True)
+class SamTraining(Pace):
+    """Settings of the small SAM's training."""
+
+    batch: int = 8
+    rate: float = 2e-3
+    warmup: int = 50
+    checkpoint_every: int = 100
+    clicks: int = 12  # per picture
+    boxes: int = 4  # per picture
+    only_scores: bool = False  # masks stay as they are
+
+
+class SamLearner(Learner):
+    """The small SAM in training.
+
+    Args:
+        config: sizes and settings.
+        pool: drawn scenes.
+        network: to train; None for a new one.
+        device: where to train.
+        team: processes that train together; each draws its own scenes.
+        watch: looks at held-out scenes for the curve.
+    """
+
+    label = "training sam"
+
+    def __init__(
+        self,
+        config: SamTraining,
+        pool: SamPool,
+        network: SamModel | None = None,
+        device: torch.device | str = "cpu",
+        team: Team = ALONE,
+        watch: Watch | None = None,
+    ) -> None:
+        super().__init__(config, len(pool.images), device, team)
+        self.config, self.pool, self.watch = config, pool, watch
+        self.model: Any = build_sam(sam_config()) if network is None else network
+        self.model.train().to(self.device)
+        self.sam = PromptedSam(self.model)
+        if config.only_scores:
+            self.model.requires_grad_(False)
+            self.model.mask_decoder.iou_prediction_head.requires_grad_(True)
+        self.optimizer = Optimizer(self.model, dtype=self.dtype, blocks="layers.")
+
+    def network(self) -> nn.Module:
+        """What is shipped."""
+        network: nn.Module = self.model
+        return network
+
+    def parts(self) -> dict[str, Stateful]:
+        """Everything with a state, by the name it has in a checkpoint."""
+        return {"network": self.model, "optimizer": self.optimizer}
+
+    def measure(self) -> dict[str, float]:
+        """A quick look at held-out scenes."""
+        return self.watch(self.sam, self.autocast()) if self.watch else {}
+
+    def advance(self, progress: float) -> dict[str, float]:
+        """Make one step and return the losses."""
+        config, generator = self.config, self.generator()
+        pixels, labels = self.pool.draw(config.batch, generator)
+        pixels = normalize(recolor(pixels.to(self.device), generator))
+        corner = draw_corner(generator)
+        asked = draw_prompts(labels, config.clicks, config.boxes, self.sam.cells, generator, corner)
+        points, boxes = asked.points.to(self.device), asked.boxes.to(self.device)
+        logits, scores = self.sam.answer(pixels, points, boxes, self.autocast(), corner)
+        losses = decoder_losses(
+            logits.flatten(0, 1).flatten(2),
+            scores.flatten(0, 1),
+            asked.truth.flatten(0, 1).flatten(2).to(self.device),
+            asked.valid.flatten(0, 1).to(self.device),
+            asked.drawn.flatten().to(self.device),
+        )
+        torch.autograd.backward(torch.stack(list(losses.values())).sum())
+        self.team.average(parameter.grad for parameter in self.model.parameters())
+        self.optimizer.step(self.rate(progress))
+        self.step += 1
+        return {name: round(loss.item(), 4) for name, loss in losses.items()}
+
+
+@dataclass(frozen=True)
+class SamRecipe:
+    """One run of `sam`."""
+
+    folder: Path
+    plan: Plan
+    pool: SamPoolConfig = field(default_factory=SamPoolConfig)
+    training: SamTraining = field(default_factory=SamTraining)
+    resume: bool = False
+    bundled: bool = False  # begin with the weights of the package
+    teacher: Path | None = None  # begin with what another small SAM knows
+    head_start: float = 4.0  # minutes for that
+    device: str = "auto"
+
+    def run(self) -> None:
+        """Draw scenes, train, and write the weights."""
+        team = Team.join()
+        with team.leader_first():
+            pool = open_sam_pool(self.folder / "pool", self.pool)
+        place = self.folder / "sam"
+        learner = self._learner(pool, team)
+        begin(learner, place, self.resume)
+        train(learner, self.plan, place)
+        with team.leader_first():
+            if team.leads:
+                export(learner, place / "weights")
+
+    def _learner(self, pool: SamPool, team: Team) -> SamLearner:
+        device, watch = choose_device(self.device), Watch()
+        network, sessions = self._beginning(pool, team, device)
+        learner = SamLearner(self.training, pool, network, device, team, watch)
+        learner.sessions = [*sessions, *learner.sessions]
+        return learner
+
+    def _beginning(
+        self, pool: SamPool, team: Team, device: torch.device
+    ) -> tuple[SamModel | None, list[dict[str, Any]]]:
+        """The network to train further, None for a new one, and how it was made."""
+        if self.bundled:
+            return read_sam(bundled_folder("mini-sam")), bundled_sessions("mini-sam")
+        if self.teacher is None or (self.folder / "sam" / CHECKPOINT).is_file():
+            return None, []
+        pupil = EncoderLearner(self.training, pool, self.teacher, device, team)
+        place = self.folder / "encoder"
+        begin(pupil, place, self.resume)
+        train(pupil, Plan(minutes=self.head_start), place)
+        return pupil.model, pupil.sessions
+
+
+def export(learner: SamLearner, folder: Path) -> None:
+    """Write the network in Hugging Face's format, half precision, with a record of its making."""
+    folder.mkdir(parents=True, exist_ok=True)
+    network: Any = SamModel(learner.model.config)
+    network.load_state_dict(learner.model.state_dict())
+    write_half(network, folder)
+    frame = {
+        "image_processor_type": "SamImageProcessor",
+        "size": {"longest_edge": SIDE},
+        "pad_size": {"height": SIDE, "width": SIDE},
+        "image_mean": IMAGENET_MEAN,
+        "image_std": IMAGENET_STD,
+    }
+    write_preprocessor(folder, frame)
+    write_record(learner, folder, clicks=learner.config.clicks, boxes=learner.config.boxes)

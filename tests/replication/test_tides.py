@@ -1,0 +1,146 @@
+"""The plumbing of the TIDES replication; what the small SAM reaches is measured by its command."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lexiseg.methods.tides import Tides, TidesConfig
+from lexiseg.ops.resizing import resize_from_frame
+from lexiseg.registry import METHODS
+from lexiseg.replication.tides.bench import replicate_tides
+from lexiseg.replication.tides.numbers import Finding, mean_gain
+from lexiseg.replication.tides.rows import PAIRS, READINGS, SCORERS, all_rows
+from lexiseg.replication.tides.worker import Task, TidesReplicant
+from lexiseg.types import Candidates, DenseFeatures, Frame, ImageEmbedding
+
+
+class Guesser:
+    """Random directions for names, mean colors for patches."""
+
+    input_size, patch_size = 16, 4
+    device = torch.device("cpu")
+
+    def normalize(self, images: torch.Tensor) -> torch.Tensor:
+        return images
+
+    def encode(self, pixels: torch.Tensor) -> DenseFeatures:
+        patches = F.avg_pool2d(pixels, self.patch_size).permute(0, 2, 3, 1) - 0.5
+        whole = F.normalize(patches.mean(dim=(1, 2)), dim=-1)
+        return DenseFeatures(patches, whole, whole)
+
+    def score(self, features: DenseFeatures, texts: torch.Tensor) -> torch.Tensor:
+        return features.patches @ texts.T
+
+    def embed_texts(self, names: Any) -> torch.Tensor:
+        rows = [np.random.default_rng(zlib.crc32(name.encode())).normal(size=3) for name in names]
+        return F.normalize(torch.tensor(np.array(rows), dtype=torch.float32), dim=1)
+
+
+class Discs:
+    """Three discs about each point; the smallest is preferred."""
+
+    side = 16
+    decoded = encoded = 0
+
+    def encode(self, image: np.ndarray) -> ImageEmbedding:
+        Discs.encoded += 1
+        return ImageEmbedding(Frame(image.shape[:2], (64, 64), (64, 64)), ())
+
+    def predict_chunks(self, embedding: ImageEmbedding, **prompts: Any) -> Iterator[Candidates]:
+        yield self.predict(embedding, **prompts)
+
+    def predict(self, embedding: ImageEmbedding, *, points: Any, **_: Any) -> Candidates:
+        Discs.decoded += len(points)
+        scale = self.side / max(embedding.frame.image_hw)
+        centers = torch.as_tensor(points)[:, 0] * scale
+        axis = torch.arange(self.side) + 0.5
+        x, y = centers[:, 0, None, None], centers[:, 1, None, None]
+        distance = torch.hypot(axis[None, None] - x, axis[None, :, None] - y)
+        radii = torch.tensor([1.5, 3.0, 5.0])[None, :, None, None]
+        scores = torch.tensor([[0.9, 0.8, 0.7]]).expand(len(points), 3)
+        return Candidates(radii - distance[:, None], scores)
+
+    def full_size(self, logits: torch.Tensor, embedding: ImageEmbedding) -> torch.Tensor:
+        return resize_from_frame(logits, embedding.frame, through=True)
+
+
+class ToyTides(Tides):
+    loads = 0
+
+    @classmethod
+    def load(cls, preset: str, device: str, dtype: str, scorer: str, **_: Any) -> ToyTides:
+        assert preset == "mini"
+        assert scorer in SCORERS
+        cls.loads += 1
+        config = TidesConfig(long_side=64, windows=(32, 64), point_stride=3)
+        return cls(Guesser(), Discs(), config, preset)
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS._targets, "tides", ToyTides)
+
+
+def test_page_has_every_row_and_later_calls_ask_only_what_is_missing(tmp_path: Path) -> None:
+    replicate_tides(scenes=1, out=tmp_path, jobs=1, quiet=True)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")}
+    page = replicate_tides(scenes=2, out=tmp_path, jobs=1, quiet=True)
+    assert (tmp_path / "replication-tides.md").read_text(encoding="utf-8") == page
+    lines = page.splitlines()
+    for scorer in SCORERS:
+        assert sum(line.startswith(f"| {scorer} |") for line in lines) == 4
+    assert sum(line.startswith(("| semantics (A) |", "| all |")) for line in lines) == 2
+    for reading in READINGS:
+        assert all(any(line.startswith(f"| {label} |") for line in lines) for label in reading.rows)
+    assert f"`lexiseg evaluate tides --replicate --scenes 2 -o {tmp_path}`" in page
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")}
+    assert len(files) == len(all_rows())
+    assert all(files[path].startswith(content) for path, content in before.items())
+    encoded = Discs.encoded
+    assert replicate_tides(scenes=2, out=tmp_path, jobs=1, quiet=True) == page
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")} == files
+    assert Discs.encoded - encoded == len(SCORERS)  # one grey picture each, for its terms
+
+
+def test_scorers_share_what_the_segmenter_answered() -> None:
+    replicant = TidesReplicant("tides", "cpu", "auto", 1)
+    replicant.run(Task(0, (PAIRS[0][0],)))
+    alone = Discs.decoded
+    together = TidesReplicant("tides", "cpu", "auto", 1)
+    records = together.run(Task(0, tuple(row for pair in PAIRS for row in pair)))
+    assert Discs.decoded - alone < 2 * alone
+    raw, io = records[:2]
+    assert raw["found"] != io["found"]
+    assert records[2:4] == [raw, io]  # all scorers are the same here
+
+
+def test_whole_truth_is_the_best_of_the_table() -> None:
+    """Not perfect: cells of this toy are coarse, and what no cell shows cannot be proposed."""
+    replicant = TidesReplicant("tides", "cpu", "auto", 3)
+    samples = list(replicant.dataset)
+    rows = [row for row in all_rows() if row.truth]
+    told = [replicant.run(Task(scene, tuple(rows))) for scene in range(3)]
+    by_row = zip(rows, zip(*told, strict=True), strict=True)
+    found = {row: Finding(records, samples) for row, records in by_row}
+    knowing = found[max(rows, key=lambda row: len(row.truth))]
+    assert knowing.value("ap") == max(finding.value("ap") for finding in found.values()) > 0.3
+    assert knowing.ideal == pytest.approx(knowing.value("ap"), abs=0.05)
+
+
+def test_gain_is_paired() -> None:
+    replicant = TidesReplicant("tides", "cpu", "auto", 3)
+    samples = list(replicant.dataset)
+    told = [replicant.run(Task(scene, PAIRS[0])) for scene in range(3)]
+    raw, io = (Finding(records, samples) for records in zip(*told, strict=True))
+    value, low, high = mean_gain([(raw, io)] * 2)
+    assert value == pytest.approx(100 * (io.value("ap") - raw.value("ap")))
+    assert low <= high
+    assert mean_gain([(raw, raw)]) == (0.0, 0.0, 0.0)
