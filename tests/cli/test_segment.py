@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import lexiseg.cli.batch as batch
+import lexiseg.io.answering as answering
 
 ASK = ("--method", "color", "-t", "red", "-t", "green,zebra")
 
@@ -87,19 +87,19 @@ def test_finished_run_is_not_computed_again(lexiseg_command, pictures, color_met
 
 
 def test_interrupted_run_resumes(lexiseg_command, pictures, tmp_path, monkeypatch) -> None:
-    real = batch._attempt
+    real = answering._attempt
     calls: list[Path] = []
 
-    def interrupted(solve, path):
+    def interrupted(solve, path, *, debug):
         calls.append(path)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(solve, path)
+        return real(solve, path, debug=debug)
 
-    monkeypatch.setattr(batch, "_attempt", interrupted)
+    monkeypatch.setattr(answering, "_attempt", interrupted)
     code, _, err = lexiseg_command("segment", pictures, *ASK, "-o", "run")
     assert code == 130 and "resumes" in err
-    monkeypatch.setattr(batch, "_attempt", real)
+    monkeypatch.setattr(answering, "_attempt", real)
     code, _, _ = lexiseg_command("segment", pictures, *ASK, "-o", "run")
     records = (tmp_path / "run" / "results.jsonl").read_text().splitlines()
     assert code == 0

@@ -120,7 +120,7 @@ def _save(picture: Picture, path: Path, *, overwrite: bool) -> None:
 
 def _report(method: str, results: Sequence[Result], questions: Sequence[Question]) -> None:
     """One line per picture, and how often the verdict on a name was right."""
-    from lexiseg.cli.batch import summary
+    from lexiseg.cli.summary import summary
 
     right = total = 0
     for result, question in zip(results, questions, strict=True):

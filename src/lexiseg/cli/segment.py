@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from lexiseg.cli.option_groups import Asked, ImageRun, Model, grouped
 from lexiseg.cli.options import read_formats
 from lexiseg.errors import UsageError
 from lexiseg.types import Result, Vocabulary
+
+if TYPE_CHECKING:
+    from lexiseg.io.answering import Failure
 
 Images = Annotated[
     list[str], typer.Argument(help="Images, folders, patterns, or a .txt list of them.")
@@ -83,8 +86,9 @@ def run_model(
     Raises:
         UsageError: the method has no such verb.
     """
-    from lexiseg.cli.batch import Job, RunFolder, open_default, run_images
+    from lexiseg.io.answering import answer_images
     from lexiseg.io.listing import list_images
+    from lexiseg.io.run_folder import Job, RunFolder, open_default
 
     require_verb(model.method, verb)
     job = Job(verb, model.method, model.preset, texts, model.settings, read_formats(run.format))
@@ -94,12 +98,34 @@ def run_model(
         folder = RunFolder.open(run.out, job, overwrite=run.overwrite)
     elif not run.json:
         folder = open_default(Path("lexiseg-out"), job)
-    failures = run_images(paths, load_and_bind, folder, as_json=run.json)
+    outcomes = answer_images(paths, load_and_bind, folder, debug=console.state.debug)
+    failures = tell_outcomes(console.progress(outcomes, len(paths), "image"), as_json=run.json)
     where = f" -> {folder.path}" if folder else ""
     failed = f", {failures} failed" if failures else ""
     console.tell(f"{len(paths) - failures} of {len(paths)} images done{failed}{where}")
     if failures:
         raise typer.Exit(1)
+
+
+def tell_outcomes(outcomes: Iterable[Result | Failure], *, as_json: bool) -> int:
+    """Say what became of each image, and count those without an answer.
+
+    Args:
+        outcomes: one per image.
+        as_json: print a JSON object per answer on stdout.
+    """
+    from lexiseg.cli.summary import summary
+
+    failures = 0
+    for outcome in outcomes:
+        if not isinstance(outcome, Result):
+            failures += 1
+            console.say(f"failed: {outcome.reason}")
+            continue
+        if as_json:
+            console.emit(outcome.to_json())
+        console.tell(summary(outcome))
+    return failures
 
 
 def require_verb(method: str, verb: str) -> None:

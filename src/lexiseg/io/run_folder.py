@@ -1,4 +1,4 @@
-"""Many images through one method: resumable, one bad image never stops the rest."""
+"""A folder that holds one run: resumable, and nothing in it is lost."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lexiseg.cli import console
-from lexiseg.cli.manifest import Manifest
-from lexiseg.errors import LexisegError, OutputError
+from lexiseg.errors import OutputError
 from lexiseg.io.image import shown
+from lexiseg.io.manifest import Manifest
 from lexiseg.io.record import (
     RECORDS,
     append_record,
@@ -164,89 +163,8 @@ class RunFolder:
         self._write("collection", lambda: read_records(self.path / RECORDS), "annotations")
 
 
-def run_images(
-    images: Sequence[Path],
-    answer: Callable[[], Callable[[Path], Result]],
-    folder: RunFolder | None,
-    *,
-    as_json: bool,
-) -> int:
-    """Answer every image that is not done yet.
-
-    Args:
-        images: files to read.
-        answer: loads the method when the first image needs it, and gives the function that
-            answers one image.
-        folder: where to write; None to write nothing.
-        as_json: print a JSON object per image on stdout.
-
-    Returns:
-        How many images failed.
-    """
-    names = folder.names(images) if folder else {}
-    failures: dict[Path, str] = {}
-    solve: Callable[[Path], Result] | None = None
-    for path in console.progress(images, len(images), "image"):
-        result = folder.finished(path) if folder else None
-        if result is None:
-            solve = solve or answer()
-            outcome = _attempt(solve, path)
-            if isinstance(outcome, str):
-                failures[path] = outcome
-                continue
-            result = outcome
-            if folder:
-                folder.add(result, names[path])
-        if as_json:
-            console.emit(result.to_json())
-        console.tell(summary(result))
-    if folder:
-        folder.finish()
-        folder.report(failures)
-    return len(failures)
-
-
 def _absolute(path: Path) -> str:
     return os.path.normpath(Path.cwd() / path)
-
-
-def _attempt(solve: Callable[[Path], Result], path: Path) -> Result | str:
-    """The answer for one image, or the reason, said in one line, why there is none."""
-    try:
-        return solve(path)
-    except Exception as error:  # whatever one image causes, the others still get their answer
-        if console.state.debug:
-            raise
-        reason = _reason(error, shown(path))
-        console.say(f"failed: {reason}")
-        return reason
-
-
-def _reason(error: Exception, image: str) -> str:
-    """One line that names the image once."""
-    text = (str(error).splitlines() or [""])[0]
-    if isinstance(error, LexisegError):
-        return text if image in text else f"{image}: {text}"
-    return f"{image}: {type(error).__name__}: {text}"
-
-
-def summary(result: Result) -> str:
-    """One line for people: what was found, and what is not there."""
-    verdicts = result.presence.values()
-    found = [f"{_brief(entry.name)} {entry.score:.2f}" for entry in verdicts if entry.kept]
-    absent = [_brief(entry.name) for entry in verdicts if not entry.kept]
-    parts = [", ".join(found) or "nothing found"]
-    if absent:
-        more = f" and {len(absent) - 8} more" if len(absent) > 8 else ""
-        parts.append(f"not here: {', '.join(absent[:8])}{more}")
-    where = f"{shown(result.path)}: " if result.path else ""
-    return where + " | ".join(parts)
-
-
-def _brief(name: str) -> str:
-    """A name that a terminal can show in a line of many."""
-    line = "".join(c if c.isprintable() else " " for c in name)
-    return line if len(line) <= 60 else f"{line[:57]}..."
 
 
 def unique_stems(images: Sequence[Path]) -> dict[Path, str]:
