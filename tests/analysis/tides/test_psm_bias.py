@@ -77,7 +77,6 @@ def test_plots(tides, boxes, tmp_path, monkeypatch):
     with pytest.raises(MissingExtraError, match=r"lexiseg\[plots\]"):
         study.draw(tmp_path)
     monkeypatch.undo()
-    pytest.importorskip("matplotlib")
     drawn = study.draw(tmp_path)
     assert [path.name for path in drawn] == ["per-prompt.png", "per-instance.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)

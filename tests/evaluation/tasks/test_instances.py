@@ -123,7 +123,6 @@ def assert_judged_alike(
 
 
 def pycocotools() -> Any:
-    pytest.importorskip("pycocotools")
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -150,7 +149,8 @@ def test_photos_are_judged_as_by_pycocotools(shared: Path, tmp_path: Path) -> No
 
 
 def test_faster_tool_says_the_same(toy: Path, tmp_path: Path) -> None:
-    faster = pytest.importorskip("faster_coco_eval")
+    import faster_coco_eval as faster
+
     dataset = open_coco(toy, split="test")
     assert_judged_alike(
         dataset, judged(dataset, 5), tmp_path, (faster.COCOeval_faster, faster.COCO)

@@ -4,11 +4,11 @@ import json
 
 import pytest
 import torch
+import transformers
 
 from lexiseg.errors import CheckpointError, OutputError, WeightsNotFoundError
 from lexiseg.models.clip import PositionTable, Preprocessing, read_pretrained, save_pretrained
 
-transformers = pytest.importorskip("transformers")
 CPU = torch.device("cpu")
 
 
