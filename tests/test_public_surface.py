@@ -16,6 +16,7 @@ def test_top_level_names_are_exact_and_sorted() -> None:
         "__version__",
         "errors",
         "load",
+        "read",
         "segment",
     ]
     assert lexiseg.__all__ == expected == sorted(lexiseg.__all__)

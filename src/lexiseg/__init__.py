@@ -9,15 +9,29 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lexiseg import errors
 from lexiseg.registry import METHODS
 from lexiseg.types import Instances, Mask, Result, Vocabulary
 
+if TYPE_CHECKING:
+    from lexiseg.io.reader import Reading
+
 __version__ = "0.1.0"
 
-__all__ = ["Instances", "Mask", "Result", "Vocabulary", "__version__", "errors", "load", "segment"]
+__all__ = [
+    "Instances",
+    "Mask",
+    "Result",
+    "Vocabulary",
+    "__version__",
+    "errors",
+    "load",
+    "read",
+    "segment",
+]
 
 
 def load(method: str = "car", *, preset: str = "paper", **options: Any) -> Any:
@@ -42,6 +56,32 @@ def load(method: str = "car", *, preset: str = "paper", **options: Any) -> Any:
         >>> lexiseg.load("car", preset="mini", theta=0.3, device="cpu")   # doctest: +SKIP
     """
     return METHODS[method].load(preset=preset, **options)
+
+
+def read(source: str | Path, images: str | Path | None = None) -> Reading:
+    """Results of any readable file or folder, one by one.
+
+    Args:
+        source: a COCO, labelme, YOLO, ... file or folder, or the folder of a run; see
+            docs/formats.md.
+        images: folder of the pictures, where they do not lie beside the file that names them.
+
+    Returns:
+        An iterator over `Result`; its ``report`` counts what was read and says what was left out
+        and why.
+
+    Raises:
+        UsageError: the source is absent, of no known format, or damaged.
+
+    Example:
+        >>> reading = lexiseg.read("annotations.json", images="photos")   # doctest: +SKIP
+        >>> for result in reading:                                        # doctest: +SKIP
+        ...     print(result.path, result.instances.labels)
+        >>> print(reading.report.summary())                               # doctest: +SKIP
+    """
+    from lexiseg.io.reader import read_results
+
+    return read_results(source, images)
 
 
 def segment(

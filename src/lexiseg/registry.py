@@ -143,6 +143,23 @@ WRITERS = Registry(
     },
 )
 
+# Each is a `lexiseg.io.reader.Reader`, which recognises its files and gives their results.
+READERS = Registry(
+    "reader",
+    "lexiseg.readers",
+    {
+        "coco": "lexiseg.io.coco:COCO",
+        "coco-results": "lexiseg.io.coco:COCO_RESULTS",
+        "csv": "lexiseg.io.table:CSV",
+        "json": "lexiseg.io.record:RECORD",
+        "labelme": "lexiseg.io.labelme:LABELME",
+        "masks": "lexiseg.io.object_png:OBJECT_PNGS",
+        "panoptic": "lexiseg.io.panoptic:PANOPTIC",
+        "png": "lexiseg.io.index_png:INDEX_PNG",
+        "yolo": "lexiseg.io.yolo:YOLO",
+    },
+)
+
 CONVERTERS = Registry(
     "converter",
     "lexiseg.converters",

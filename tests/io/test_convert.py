@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lexiseg.errors import OutputError, UnknownNameError, UsageError
-from lexiseg.io.convert import READERS, convert, detect_format, read_results
-from lexiseg.registry import WRITERS
+from lexiseg.io.convert import convert
+from lexiseg.io.reader import detect_format, read_results
+from lexiseg.registry import READERS, WRITERS
 
 # What to point at after writing, and whether overlapping regions survive.
 SOURCES = {
@@ -41,7 +42,7 @@ def test_written_formats_are_recognised_and_read(name, result, regions_of, tmp_p
 @pytest.mark.parametrize("to", sorted(WRITERS))
 def test_records_become_every_format(to, result, empty_result, tmp_path):
     WRITERS["json"]([result, empty_result], tmp_path, name="results")
-    paths = convert(tmp_path, to, tmp_path / "new")
+    paths = convert(tmp_path, to, tmp_path / "new", images=tmp_path / "pictures").paths
     assert paths
     assert all(path.is_file() for path in paths)
     with pytest.raises(OutputError):
@@ -62,7 +63,7 @@ def test_a_chain_of_exact_formats_keeps_every_mask(result, regions_of, tmp_path)
 
 def test_pictures_of_equal_name_get_files_of_their_own(result, tmp_path):
     WRITERS["json"]([result, result], tmp_path, name="results")
-    names = {path.name for path in convert(tmp_path, "png", tmp_path / "new")}
+    names = {path.name for path in convert(tmp_path, "png", tmp_path / "new").paths}
     assert {"street.semantic.png", "street-2.semantic.png"} <= names
 
 

@@ -1,16 +1,27 @@
 """Pictures and videos in; result files and drawings out."""
 
-from lexiseg.io.convert import convert, read_results
+from lexiseg.io.convert import Conversion, convert
 from lexiseg.io.image import read_image
 from lexiseg.io.listing import list_images
 from lexiseg.io.overlay import OverlayStyle, draw_overlay
 from lexiseg.io.palette import color_of
+from lexiseg.io.read_context import EntryError, ReadContext
+from lexiseg.io.reader import Reader, Reading, Source, read_results
 from lexiseg.io.record import append_record, read_records
+from lexiseg.io.report import Report, Skip
 from lexiseg.io.video import VideoWriter, read_frames
 from lexiseg.io.writer import Writer, collection_writer, image_writer
 
 __all__ = [
+    "Conversion",
+    "EntryError",
     "OverlayStyle",
+    "ReadContext",
+    "Reader",
+    "Reading",
+    "Report",
+    "Skip",
+    "Source",
     "VideoWriter",
     "Writer",
     "append_record",

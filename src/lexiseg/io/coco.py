@@ -11,6 +11,8 @@ from typing import Any
 
 from lexiseg.errors import UsageError
 from lexiseg.io.image import shown
+from lexiseg.io.read_context import ReadContext
+from lexiseg.io.reader import Reader, Source
 from lexiseg.io.reading import MalformedFile, checked_size, read_json, result_from_regions
 from lexiseg.io.writer import Destination, Writer, collection_writer, json_text
 from lexiseg.ops.coco_polygons import polygons_to_mask
@@ -167,7 +169,7 @@ def flat_polygons(mask: Mask, tolerance: float) -> list[list[float]]:
     return [join_rings(polygon.rings).ravel().tolist() for polygon in polygons]
 
 
-def read_coco(path: Path) -> Iterator[Result]:
+def read_coco(path: Path, context: ReadContext | None = None) -> Iterator[Result]:
     """Read a COCO annotation file, one result per picture, in the file's order.
 
     Polygons, run lengths and compressed run lengths are understood; crowd regions are left out.
@@ -179,10 +181,12 @@ def read_coco(path: Path) -> Iterator[Result]:
     data = read_json(path)
     with MalformedFile(path, "a COCO annotation file"):
         tables = _Tables.parse(data)
-        yield from _results(tables, data["annotations"], "coco")
+        yield from _results(tables, data["annotations"], "coco", path, context or ReadContext())
 
 
-def read_coco_results(path: Path, pictures: Path | None = None) -> Iterator[Result]:
+def read_coco_results(
+    path: Path, pictures: Path | None = None, context: ReadContext | None = None
+) -> Iterator[Result]:
     """Read a list of COCO results.
 
     Args:
@@ -204,7 +208,7 @@ def read_coco_results(path: Path, pictures: Path | None = None) -> Iterator[Resu
     with MalformedFile(table_path, "a COCO file with pictures and categories"):
         tables = _Tables.parse(read_json(table_path))
     with MalformedFile(path, "a list of COCO results"):
-        yield from _results(tables, entries, "coco-results")
+        yield from _results(tables, entries, "coco-results", path, context or ReadContext())
 
 
 @dataclass(frozen=True)
@@ -227,7 +231,9 @@ class _Tables:
         return list(self.names.values()) if "neg_category_ids" in image else []
 
 
-def _results(tables: _Tables, entries: Any, source: str) -> Iterator[Result]:
+def _results(
+    tables: _Tables, entries: Any, source: str, file: Path, context: ReadContext
+) -> Iterator[Result]:
     by_image: dict[int, list[Mapping[str, Any]]] = {number: [] for number in tables.images}
     for entry in entries:
         if not entry.get("iscrowd", 0):
@@ -235,7 +241,8 @@ def _results(tables: _Tables, entries: Any, source: str) -> Iterator[Result]:
     for number, image in tables.images.items():
         size_hw = checked_size(image["height"], image["width"])
         items = [_instance(entry, tables, size_hw) for entry in by_image[number]]
-        path, names = Path(image["file_name"]), tables.asked(image)
+        names = tables.asked(image)
+        path = context.picture(str(image["file_name"]), file.parent)
         yield result_from_regions(size_hw, items, source=source, path=path, names=names)
 
 
@@ -258,3 +265,38 @@ def mask_from_segmentation(segmentation: Any, size_hw: tuple[int, int]) -> Mask:
             raise UsageError(f"A mask of size {mask.size_hw} stands for a picture of {size_hw}.")
         return mask
     return Mask.from_array(polygons_to_mask(segmentation, size_hw))
+
+
+def _is_coco(source: Source) -> bool:
+    return bool(_annotation_files(source))
+
+
+def _annotation_files(source: Source) -> list[Path]:
+    """The COCO file itself, or those of a folder: exact ones where a run wrote both kinds."""
+    found = [
+        path
+        for path, outline in source.outlines.items()
+        if outline.keys >= {"images", "annotations", "categories"}
+        and "segments_info" not in outline.entries["annotations"]
+        and not path.name.endswith(_PICTURES)
+    ]
+    exact = [path for path in found if not path.name.endswith(".coco-polygons.json")]
+    return exact or found
+
+
+def _read_files(source: Source, context: ReadContext) -> Iterator[Result]:
+    for path in _annotation_files(source):
+        yield from read_coco(path, context)
+
+
+def _is_list_of_results(source: Source) -> bool:
+    outline = source.outlines.get(source.path)
+    return outline is not None and "image_id" in outline.entries.get("", ())
+
+
+COCO = Reader(_is_coco, _read_files, rank=60)
+COCO_RESULTS = Reader(
+    _is_list_of_results,
+    lambda source, context: read_coco_results(source.path, context=context),
+    rank=60,
+)

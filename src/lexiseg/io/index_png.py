@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from PIL import Image
 from lexiseg.errors import UsageError
 from lexiseg.io.image import MAX_PIXELS, shown
 from lexiseg.io.palette import color_of
+from lexiseg.io.read_context import ReadContext
+from lexiseg.io.reader import Reader, Source
 from lexiseg.io.reading import MalformedFile, read_json, result_from_regions
 from lexiseg.io.writer import Destination, image_writer, json_text
 from lexiseg.types import Instance, Mask, Result, SemanticMap
@@ -56,7 +59,7 @@ def index_png(semantic: SemanticMap) -> bytes:
     return buffer.getvalue()
 
 
-def read_index_png(path: Path) -> Result:
+def read_index_png(path: Path, context: ReadContext | None = None) -> Result:
     """Read a label map with its table; every name present becomes one region.
 
     Args:
@@ -74,7 +77,9 @@ def read_index_png(path: Path) -> Result:
         scores = {int(number): score for number, score in table.get("scores", {}).items()}
         present = [number for number in np.unique(ids).tolist() if number]
         items = [_region(ids, number, names[number], scores.get(number)) for number in present]
-        picture = Path(table["image"]) if table.get("image") else None
+        name = table.get("image")
+        look = (context or ReadContext()).picture
+        picture = look(str(name), path.parent, also=Path()) if name else None
         height, width = ids.shape
         return result_from_regions(
             (height, width), items, source="png", path=picture, names=tuple(names.values())
@@ -106,3 +111,16 @@ def read_label_png(path: Path) -> NDArray[np.int64]:
         raise UsageError(f"{shown(path)} cannot be read ({reason}).") from error
     except Exception as error:  # damaged pixel data makes decoders raise anything
         raise UsageError(f"{shown(path)} cannot be read as a label map ({error}).") from error
+
+
+def _tables(source: Source) -> list[Path]:
+    if not source.is_folder and source.path.name.endswith(".semantic.png"):
+        return [source.path]
+    return source.files(f"*{_TABLE}")
+
+
+def _read(source: Source, context: ReadContext) -> Iterator[Result]:
+    return (read_index_png(path, context) for path in _tables(source))
+
+
+INDEX_PNG = Reader(lambda source: bool(_tables(source)), _read, rank=30)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from PIL import Image
 from lexiseg.errors import UsageError
 from lexiseg.io.coco import POLYGON_TOLERANCE
 from lexiseg.io.image import MAX_PIXELS
+from lexiseg.io.read_context import ReadContext
+from lexiseg.io.reader import Reader, Source
 from lexiseg.io.reading import MalformedFile, checked_size, read_json, result_from_regions
 from lexiseg.io.writer import Destination, Writer, json_text
 from lexiseg.ops.polygons import join_rings, mask_to_polygons, rings_to_mask
@@ -105,7 +107,7 @@ def _embedded(result: Result) -> str | None:
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def read_labelme(path: Path) -> Result:
+def read_labelme(path: Path, context: ReadContext | None = None) -> Result:
     """Read one labelme file: masks, polygons and rectangles; shapes of a group are one region.
 
     Raises:
@@ -120,13 +122,13 @@ def read_labelme(path: Path) -> Result:
             key = ("alone", index) if group is None else (shape["label"], group)
             grouped.setdefault(key, []).append(shape)
         items = [_instance(shapes, size_hw) for shapes in grouped.values()]
-        # As a plain path, so that a relative one does not depend on the folder's links.
-        picture = Path(os.path.normpath(path.parent / data["imagePath"]))
+        name = str(data["imagePath"])
+        picture = (context or ReadContext()).picture(name, path.parent)
         return result_from_regions(
             size_hw,
             items,
             source="labelme",
-            path=picture if data["imagePath"] else None,
+            path=picture if name else None,
             names=tuple(data.get("flags") or {}),
         )
 
@@ -168,3 +170,14 @@ def _paste(
         raise ValueError("a mask lies outside the picture")
     filled[top : top + rows, left : left + columns] = crop[:rows, :columns]
     return filled
+
+
+def _is_labelme(source: Source) -> bool:
+    return any("shapes" in outline.keys for outline in source.outlines.values())
+
+
+def _read(source: Source, context: ReadContext) -> Iterator[Result]:
+    return (read_labelme(path, context) for path in source.files("*.json"))
+
+
+LABELME = Reader(_is_labelme, _read, rank=50)

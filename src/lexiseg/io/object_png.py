@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
 
 from lexiseg.errors import UsageError
 from lexiseg.io.index_png import read_label_png
+from lexiseg.io.read_context import ReadContext
+from lexiseg.io.reader import Reader, Source
 from lexiseg.io.reading import MalformedFile, read_json, result_from_regions
 from lexiseg.io.writer import Destination, image_writer, json_text, slug
 from lexiseg.types import Instance, Mask, Result
@@ -49,7 +52,7 @@ def mask_png(mask: Mask) -> bytes:
     return buffer.getvalue()
 
 
-def read_object_pngs(folder: Path) -> Result:
+def read_object_pngs(folder: Path, context: ReadContext | None = None) -> Result:
     """Read a folder written by `write_object_pngs`.
 
     Raises:
@@ -67,7 +70,20 @@ def read_object_pngs(folder: Path) -> Result:
             mask = Mask.from_array(pixels)
             thing = bool(entry.get("is_thing", True))
             items.append(Instance(str(entry["label"]), float(entry["score"]), mask, thing))
-        picture = Path(table["image"]) if table.get("image") else None
+        name = table.get("image")
+        look = (context or ReadContext()).picture
+        picture = look(str(name), folder, also=Path()) if name else None
         return result_from_regions(
             (height, width), items, source="masks", path=picture, names=tuple(table["names"])
         )
+
+
+def _tables(source: Source) -> list[Path]:
+    return source.files(TABLE) or (source.files(f"*/{TABLE}") if source.is_folder else [])
+
+
+def _read(source: Source, context: ReadContext) -> Iterator[Result]:
+    return (read_object_pngs(table.parent, context) for table in _tables(source))
+
+
+OBJECT_PNGS = Reader(lambda source: bool(_tables(source)), _read, rank=70)

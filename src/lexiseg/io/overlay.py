@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -91,7 +91,7 @@ def write_overlay(
     too_long = max(result.size_hw) > _JPEG_SIDE
     path = destination.path(".overlay.png" if too_long else ".overlay.jpg")
     destination.check(path)
-    picture = draw_overlay(result, style)
+    picture = draw_overlay(replace(result, image=destination.pixels_of(result)), style)
     buffer = io.BytesIO()
     if too_long:
         picture.save(buffer, "PNG")

@@ -16,6 +16,8 @@ from lexiseg.errors import UsageError
 from lexiseg.io.coco import Categories
 from lexiseg.io.image import read_image
 from lexiseg.io.palette import color_of
+from lexiseg.io.read_context import ReadContext
+from lexiseg.io.reader import Reader, Source
 from lexiseg.io.reading import MalformedFile, read_json, result_from_regions
 from lexiseg.io.writer import Destination, collection_writer, json_text, slug
 from lexiseg.types import Instance, Mask, Panoptic, Result
@@ -97,7 +99,7 @@ def _code_to_rgb(codes: NDArray[np.int64]) -> NDArray[np.uint8]:
     return np.stack([(codes >> shift) & 255 for shift in (0, 8, 16)], axis=-1).astype(np.uint8)
 
 
-def read_panoptic(path: Path) -> Iterator[Result]:
+def read_panoptic(path: Path, context: ReadContext | None = None) -> Iterator[Result]:
     """Read a panoptic JSON whose PNGs lie in the folder of the same name without ``.json``.
 
     Raises:
@@ -123,7 +125,8 @@ def read_panoptic(path: Path) -> Iterator[Result]:
                 for segment in annotation["segments_info"]
             ]
             size_hw = (codes.shape[0], codes.shape[1])
-            picture = Path(image["file_name"])
+            look = (context or ReadContext()).picture
+            picture = look(str(image["file_name"]), path.parent)
             yield result_from_regions(
                 size_hw, items, source="panoptic", path=picture, names=list(names.values())
             )
@@ -132,3 +135,19 @@ def read_panoptic(path: Path) -> Iterator[Result]:
 def _read_codes(path: Path) -> NDArray[np.int64]:
     rgb = read_image(path).astype(np.int64)
     return rgb[..., 0] + 256 * rgb[..., 1] + 65536 * rgb[..., 2]
+
+
+def _files(source: Source) -> list[Path]:
+    return [
+        path
+        for path, outline in source.outlines.items()
+        if "segments_info" in outline.entries.get("annotations", ())
+    ]
+
+
+def _read(source: Source, context: ReadContext) -> Iterator[Result]:
+    for path in _files(source):
+        yield from read_panoptic(path, context)
+
+
+PANOPTIC = Reader(lambda source: bool(_files(source)), _read, rank=40)

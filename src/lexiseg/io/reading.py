@@ -27,7 +27,7 @@ def read_json(path: Path) -> Any:
         raise UsageError(f"{shown(path)} is not a JSON file ({error}).") from error
 
 
-_MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError)
+MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError)
 
 
 def checked_size(height: Any, width: Any) -> tuple[int, int]:
@@ -57,7 +57,7 @@ class MalformedFile:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, _MALFORMED):
+        if isinstance(error, MALFORMED):
             raise UsageError(
                 f"{shown(self._path)} is not {self._expected} ({type(error).__name__}: {error})."
             ) from error

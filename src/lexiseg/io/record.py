@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lexiseg.errors import OutputError, UsageError
 from lexiseg.io.image import shown
+from lexiseg.io.read_context import ReadContext
+from lexiseg.io.reader import Reader, Source
 from lexiseg.io.writer import Destination, collection_writer, json_text
 from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
 
@@ -185,3 +188,20 @@ def _mend_tail(stream: Any) -> None:
         stream.seek(0, os.SEEK_END)
     else:
         stream.write(b"\n")
+
+
+def _is_record(source: Source) -> bool:
+    if source.is_folder:
+        return (source.path / RECORDS).is_file()
+    return source.path.suffix.lower() == ".jsonl"
+
+
+def _read_record(source: Source, context: ReadContext) -> Iterator[Result]:
+    path = source.path / RECORDS if source.is_folder else source.path
+    for result in read_records(path):
+        named = result.path
+        found = context.picture(str(named), path.parent, also=Path()) if named else None
+        yield replace(result, path=found)
+
+
+RECORD = Reader(_is_record, _read_record, rank=90)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lexiseg.errors import MissingExtraError, UsageError
 from lexiseg.io.image import shown
+from lexiseg.io.read_context import ReadContext
+from lexiseg.io.reader import Reader, Source
 from lexiseg.io.reading import MalformedFile, checked_size, result_from_regions
 from lexiseg.io.writer import Destination, collection_writer
 from lexiseg.types import Instance, Mask, Result
@@ -93,3 +96,17 @@ def read_csv(path: Path) -> Iterator[Result]:
 def _result(key: tuple[str, int, int], items: list[Instance]) -> Result:
     path = Path(key[0]) if key[0] else None
     return result_from_regions(key[1:], items, source="csv", path=path)
+
+
+def _is_csv(source: Source) -> bool:
+    return not source.is_folder and source.path.suffix.lower() == ".csv"
+
+
+def _read(source: Source, context: ReadContext) -> Iterator[Result]:
+    for result in read_csv(source.path):
+        named = result.path
+        found = context.picture(str(named), source.folder, also=Path()) if named else None
+        yield replace(result, path=found)
+
+
+CSV = Reader(_is_csv, _read, rank=60)

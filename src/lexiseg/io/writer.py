@@ -10,11 +10,14 @@ import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from lexiseg.errors import OutputError
+from lexiseg.errors import ImageError, OutputError
+from lexiseg.io.image import ImageArray, image_of, shown
+from lexiseg.io.read_context import PictureAccess
+from lexiseg.io.report import Kind, Report, Skip
 from lexiseg.types import Result
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
@@ -29,11 +32,55 @@ class Destination:
         folder: made when the first file is written.
         stem: safe file name without suffix.
         overwrite: replace files that are already there.
+        report: takes what a format has no place for.
+        access: which of the pictures that results name may be read and copied.
     """
 
     folder: Path
     stem: str
     overwrite: bool = False
+    report: Report = field(default_factory=Report)
+    access: PictureAccess = field(default_factory=lambda: PictureAccess(everything=True))
+
+    def named(self, stem: str) -> Destination:
+        """The same destination under another file name."""
+        return replace(self, stem=stem)
+
+    def pixels_of(self, result: Result) -> ImageArray:
+        """A result's picture, from memory or from its file, if that may be read.
+
+        Raises:
+            ImageError: there is none, it is damaged or of another size, or it lies outside the
+                folders that the source may name.
+        """
+        if result.image is None and result.path and not self.access.allows(result.path):
+            raise ImageError(
+                f"{shown(result.path)} is not among the pictures beside the file that names it; "
+                "give their folder with --images, or allow any path with --trust-paths."
+            )
+        return image_of(result)
+
+    def file_of(self, result: Result) -> Path | None:
+        """The file of a result's picture, if it is there, may be read, and is a picture.
+
+        Raises:
+            ImageError: it is damaged or no picture.
+        """
+        path = result.path
+        if path is None or not self.access.allows(path) or not path.is_file():
+            return None
+        if result.image is None:  # else it has been read already
+            image_of(result)
+        return path
+
+    def leave_out(self, kind: Kind, reason: str, result: Result, detail: str = "") -> None:
+        """Note what this format has no place for, or cannot be written.
+
+        Raises:
+            UsageError: the report is strict.
+        """
+        file = result.path or Path(self.stem)
+        self.report.skip(Skip(kind, reason, file, detail=detail.rstrip(".")))
 
     def path(self, suffix: str) -> Path:
         """``folder/stem`` and a suffix such as ``".coco.json"``."""
@@ -102,7 +149,7 @@ class Writer:
         paths: list[Path] = []
         for number, result in enumerate(results, start=1):
             stem = target.stem if number == 1 else f"{target.stem}-{number}"
-            paths += self.write(result, Destination(target.folder, stem, overwrite), **options)
+            paths += self.write(result, target.named(stem), **options)
         return paths
 
 
@@ -133,6 +180,29 @@ def slug(text: str) -> str:
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     name = f"{safe.strip('- .') or 'unnamed'}-{digest}"
     return f"_{name}" if _RESERVED.fullmatch(name) else name
+
+
+@dataclass
+class FreeNames:
+    """File names that are all different, on file systems that ignore case too.
+
+    Example:
+        >>> names = FreeNames()
+        >>> [names.take(stem) for stem in ("a", "A", "a-2", "a")]
+        ['a', 'A-2', 'a-2-2', 'a-3']
+    """
+
+    _used: set[str] = field(default_factory=set)
+    _next: dict[str, int] = field(default_factory=dict)
+
+    def take(self, stem: str) -> str:
+        """The name itself if it is free, else with the first number that is."""
+        name, number = stem, self._next.get(stem.casefold(), 2)
+        while name.casefold() in self._used:
+            name, number = f"{stem}-{number}", number + 1
+        self._next[stem.casefold()] = number
+        self._used.add(name.casefold())
+        return name
 
 
 def _is_plain(character: str) -> bool:

@@ -13,11 +13,13 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from lexiseg.errors import UsageError
+from lexiseg.errors import ImageError, UsageError
 from lexiseg.io.coco import POLYGON_TOLERANCE, Categories
 from lexiseg.io.image import SUFFIXES, image_size, shown
+from lexiseg.io.read_context import ReadContext
+from lexiseg.io.reader import Reader, Source
 from lexiseg.io.reading import MalformedFile, result_from_regions
-from lexiseg.io.writer import Destination, collection_writer, slug
+from lexiseg.io.writer import Destination, FreeNames, collection_writer, slug
 from lexiseg.ops.polygons import join_rings, mask_to_polygons, rings_to_mask
 from lexiseg.types import Instance, Mask, Result
 
@@ -36,11 +38,11 @@ def write_yolo(
     table = root / "data.yaml"
     destination.check(table)
     categories = Categories()
-    used: set[str] = set()
+    stems = FreeNames()
     paths: list[Path] = []
     for result in results:
         categories.add(result)
-        stem = _free_stem(result, used)
+        stem = stems.take(slug(result.path.stem if result.path else "image"))
         lines = [
             _line(item, categories.numbers[item.label] - 1, tolerance) for item in result.instances
         ]
@@ -51,15 +53,6 @@ def write_yolo(
     content = {"path": ".", "train": "images", "val": "images", "names": names}
     text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=10**9)
     return [destination.text(table, text), *paths]
-
-
-def _free_stem(result: Result, used: set[str]) -> str:
-    base = slug(result.path.stem if result.path else "image")
-    stem, number = base, 2
-    while stem.casefold() in used:
-        stem, number = f"{base}-{number}", number + 1
-    used.add(stem.casefold())
-    return stem
 
 
 def _line(item: Instance, number: int, tolerance: float) -> str:
@@ -73,16 +66,21 @@ def _line(item: Instance, number: int, tolerance: float) -> str:
 
 
 def _copy_picture(result: Result, base: Path, destination: Destination) -> list[Path]:
-    """The picture beside its labels; none if neither file nor pixels are left."""
-    if result.path is not None and result.path.is_file():
-        target = base.with_name(base.name + result.path.suffix.lower())
-        with result.path.open("rb") as source, destination.open(target) as stream:
+    """The picture beside its labels: the file itself if it is one, else its pixels."""
+    try:
+        file = destination.file_of(result)
+        if file is None:
+            pixels = Image.fromarray(destination.pixels_of(result))
+    except ImageError as error:
+        destination.leave_out("picture", "image not found", result, str(error))
+        return []
+    if file is not None:
+        target = base.with_name(base.name + file.suffix.lower())
+        with file.open("rb") as source, destination.open(target) as stream:
             shutil.copyfileobj(source, stream)
         return [target]
-    if result.image is None:
-        return []
     buffer = io.BytesIO()
-    Image.fromarray(result.image).save(buffer, "PNG")
+    pixels.save(buffer, "PNG")
     return [destination.bytes(base.with_name(f"{base.name}.png"), buffer.getvalue())]
 
 
@@ -134,3 +132,14 @@ def _instance(line: str, names: dict[int, str], size_hw: tuple[int, int]) -> Ins
     ring: NDArray[np.float64] = np.array(shares, dtype=np.float64).reshape(-1, 2)
     mask = rings_to_mask([ring * size_hw[::-1]], size_hw)
     return Instance(names[int(number)], 1.0, Mask.from_array(mask))
+
+
+def _is_yolo(source: Source) -> bool:
+    return source.is_folder and (source.path / "data.yaml").is_file()
+
+
+def _read(source: Source, context: ReadContext) -> Iterator[Result]:
+    return read_yolo(source.path)
+
+
+YOLO = Reader(_is_yolo, _read, rank=80)
