@@ -13,6 +13,8 @@ from PIL import Image
 
 from lexiseg.errors import UsageError
 from lexiseg.io.labelme import read_labelme, write_labelme, write_labelme_polygons
+from lexiseg.io.reading import result_from_regions
+from lexiseg.types import Instance, Mask
 
 
 def test_masks_come_back_exactly(result, regions_of, tmp_path):
@@ -55,6 +57,23 @@ def test_a_picture_without_a_file_is_embedded(result, tmp_path):
     embedded = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["imageData"]))))
     assert np.array_equal(embedded, result.image)
     assert read_labelme(path).path is None
+
+
+@pytest.mark.parametrize("size_hw", [(90, 20), (20, 90)])
+def test_masks_anywhere_in_tall_and_wide_pictures(size_hw, tmp_path):
+    """Rows and columns are never taken for each other, however far down or right a mask lies."""
+    masks = np.zeros((4, *size_hw), bool)
+    masks[0, -1, -1] = masks[1, -1, 0] = masks[2, 0, -1] = True
+    masks[3, size_hw[0] - 7 :, size_hw[1] - 5 :] = np.arange(35).reshape(7, 5) % 3 > 0
+    items = [Instance(f"a{i}", 1.0, Mask.from_array(mask)) for i, mask in enumerate(masks)]
+    tall = result_from_regions(size_hw, items, source="hand")
+    (path,) = write_labelme([tall], tmp_path, name="a")
+    again = read_labelme(path)
+    for item, mask in zip(again.instances, masks, strict=True):
+        assert np.array_equal(item.mask.to_array(), mask)
+    (path,) = write_labelme_polygons([tall], tmp_path, name="a", tolerance=0.0)
+    for item, mask in zip(read_labelme(path).instances, masks, strict=True):
+        assert np.array_equal(item.mask.to_array(), mask)
 
 
 def labelme_file(path, shapes):

@@ -41,6 +41,25 @@ def test_nothing_to_draw_from_is_undefined() -> None:
     assert np.isnan(bootstrap_interval(3, lambda w: np.full(len(w), np.nan))).all()
 
 
+def test_drawings_without_a_value_are_left_out() -> None:
+    """The mean over those images of a class that were drawn, with the class in 2 of 8 images."""
+    values = np.array([3.0, 7.0, 0, 0, 0, 0, 0, 0])
+    shown = np.arange(8) < 2
+    drawn = []
+
+    def mean(weights: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            drawn.append((weights @ values) / (weights @ shown))
+        return drawn[-1]
+
+    low, high = bootstrap_interval(8, mean, draws=500)
+    assert 0 < np.isnan(drawn[0]).sum() < 500
+    assert low == 3 and high == 7
+    usable = drawn[0][~np.isnan(drawn[0])]
+    narrow = bootstrap_interval(8, mean, draws=500, confidence=0.3)
+    assert narrow == pytest.approx(np.quantile(usable, [0.35, 0.65]), abs=0.5)
+
+
 def test_bias_of_the_drawings_is_taken_back() -> None:
     """A statistic that grows with the share of images left out, as mIoU over rare classes does.
 

@@ -246,10 +246,19 @@ def test_wrong_energies_are_refused(shape):
 
 def test_nonfinite_and_misshaped_binary_energies_are_refused():
     crf = DenseCrf(np.zeros((4, 5, 3), np.uint8))
-    with pytest.raises(UsageError, match="NaN"):
-        crf.infer(np.full((2, 4, 5), np.nan, np.float32))
-    with pytest.raises(UsageError, match="3; use infer"):
-        crf.infer_binary(np.zeros((1, 3, 4, 5), np.float32))
+    for hostile in (np.nan, np.inf, -np.inf):
+        energies = np.zeros((2, 4, 5), np.float32)
+        energies[1, 2, 3] = hostile
+        with pytest.raises(UsageError, match="NaN"):
+            crf.infer(energies)
+        with pytest.raises(UsageError, match="NaN"):
+            crf.infer_binary(energies[None])
+    for labels in (1, 3):
+        with pytest.raises(UsageError, match=f"{labels}; use infer"):
+            crf.infer_binary(np.zeros((1, labels, 4, 5), np.float32))
+    for shape in ((2, 4, 5), (1, 2, 5, 4), (1, 2, 4, 6), (0, 2, 4, 5), (1, 1, 2, 4, 5)):
+        with pytest.raises(UsageError, match=r"give \(S, 2, H, W\) with \(H, W\) = \(4, 5\)"):
+            crf.infer_binary(np.zeros(shape, np.float32))
 
 
 @pytest.mark.parametrize(

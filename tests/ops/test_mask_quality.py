@@ -34,10 +34,10 @@ def islands(mask):
         yield region
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10**6), st.integers(0, 8))
-def test_small_regions_against_flooding(seed, least):
-    mask = np.random.default_rng(seed).random((7, 9)) < 0.5
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 8), st.sampled_from([0.03, 0.1, 0.5, 0.9]))
+def test_small_regions_against_flooding(seed, least, density):
+    mask = np.random.default_rng(seed).random((7, 9)) < density
     filled = mask.copy()
     for hole in islands(~mask):
         if len(hole) < least:
@@ -53,3 +53,23 @@ def test_small_regions_against_flooding(seed, least):
         assert (found <= filled).all() and len(list(islands(found))) == 1
     else:
         assert np.array_equal(found, wanted)
+
+
+def test_of_islands_that_are_all_small_the_largest_stays():
+    mask = np.zeros((9, 9), dtype=bool)
+    mask[0, 0] = mask[4, 4] = mask[5, 5] = mask[8, 0:3] = True  # 1, 2 over a corner, and 3 pixels
+    wanted = np.zeros_like(mask)
+    wanted[8, 0:3] = True
+    assert np.array_equal(remove_small_regions(mask, 4), wanted)
+    wanted[[4, 5], [4, 5]] = True
+    assert np.array_equal(remove_small_regions(mask, 2), wanted)
+
+
+def test_a_lone_pixel_stays_and_nothing_stays_nothing():
+    nothing = np.zeros((6, 4), dtype=bool)
+    assert not remove_small_regions(nothing, 3).any()
+    for place in np.ndindex(6, 4):
+        lone = nothing.copy()
+        lone[place] = True
+        for least in (0, 1, 2, 9):  # the rest of the picture is no hole
+            assert np.array_equal(remove_small_regions(lone, least), lone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lexiseg.datasets import load_class_list
 from lexiseg.errors import UnknownNameError
 from lexiseg.methods.car.config import PAPER, RELEASED, TEMPLATES
 from lexiseg.methods.car.presets import PRESETS, find_preset
@@ -41,6 +42,13 @@ def test_variants_differ_where_paper_and_code_do(name: str) -> None:
 def test_stuff_comes_from_the_class_list() -> None:
     assert len(find_preset("context60").config("paper").stuff) == 21
     assert find_preset("voc21").config("paper").stuff == ()
+
+
+@pytest.mark.parametrize("name", ["context60", "ade150", "pc459"])
+def test_stuff_is_in_alphabetical_order(name: str) -> None:
+    """A class list holds a set, whose order changes from run to run; a recipe must not."""
+    stuff = find_preset(name).config("paper").stuff
+    assert stuff == tuple(sorted(load_class_list(find_preset(name).class_list or "").stuff))
 
 
 def test_circle_alone_marks_released_refcoco() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from lexiseg.methods.car import CaR
-from lexiseg.methods.car.config import RELEASED
+from lexiseg.methods.car.config import RELEASED, CarConfig
 from lexiseg.methods.car.proposals import ProposalGenerator, enlarge
 from lexiseg.methods.car.scene import fit_to_patches
 from lexiseg.models.clip import Clip
@@ -48,6 +49,26 @@ def test_a_map_that_the_background_swallows_is_made_without_it(car: CaR, picture
         car.proposal.logit_scale = scale
     assert retried.all()
     torch.testing.assert_close(maps, alone)
+
+
+def test_only_maps_that_are_empty_are_made_again() -> None:
+    """Three directions of the embedding are three patches, so that gradients can be read off.
+
+    The second query's gradient (-0.5, 0.5) is below the mean of all texts in both directions of the
+    tangent plane; against the first query alone its second one is above.
+    """
+    embedding = torch.tensor([1.0, 0.0, 0.0])
+    tangents = torch.tensor([[0.5, 0.0], [-0.5, 0.5], *[[0.0, 0.8]] * 3])
+    along = (1 - tangents.square().sum(dim=1)).sqrt()
+    texts = torch.cat([along[:, None], tangents], dim=1)
+    block = SimpleNamespace(
+        embedding=embedding, activation=torch.eye(3), channel_weights=lambda gradients: gradients
+    )
+    generator = ProposalGenerator(SimpleNamespace(logit_scale=1.0), CarConfig())  # type: ignore[arg-type]
+    scene = SimpleNamespace(last_block=block)
+    maps, retried = generator.activation_maps(scene, texts[:2], texts[2:])  # type: ignore[arg-type]
+    assert retried.tolist() == [False, True]
+    torch.testing.assert_close(maps, torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))
 
 
 def test_first_step_words_differ_only_in_the_released_code(proposal: Clip, car: CaR) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -16,8 +17,9 @@ from lexiseg.methods.tides import BACKGROUND_WORDS, TidesConfig, variant_config
 from lexiseg.methods.tides.identification import Identified, identify
 from lexiseg.methods.tides.postprocess import weigh
 from lexiseg.methods.tides.prompted_masks import pack_bits, unpack_bits
-from lexiseg.methods.tides.proposals import Foreground, Proposals
+from lexiseg.methods.tides.proposals import Foreground, Proposals, class_overlap, propose
 from lexiseg.methods.tides.question import Question
+from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.types import Vocabulary
 
 
@@ -125,6 +127,125 @@ def test_points_are_thinned_out():
     part[0, :2] = 0
     fewer = foreground_of(part).points(TidesConfig(max_points=9)).tolist()
     assert {point for point in more if point >= 18} <= set(fewer)
+
+
+def test_thinned_out_points_lie_scattered():
+    """The first of Knuth's multiplicative order; in a row they would all lie in one corner."""
+    cells = np.zeros((1, 8, 8))
+    cells[0, 1:] = 1
+    few = foreground_of(cells).points(TidesConfig(max_points=6)).tolist()
+    order = sorted(range(8, 64), key=lambda point: point * 2654435761 % 2**32)
+    assert few == sorted(order[:6])
+    assert len({point // 8 for point in few}) > 3 and len({point % 8 for point in few}) > 3
+
+
+class OneMaskPerPoint:
+    """Stands in for what the segmenter answered: candidate 0 of a point is a given mask."""
+
+    def __init__(self, masks, scores, stability):
+        self.masks = torch.tensor(masks, dtype=torch.bool)[:, None]
+        self.scores, self.stability = (
+            torch.tensor(scores)[:, None],
+            torch.tensor(stability)[:, None],
+        )
+
+    def rows_of(self, points):
+        return points
+
+    def unpacked(self, rows, candidates):
+        return self.masks[rows, candidates]
+
+
+def pool_of(answers, foreground, **options):
+    scene = SimpleNamespace(masks=answers)
+    return propose(scene, foreground, TidesConfig(**options), Stopwatch())
+
+
+def members_of(answers, foreground, **options):
+    return pool_of(answers, foreground, **options).members.tolist()
+
+
+def test_a_mask_must_overlap_by_more_than_the_bound():
+    masks = [[1, 1, 1, 1, 0], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 1], [0] * 5]
+    answers = OneMaskPerPoint(masks, [0.9] * 5, [0.9] * 5)
+    foreground = foreground_of([[[1, 1, 1, 1, 1]], [[1, 1, 0, 0, 0]]])
+    # IoU with the classes: 4/5 and 2/4, 3/5 and 2/3, 1/5 and 1/2, 1/5 and 0, 0 and 0.
+    assert members_of(answers, foreground, min_overlap=0.5) == [
+        [True, False], [True, True], [False, False], [False, False], [False, False],
+    ]  # fmt: skip
+    assert members_of(answers, foreground, min_overlap=0.0)[2:] == [
+        [True, True], [True, False], [False, False],
+    ]  # fmt: skip
+
+
+def test_masks_are_assigned_alike_in_small_parts(monkeypatch):
+    masks = np.random.default_rng(0).random((7, 12)) > 0.5
+    answers = OneMaskPerPoint(np.resize(masks, (12, 12)), [0.9] * 12, [0.9] * 12)
+    foreground = foreground_of(np.random.default_rng(1).random((3, 3, 4)) > 0.3)
+    whole = members_of(answers, foreground)
+    monkeypatch.setattr("lexiseg.methods.tides.proposals.MASKS_AT_ONCE", 3)
+    assert members_of(answers, foreground) == whole
+
+
+def test_bounds_on_the_segmenters_own_scores_are_inclusive():
+    scores, stability = [0.5, 0.75, 0.9, 0.25], [0.9, 0.5, 0.75, 0.9]
+    answers = OneMaskPerPoint(np.ones((4, 4)), scores, stability)
+    foreground = foreground_of([[[1, 1, 1, 1]]])
+    for options, points in (
+        ({}, [0, 1, 2, 3]),
+        ({"min_mask_score": 0.5}, [0, 1, 2]),
+        ({"min_stability": 0.75}, [0, 2, 3]),
+        ({"min_mask_score": 0.5, "min_stability": 0.75}, [0, 2]),
+    ):
+        assert pool_of(answers, foreground, **options).points.tolist() == points
+
+
+def test_overlap_by_every_rule_of_assignment():
+    foreground = foreground_of([[[1, 1, 0, 1, 1, 1]]])
+    masks, points = torch.tensor([[1, 1, 1, 1, 0, 0]], dtype=torch.bool), torch.tensor([1])
+    found = {
+        rule: class_overlap(masks, points, foreground, TidesConfig(assignment=rule)).item()
+        for rule in ("foreground", "coverage", "component")
+    }
+    assert found == pytest.approx({"foreground": 3 / 6, "coverage": 3 / 4, "component": 2 / 4})
+
+
+def weighed(masks, values, foreground=None, own=0.5, **options):
+    masks, values = torch.tensor(masks, dtype=torch.bool), torch.tensor(values)
+    numbers, own = torch.arange(len(masks)), torch.full((len(masks),), own)
+    everywhere = torch.ones(len(values), dtype=torch.bool)
+    cells = everywhere if foreground is None else torch.tensor(foreground, dtype=torch.bool)
+    identified = Identified(Proposals(masks, numbers, numbers, own), own, own)
+    found = weigh(identified, values, cells, 0.25, TidesConfig(**options))
+    return found.identified.proposals.points.tolist(), found.semantic.tolist()
+
+
+MASKS = [[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+VALUES = [0.75, 0.25, 0.125, 0.0]
+
+
+def test_weak_masks_are_dropped_and_weak_cells_left_out():
+    """Below 0.25 the whole mask falls, or only what it would add; a cell at 0.25 counts."""
+    assert weighed(MASKS, VALUES, min_semantic=0.25) == ([0, 1], [0.28125, 0.5])
+    assert weighed(MASKS, VALUES, min_semantic=0.25, drop="cells") == ([0, 1], [0.25, 0.5])
+    # A mask of weak cells has nothing left, and stays no longer than one without foreground.
+    assert weighed(MASKS, VALUES, min_semantic=0.125, drop="cells")[0] == [0, 1, 2]
+    assert weighed(MASKS, VALUES, [1, 1, 0, 1], min_semantic=0.0, drop="cells")[0] == [0, 1]
+
+
+def test_foreground_cells_divide_if_asked():
+    inside = [1, 0, 1, 1]
+    assert weighed(MASKS[:2], VALUES, inside)[1] == [0.21875, 0.375]
+    cells = weighed(MASKS[:2], VALUES, inside, semantic_divisor="foreground")[1]
+    assert cells == pytest.approx([0.875 / 3, 0.75])
+
+
+def test_a_final_score_at_the_bound_stays():
+    assert weighed(MASKS, VALUES, confidence="identity", min_semantic=0.0, min_score=0.5)[0] == [
+        0, 1, 2, 3,
+    ]  # fmt: skip
+    kept = weighed(MASKS, VALUES, confidence="semantic", min_semantic=0.0, min_score=0.5)
+    assert kept[0] == [1]
 
 
 def test_background_words_that_are_asked_do_not_compete():

@@ -64,8 +64,9 @@ def test_borders_follow_the_picture(dino, halves, linkage: str) -> None:
     segments = find_segments(halves, dino, config)
     assert_sound(segments, (32, 48))
     red = halves[..., 0] > 120
-    purity = [max(red[mask].mean(), 1 - red[mask].mean()) for mask in segments.masks()]
-    weights = [mask.mean() for mask in segments.masks()]
+    masks = [segments.labels == label for label in range(len(segments))]
+    purity = [max(red[mask].mean(), 1 - red[mask].mean()) for mask in masks]
+    weights = [mask.mean() for mask in masks]
     assert len(segments) >= 2 and np.dot(purity, weights) > 0.98
 
 
