@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from lexiseg.errors import ImageError
+from lexiseg.io import image as image_module
 from lexiseg.io.image import image_of, image_size, path_of, read_image
 from lexiseg.types import Instances, PresenceTrace, Recipe, Result
 
@@ -234,3 +237,60 @@ def test_pixels_of_a_result_are_read_again_and_checked(tmp_path):
 def test_path_of():
     assert str(path_of("a/b.png")) == "a/b.png"
     assert path_of(COLOURS) is None
+
+
+HEIC = base64.b64decode(  # 16 x 8 pixels of (200, 60, 30)
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAXxtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAA"
+    "AAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAABoAABAAAAAAAAADIAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABo"
+    "dmMxAAAAAA5waXRtAAAAAAABAAAA/GlwcnAAAADcaXBjbwAAAHVodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEA"
+    "GEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQApQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbqrprm4CGgwIAAAAyAAAAD"
+    "AIRiAAEABkQBwXPBiQAAABNjb2xybmNseAABAA0ABoAAAAAUaXNwZQAAAAAAAABAAAAAQAAAAChjbGFwAAAAEAAAAAEA"
+    "AAAIAAAAAf///9AAAAAC////yAAAAAIAAAAQcGl4aQAAAAADCAgIAAAAGGlwbWEAAAAAAAAAAQABBYECAwWEAAAAOm1k"
+    "YXQAAAAuKAGvEyFiY0D1JyL//v+6f/CLJ/0r2WFncrrBW/L6wPZkm8DzqpGegIdppzAVeA=="
+)
+
+
+def test_heic_is_read_where_its_package_is():
+    pytest.importorskip("pi_heif")
+    image = read_image(HEIC)
+    assert image.shape == (8, 16, 3)
+    assert np.abs(image.astype(int) - (200, 60, 30)).max() <= 8
+
+
+@pytest.mark.parametrize(
+    ("content", "lacks", "words"),
+    [
+        (HEIC, "HEIF", r"HEIC picture .* pip install 'lexiseg\[heic\]'"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0mif1avif", "AVIF", "AVIF picture, .* update Pillow"),
+    ],
+)
+def test_what_this_pillow_cannot_read_is_said(content, lacks, words, monkeypatch, tmp_path):
+    known = [name for name in image_module._readable_formats() if name != lacks]
+    monkeypatch.setattr(image_module, "_readable_formats", lambda: known)
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(ImageError, match=words):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_without_the_heic_package_other_pictures_are_read(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    image_module._readable_formats.cache_clear()
+    try:
+        assert read_image(saved(Image.fromarray(COLOURS), "PNG")).shape == COLOURS.shape
+    finally:
+        image_module._readable_formats.cache_clear()
+
+
+@pytest.mark.parametrize("suffix", ["jfif", "ico", "pcx", "apng", "dib"])
+def test_less_common_endings_are_read(suffix, tmp_path):
+    kind = {"jfif": "JPEG", "apng": "PNG", "dib": "DIB"}.get(suffix, suffix.upper())
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(saved(Image.new("RGB", (16, 16), (200, 60, 30)), kind))
+    assert np.abs(read_image(path)[8, 8].astype(int) - (200, 60, 30)).max() <= 8
+
+
+def test_a_sixteen_bit_picture_that_is_nearly_black_is_told(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(RAMP.astype(np.uint16) * 8).save(path)
+    with pytest.warns(UserWarning, match=r"a\.png uses less than a sixteenth.*--stretch"):
+        read_image(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from PIL import Image
 
@@ -81,3 +83,37 @@ def test_results_of_a_run_and_hidden_folders_are_no_pictures(tree):
 def test_an_empty_name_is_not_the_working_folder(blank):
     with pytest.raises(ImageError, match="empty"):
         list_images(blank)
+
+
+def test_linked_folders_are_followed_once_and_not_in_circles(tree, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    Image.new("RGB", (2, 2)).save(elsewhere / "d.png")
+    (tree / "away").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(tree)
+    (tree / "again").symlink_to(tree / "deep")
+    assert names(list_images(tree), tree) == ["a.JPG", "away/d.png", "b.png", "deep/er/c.webp"]
+
+
+def test_a_link_that_leads_nowhere_stays_listed_so_that_reading_reports_it(tree):
+    (tree / "gone.jpg").symlink_to(tree / "nothing.jpg")
+    assert "gone.jpg" in names(list_images(tree), tree)
+
+
+def test_a_folder_that_cannot_be_opened_is_told(tree, monkeypatch):
+    scandir = os.scandir
+
+    def closed(path):
+        if os.fspath(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.warns(UserWarning, match="deep cannot be searched .Permission denied."):
+        assert names(list_images(tree), tree) == ["a.JPG", "b.png"]
+
+
+@pytest.mark.parametrize("suffix", ["jfif", "HEIC", "avif", "ico", "pcx"])
+def test_every_kind_that_can_be_read_is_found_in_folders(suffix, tmp_path):
+    (tmp_path / f"a.{suffix}").write_bytes(b"x")
+    (tmp_path / f"._a.{suffix}").write_bytes(b"what macOS leaves on foreign disks")
+    assert names(list_images(tmp_path), tmp_path) == [f"a.{suffix}"]

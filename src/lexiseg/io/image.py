@@ -5,75 +5,106 @@ from __future__ import annotations
 import io
 import os
 import warnings
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lexiseg.errors import ImageError
+from lexiseg.errors import ImageError, LexisegError
+from lexiseg.io.samples import (
+    ImageArray,
+    Stretch,
+    array_to_rgb,
+    check_size,
+    pick_colours,
+    to_rgb,
+    turn_upright,
+)
+from lexiseg.io.tiff import colours_with_alpha, describe_bands, keep_alpha_raw, read_samples
 from lexiseg.types import Result
-
-ImageArray = NDArray[np.uint8]
 
 MAX_PIXELS = 178_000_000
 """Largest picture read unless the caller allows more; about 0.5 GB as RGB."""
 
-SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".mpo", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"),
-        *(".jp2", ".pgm", ".ppm", ".pnm", ".tga"),
-    )
-)
+# fmt: off
+SUFFIXES = frozenset((
+    ".jpg", ".jpeg", ".jfif", ".jpe", ".mpo", ".png", ".apng", ".webp", ".avif", ".heic", ".heif",
+    ".gif", ".bmp", ".dib", ".tif", ".tiff", ".jp2", ".j2k", ".pgm", ".ppm", ".pnm", ".tga",
+    ".ico", ".pcx",
+))
 """File name endings that folders are searched for."""
 
 # Formats whose readers only decode; others run outside programs or hold no raster.
 _FORMATS = (
-    *("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF"),
-    *("JPEG2000", "PPM", "TGA", "ICO", "PCX"),
+    "JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "DIB", "TIFF", "JPEG2000", "PPM", "TGA",
+    "ICO", "PCX",
 )
+# fmt: on
 _EXIF_ORIENTATION = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def read_image(source: Any, *, max_pixels: int = MAX_PIXELS) -> ImageArray:
+@dataclass(frozen=True)
+class _Request:
+    """How a picture is to be read."""
+
+    max_pixels: int = MAX_PIXELS
+    bands: tuple[int, ...] | None = None
+    stretch: Stretch | None = None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether samples are asked for as they are stored."""
+        return self.bands is not None or self.stretch is not None
+
+
+def read_image(
+    source: Any,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    bands: Sequence[int] | None = None,
+    stretch: Stretch | None = None,
+) -> ImageArray:
     """Read a picture in any common form.
 
     Files are turned upright as their EXIF tag says; of an animation the first frame is read;
     transparency is put on white; 16-bit samples are scaled so that the full range is white.
+    Bands and stretch of TIFF files need the extra ``tiff``.
 
     Args:
         source: path, bytes of a file, Pillow image, or an array: (H, W), (H, W, 1), (H, W, 3) or
-            (H, W, 4), of bool, uint8, uint16 (full range), or float within 0..1.
+            (H, W, 4), of bool, uint8, uint16 (full range), or float within 0..1; with `bands` or
+            `stretch` an array of any number of channels and any range.
         max_pixels: refuse larger pictures, before they are decoded.
+        bands: numbers of the bands, from 1, that are red, green and blue, or of one that is grey.
+        stretch: which samples become black and white, per band.
 
     Returns:
         (H, W, 3) uint8 RGB; a new array unless `source` already has this form.
 
     Raises:
-        ImageError: there is no such file, it is no picture, is damaged, or is too large.
+        ImageError: there is no such file, it is no picture, is damaged, is too large, or has
+            many bands and it is not said which are the colours.
+        MissingExtraError: bands or stretch of a TIFF, and the extra is not installed.
 
     Example:
         >>> read_image(np.zeros((4, 6), np.uint8)).shape
         (4, 6, 3)
     """
+    request = _Request(max_pixels, tuple(bands) if bands is not None else None, stretch)
     if isinstance(source, Image.Image):
-        return _from_pillow(source, "The given Pillow image", max_pixels)
+        return _from_pillow(source, "The given Pillow image", request)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _decode(io.BytesIO(source), f"The given {len(source)} bytes", max_pixels)
+        return _decode(io.BytesIO(source), f"The given {len(source)} bytes", request)
     if isinstance(source, str | os.PathLike):
-        return _read_file(source, max_pixels)
-    return _from_array(source, max_pixels)
+        return _read_file(source, request)
+    return _from_array(source, request)
 
 
 def path_of(source: Any) -> Path | None:
@@ -114,14 +145,14 @@ def image_size(path: Path) -> tuple[int, int]:
         return (width, height) if swapped else (height, width)
 
 
-def _read_file(source: str | os.PathLike[str], max_pixels: int) -> ImageArray:
+def _read_file(source: str | os.PathLike[str], request: _Request) -> ImageArray:
     text = os.fspath(source)
     refuse_web_address(text)
     path = Path(text)
     require_file(path)
     try:
         with path.open("rb") as stream:
-            return _decode(stream, shown(path), max_pixels)
+            return _decode(stream, shown(path), request)
     except OSError as error:
         raise ImageError(f"{shown(path)} cannot be opened ({error.strerror}).") from error
 
@@ -157,58 +188,93 @@ def shown(path: Path) -> str:
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 
-def _decode(stream: Any, what: str, max_pixels: int) -> ImageArray:
-    with _open(stream, what, max_pixels) as image:
-        return _from_pillow(image, what, max_pixels)
+def _decode(stream: BinaryIO, what: str, request: _Request) -> ImageArray:
+    if request.chooses and stream.read(4) in _TIFF_MAGIC:
+        samples = _whole(lambda: read_samples(stream, what, request.max_pixels), what)
+        return pick_colours(samples, request.bands, request.stretch, what)
+    with _open(stream, what, request.max_pixels) as image:
+        return _from_pillow(image, what, request)
 
 
-def _open(stream: Any, what: str, max_pixels: int) -> Image.Image:
+def _open(stream: BinaryIO, what: str, max_pixels: int) -> Image.Image:
     """Read the header only."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            stream.seek(0)
             image = Image.open(stream, formats=_readable_formats())
     except Image.DecompressionBombError as error:
         raise ImageError(f"{what} has more than {MAX_PIXELS:,} pixels; scale it down.") from error
     except Exception as error:  # a hostile header can make a decoder raise anything
-        raise ImageError(
-            f"{what} is not a picture that can be read; expected PNG, JPEG, WebP, TIFF, GIF or BMP."
-        ) from error
+        raise ImageError(f"{what} {_why_unreadable(stream)}.") from error
     check_size(image.size, what, max_pixels)
     return image
 
 
+def _why_unreadable(stream: BinaryIO) -> str:
+    stream.seek(0)
+    head = stream.read(32)
+    if head[:4] in _TIFF_MAGIC and (bands := describe_bands(stream)):
+        return f"is a TIFF with {bands}"
+    if head[4:8] == b"ftyp" and b"avif" in head:
+        return "is an AVIF picture, and this Pillow cannot read those; update Pillow"
+    if head[4:8] == b"ftyp" and any(brand in head for brand in (b"heic", b"heix", b"mif1")):
+        return "is a HEIC picture that needs an optional package; run: pip install 'lexiseg[heic]'"
+    return "is not a picture that can be read; expected PNG, JPEG, WebP, TIFF, GIF or BMP"
+
+
 @cache
 def _readable_formats() -> tuple[str, ...]:
-    """Those this Pillow was built with."""
+    """Those this Pillow was built with, and HEIC if its package is there."""
     Image.init()
+    with suppress(ImportError):
+        import pi_heif
+
+        pi_heif.register_heif_opener()
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def check_size(size_wh: tuple[int, int], what: str, max_pixels: int) -> None:
-    """Raise `ImageError` for a picture of no or too many pixels."""
-    width, height = size_wh
-    if width < 1 or height < 1:
-        raise ImageError(f"{what} is {width}x{height} pixels; expected at least 1x1.")
-    if width * height > max_pixels:
-        raise ImageError(
-            f"{what} is {width}x{height} pixels, more than the {max_pixels:,} allowed; scale it "
-            "down or raise max_pixels."
-        )
+def _from_pillow(image: Image.Image, what: str, request: _Request) -> ImageArray:
+    check_size(image.size, what, request.max_pixels)
+    return _whole(lambda: _pixels(image, what, request), what)
 
 
-def _from_pillow(image: Image.Image, what: str, max_pixels: int) -> ImageArray:
-    check_size(image.size, what, max_pixels)
+def _whole(decode: Callable[[], NDArray[Any]], what: str) -> NDArray[Any]:
+    """What a decoder gives, or one sentence about a file that it cannot finish."""
     try:
-        image.load()  # some readers turn the picture themselves, and then say so
-        turn = _TURNS.get(_orientation(image))
-        upright = image.transpose(turn) if turn is not None else image
-        return to_rgb(upright)
-    except ImageError:
+        return decode()
+    except LexisegError:
         raise
     except Exception as error:  # truncated or damaged pixel data: any decoder, any error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ImageError(f"{what} is damaged or incomplete ({reason}).") from error
+
+
+def _pixels(image: Image.Image, what: str, request: _Request) -> ImageArray:
+    deep, associated = _is_deep(image), keep_alpha_raw(image)
+    of_tiff = image.format == "TIFF"
+    image.load()  # some readers turn the picture themselves, and then say so
+    orientation = _orientation(image)
+    if request.chooses:
+        plain = image.convert() if image.mode == "P" else image
+        samples = np.atleast_3d(np.asarray(plain))
+        rgb = pick_colours(samples, request.bands, request.stretch, what)
+    elif of_tiff and image.mode == "RGBA":
+        rgb = colours_with_alpha(np.asarray(image), associated)
+    else:
+        rgb = to_rgb(image)
+    if deep and not request.chooses and 0 < rgb.max(initial=0) < 16:
+        warnings.warn(
+            f"{what} uses less than a sixteenth of its 16 bits and is read nearly black; say what "
+            "is white with --stretch 2%,98% (stretch=Stretch(2, 98) in Python).",
+            stacklevel=2,
+        )
+    return turn_upright(rgb, orientation)
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether a file that is not decoded yet has samples of 16 bits."""
+    return any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -218,33 +284,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def to_rgb(image: Image.Image) -> ImageArray:
-    """Any Pillow mode to RGB."""
-    if image.mode.startswith(("I", "F")):
-        return _stack_grey(_grey_samples(np.asarray(image), image.mode))
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(paper, image)
-    return np.array(image.convert("RGB"))
-
-
-def _grey_samples(samples: NDArray[Any], mode: str) -> ImageArray:
-    """Grey of more than 8 bits, as 8 bits."""
-    values = np.nan_to_num(samples.astype(np.float32), posinf=0, neginf=0).clip(min=0)
-    peak = float(values.max())
-    if mode.startswith("I"):
-        white = 65535.0 if peak <= 65535 else peak
-    else:
-        white = next((bound for bound in (1.0, 255.0, 65535.0) if peak <= bound), peak)
-    return np.rint(values * (255.0 / white)).astype(np.uint8)
-
-
-def _stack_grey(grey: ImageArray) -> ImageArray:
-    return np.repeat(grey[..., None], 3, axis=2)
-
-
-def _from_array(source: Any, max_pixels: int) -> ImageArray:
+def _from_array(source: Any, request: _Request) -> ImageArray:
     try:
         array = np.asarray(source)
     except Exception as error:  # tensors on another device, ragged lists, ...
@@ -257,44 +297,8 @@ def _from_array(source: Any, max_pixels: int) -> ImageArray:
             f"A {type(source).__name__} of {array.dtype} with shape {array.shape} is no picture; "
             "give a path, a Pillow image or an array of shape (height, width, 3)."
         )
-    if array.ndim == 3 and array.shape[2] not in (1, 3, 4):
-        hint = "; move the channels last" if array.shape[0] in (1, 3, 4) else ""
-        raise ImageError(
-            f"An array of shape {array.shape} was given; expected (height, width) or "
-            f"(height, width, 3 or 4){hint}."
-        )
-    check_size((array.shape[1], array.shape[0]), "The given array", max_pixels)
-    return _array_to_rgb(_to_uint8(array))
-
-
-def _to_uint8(array: NDArray[Any]) -> ImageArray:
-    if array.dtype == np.uint8:
-        return array.astype(np.uint8, copy=False)
-    if array.dtype == bool:
-        return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype == np.uint16:
-        array = np.rint(array / np.float32(257))
-    elif array.dtype.kind == "f":
-        _require_range(array, 1)
-        array = np.rint(array * 255)
-    else:
-        _require_range(array, 255)
-    small: ImageArray = array.astype(np.uint8)
-    return small
-
-
-def _require_range(array: NDArray[Any], white: int) -> None:
-    low, high = array.min(), array.max()
-    if not (low >= 0 and high <= white):
-        raise ImageError(
-            f"A {array.dtype} array with values {low:g} to {high:g} was given; expected 0 to "
-            f"{white} (floats: 0 to 1, whole numbers: 0 to 255)."
-        )
-
-
-def _array_to_rgb(array: ImageArray) -> ImageArray:
-    if array.ndim == 2 or array.shape[2] == 1:
-        return _stack_grey(array.reshape(array.shape[:2]))
-    if array.shape[2] == 3:
-        return np.ascontiguousarray(array)
-    return to_rgb(Image.fromarray(np.ascontiguousarray(array), "RGBA"))
+    check_size((array.shape[1], array.shape[0]), "The given array", request.max_pixels)
+    if request.chooses:
+        samples = np.atleast_3d(array)
+        return pick_colours(samples, request.bands, request.stretch, "The given array")
+    return array_to_rgb(array)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,10 +17,11 @@ def list_images(inputs: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
     """Expand folders, patterns and list files into picture paths.
 
     Args:
-        inputs: picture files; folders, searched with all their subfolders except hidden ones and
-            those that hold the results of an earlier run; patterns such as
-            ``"photos/*.jpg"``; ``.txt`` files with one path per line, relative to the list or to
-            the working folder, blank lines and ``#`` comments left out.
+        inputs: picture files; folders, searched with all their subfolders, linked ones too,
+            except hidden ones and those that hold the results of an earlier run (a subfolder
+            that cannot be opened is a warning); patterns such as ``"photos/*.jpg"``; ``.txt``
+            files with one path per line, relative to the list or to the working folder, blank
+            lines and ``#`` comments left out.
 
     Returns:
         Every picture once: in the order given, the contents of a folder or pattern sorted. A
@@ -62,14 +64,28 @@ def _found(paths: list[Path], what: str) -> list[Path]:
 
 
 def _pictures_below(folder: Path) -> Iterator[Path]:
-    for here, folders, names in os.walk(folder):
-        below = Path(here)
-        if RECORDS in names and below != folder:
-            folders.clear()  # overlays and label maps of a run are no photos
-            continue
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = (below / name for name in names if not name.startswith("."))
-        yield from (path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file())
+    """Pictures by their own folders first; links are followed afterwards, to what is new."""
+    entered: set[Path] = set()
+    waiting = [folder]
+    while waiting:
+        for here, folders, names in os.walk(waiting.pop(0), onerror=_tell_closed):
+            below, place = Path(here), Path(here).resolve()
+            if place in entered or (RECORDS in names and below != folder):
+                folders.clear()  # overlays and label maps of a run are no photos
+                continue
+            entered.add(place)
+            folders[:] = [name for name in sorted(folders) if not name.startswith(".")]
+            waiting += (below / name for name in folders if (below / name).is_symlink())
+            paths = (below / name for name in names if not name.startswith("."))
+            yield from (path for path in paths if path.suffix.lower() in SUFFIXES)
+
+
+def _tell_closed(error: OSError) -> None:
+    warnings.warn(
+        f"Folder {shown(Path(error.filename))} cannot be searched ({error.strerror}); its "
+        "pictures are left out.",
+        stacklevel=2,
+    )
 
 
 def _matches(pattern: str) -> list[Path]:

@@ -15,15 +15,8 @@ from PIL import Image
 
 from lexiseg.errors import ImageError, OutputError
 from lexiseg.io.encoder import encoder_for, import_av
-from lexiseg.io.image import (
-    MAX_PIXELS,
-    SUFFIXES,
-    check_size,
-    read_image,
-    require_file,
-    shown,
-    to_rgb,
-)
+from lexiseg.io.image import MAX_PIXELS, SUFFIXES, read_image, require_file, shown
+from lexiseg.io.samples import check_size, to_rgb
 from lexiseg.io.writer import open_output
 
 ImageArray = NDArray[np.uint8]
