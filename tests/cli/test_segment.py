@@ -310,3 +310,33 @@ def test_a_list_of_files_never_leads_out_of_the_run(lexiseg_command, pictures, t
 def test_failed_start_leaves_no_run_behind(lexiseg_command, pictures: Path, tmp_path: Path) -> None:
     code, _, _ = lexiseg_command("segment", pictures, "-t", "a", "--preset", "no-such", "-o", "run")
     assert code == 2 and not list((tmp_path / "run").iterdir())
+
+
+def test_bands_and_stretch_say_what_the_colours_are(
+    lexiseg_command, pictures: Path, tmp_path: Path
+) -> None:
+    """The pictures' red is asked for as green."""
+    words = ("segment", pictures, *ASK, "-o", "out", "--bands", "2,1,3", "--stretch", "0,255")
+    assert lexiseg_command(*words)[0] == 0
+    records = [json.loads(line) for line in (tmp_path / "out/results.jsonl").open()]
+    kept = {
+        Path(record["image"]).name: [e["name"] for e in record["presence"] if e["kept"]]
+        for record in records
+    }
+    assert kept == {"0.png": ["green"], "1.png": ["red"]}
+    assert lexiseg_command(*words)[0] == 0
+    code, _, err = lexiseg_command("segment", pictures, *ASK, "-o", "out")
+    assert code == 2 and "other names or settings" in err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--bands", "red"), ("--bands", ""), ("--stretch", "2%")]
+)
+def test_bands_and_stretch_that_are_none(lexiseg_command, pictures, option, value) -> None:
+    code, out, err = lexiseg_command("segment", pictures, *ASK, option, value)
+    assert code == 2 and out == "" and err.count("\n") == 1 and value in err
+
+
+def test_a_band_that_is_not_there_fails_that_image_only(lexiseg_command, pictures) -> None:
+    code, _, err = lexiseg_command("segment", pictures, *ASK, "--json", "--bands", "7")
+    assert code == 1 and err.count("expected one or three numbers from 1 to 3") == 2

@@ -52,7 +52,7 @@ def label(
     chosen = {option: value for option, value in words.items() if value}
     model = run.loading.model(run.method, run.preset, **chosen)
 
-    def load_and_bind() -> Callable[[Path], Result]:
+    def load_and_bind() -> Callable[..., Result]:
         return model.load().label  # type: ignore[no-any-return]
 
     run_model("label", images, {}, model, load_and_bind, run)

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import Any, get_type_hints
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from lexiseg.cli.options import (
     Aliases,
+    Bands,
     ConfigFile,
     Device,
     Dtype,
@@ -21,12 +23,18 @@ from lexiseg.cli.options import (
     Preset,
     Quiet,
     Settings,
+    StretchText,
     Texts,
     TextsFile,
+    read_bands,
     read_settings,
     read_vocabulary,
 )
 from lexiseg.types import Vocabulary
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,34 @@ class Loading:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Colours:
+    """Which samples of a picture are its colours."""
+
+    bands: Bands = None
+    stretch: StretchText = None
+
+    def typed(self) -> dict[str, str]:
+        """What was typed, as a run remembers it."""
+        given = {"bands": self.bands, "stretch": self.stretch}
+        return {name: text for name, text in given.items() if text is not None}
+
+    def reader(self) -> Callable[[Path], Path | NDArray[np.uint8]]:
+        """What turns a path into what a method is given: the path itself, or chosen colours.
+
+        Raises:
+            UsageError: bands or stretch are no numbers.
+        """
+        from lexiseg.io.image import read_image
+        from lexiseg.io.samples import Stretch
+
+        if not self.typed():
+            return lambda path: path
+        bands = None if self.bands is None else read_bands(self.bands)
+        stretch = None if self.stretch is None else Stretch.parse(self.stretch)
+        return lambda path: read_image(path, bands=bands, stretch=stretch)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImageRun:
     """Who answers images, and where the answers go."""
 
@@ -96,6 +132,7 @@ class ImageRun:
     out: Out = None
     format: Formats = "overlay,png,coco"
     json: Json = False
+    colours: Colours
     loading: Loading
     overwrite: Overwrite = False
     quiet: Quiet = False

@@ -35,6 +35,14 @@ Formats = Annotated[
     str, typer.Option("-f", "--format", help=f"What to write, with commas: {FORMATS}.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per image on stdout.")]
+Bands = Annotated[
+    str | None,
+    typer.Option("--bands", help="Bands that are red, green, blue, as 4,3,2; one alone is grey."),
+]
+StretchText = Annotated[
+    str | None,
+    typer.Option("--stretch", help="What is black and white: 2%,98% or 0,2000, per band."),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
 Dtype = Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16, float16.")]
 Settings = Annotated[
@@ -114,6 +122,18 @@ def _value(text: str) -> Any:
     if isinstance(value, str) and "," in value:
         return [part.strip() for part in value.split(",")]
     return value
+
+
+def read_bands(text: str) -> tuple[int, ...]:
+    """Numbers of bands with commas.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"--bands was given {text!r}; expected numbers, as 4,3,2.") from error
 
 
 def read_formats(text: str) -> list[str]:

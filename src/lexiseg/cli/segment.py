@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,9 +33,9 @@ def segment(images: Images, asked: Asked, run: ImageRun) -> None:
     vocabulary = asked.vocabulary()
     model = run.loading.model(run.method, run.preset)
 
-    def load_and_bind() -> Callable[[Path], Result]:
+    def load_and_bind() -> Callable[..., Result]:
         loaded = model.load()
-        return lambda path: loaded.segment(path, vocabulary)
+        return lambda image: loaded.segment(image, vocabulary)
 
     run_model("segment", images, texts_of(vocabulary), model, load_and_bind, run)
 
@@ -53,9 +54,9 @@ def refer(
     sentences = Vocabulary.parse(text)
     model = run.loading.model(run.method, run.preset)
 
-    def load_and_bind() -> Callable[[Path], Result]:
+    def load_and_bind() -> Callable[..., Result]:
         loaded = model.load()
-        return lambda path: loaded.refer(path, sentences.names)
+        return lambda image: loaded.refer(image, sentences.names)
 
     run_model("refer", images, texts_of(sentences), model, load_and_bind, run)
 
@@ -70,7 +71,7 @@ def run_model(
     images: list[str],
     texts: Mapping[str, Sequence[str]],
     model: Model,
-    load_and_bind: Callable[[], Callable[[Path], Result]],
+    load_and_bind: Callable[[], Callable[..., Result]],
     run: ImageRun,
 ) -> None:
     """Answer images one by one into a run folder, and leave with 1 if some failed.
@@ -91,14 +92,21 @@ def run_model(
     from lexiseg.io.run_folder import Job, RunFolder, open_default
 
     require_verb(model.method, verb)
-    job = Job(verb, model.method, model.preset, texts, model.settings, read_formats(run.format))
+    read = run.colours.reader()
+    settings = {**model.settings, **run.colours.typed()}
+    job = Job(verb, model.method, model.preset, texts, settings, read_formats(run.format))
     paths = list_images(images)
     folder = None
     if run.out is not None:
         folder = RunFolder.open(run.out, job, overwrite=run.overwrite)
     elif not run.json:
         folder = open_default(Path("lexiseg-out"), job)
-    outcomes = answer_images(paths, load_and_bind, folder, debug=console.state.debug)
+
+    def load_and_read() -> Callable[[Path], Result]:
+        answer = load_and_bind()
+        return lambda path: replace(answer(read(path)), path=path)
+
+    outcomes = answer_images(paths, load_and_read, folder, debug=console.state.debug)
     failures = tell_outcomes(console.progress(outcomes, len(paths), "image"), as_json=run.json)
     where = f" -> {folder.path}" if folder else ""
     failed = f", {failures} failed" if failures else ""
