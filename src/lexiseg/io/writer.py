@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from lexiseg.errors import ImageError, OutputError
-from lexiseg.io.image import ImageArray, image_of, shown
+from lexiseg.io.image import image_of, shown
 from lexiseg.io.read_context import PictureAccess
 from lexiseg.io.report import Kind, Report, Skip
+from lexiseg.io.samples import ImageArray
 from lexiseg.types import Result
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
