@@ -21,7 +21,8 @@ ROWS = (
     ("models",),
     ("scorers", "captioners"),
     ("methods",),
-    ("training", "analysis", "evaluation"),
+    ("training", "evaluation"),
+    ("analysis",),
     ("replication",),
     ("cli", "web"),
 )

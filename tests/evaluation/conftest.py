@@ -83,6 +83,8 @@ class PaintedSet(Sequence[SemanticSample]):
     name: str = "painted"
     split: str = "val"
     task: str = "semantic"
+    asks_per_image: bool = False
+    has_void: bool = True
 
     @property
     def classes(self) -> ClassList:

@@ -105,7 +105,7 @@ def psm_bias(
 
     Example: lexiseg analyze psm-bias --segmenter mini-sam --dataset miniworld --scenes 50 -o bias
     """
-    from lexiseg.analysis.collecting import class_names
+    from lexiseg.analysis.terms import with_objects
     from lexiseg.analysis.tides.bias_table import to_markdown
     from lexiseg.analysis.tides.class_groups import load_groups
     from lexiseg.analysis.tides.psm_bias import BiasConfig, study_bias
@@ -113,7 +113,7 @@ def psm_bias(
 
     console.state.quiet = quiet
     images = study.images()
-    split_by = load_groups(images.name, class_names(images), groups)
+    split_by = load_groups(images.name, with_objects(images).classes.names, groups)
     found = study_bias(
         parts.load(), images, split_by, study.out,
         config=BiasConfig(points, study.seed), limit=study.scenes, quiet=quiet,
@@ -159,7 +159,6 @@ def tides_oracles(
 def _finish(written: list[Path], failures: Any) -> None:
     """Say where the files are, and leave with 1 if images are missing from the numbers."""
     console.tell("\n".join(f"-> {path}" for path in written))
-    for name, reason in failures.items():
-        console.say(f"{name}: {reason}")
     if failures:
+        console.say(f"{len(failures)} images could not be judged")
         raise typer.Exit(1)

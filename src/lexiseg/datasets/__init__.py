@@ -1,9 +1,18 @@
 """Readers for published data sets, their class lists, and the procedural Miniworld."""
 
 from lexiseg.datasets.class_list import ClassList, class_list_names, load_class_list
+from lexiseg.datasets.protocols import (
+    AnyDataset,
+    ClassDataset,
+    Dataset,
+    InstanceDataset,
+    ReferringDataset,
+    SemanticDataset,
+    VideoDataset,
+    check_dataset,
+)
 from lexiseg.datasets.sample import (
     IGNORE,
-    Dataset,
     Expression,
     InstanceSample,
     ReferringSample,
@@ -15,15 +24,22 @@ from lexiseg.datasets.sample import (
 
 __all__ = [
     "IGNORE",
+    "AnyDataset",
+    "ClassDataset",
     "ClassList",
     "Dataset",
     "Expression",
+    "InstanceDataset",
     "InstanceSample",
+    "ReferringDataset",
     "ReferringSample",
+    "SemanticDataset",
     "SemanticSample",
     "Target",
     "TrueObject",
+    "VideoDataset",
     "VideoSample",
+    "check_dataset",
     "class_list_names",
     "load_class_list",
 ]

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lexiseg.datasets.annotation import annotation_mask, read_instances
 from lexiseg.datasets.class_list import ClassList, load_class_list
 from lexiseg.datasets.layout import Layout
-from lexiseg.datasets.sample import InstanceSample, Task, TrueObject
+from lexiseg.datasets.sample import InstanceSample, TrueObject
 from lexiseg.errors import DatasetError
 from lexiseg.types import Mask
 
@@ -39,8 +39,8 @@ class InstanceTables(Sequence[InstanceSample]):
     tables: Row = field(repr=False)
     image_path: Callable[[Row], Path] = field(repr=False)
     federated: bool = False
-    task: Task = "instances"
-    counts_background: bool = False
+    task: Literal["instances"] = "instances"
+    asks_per_image: bool = False
 
     @cached_property
     def categories(self) -> tuple[Row, ...]:

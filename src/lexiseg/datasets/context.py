@@ -125,6 +125,7 @@ def _open(
         split=split,
         classes=classes,
         counts_background=layout.dataset == "context60",
+        has_void=False,
         ids=ids,
         image_path=lambda stem: images / f"{stem}.jpg",
         read_truth=lambda stem: read(truth / f"{stem}{suffix}"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from lexiseg.datasets.class_list import ClassList
-from lexiseg.datasets.sample import IGNORE, LabelMap, SemanticSample, Task
+from lexiseg.datasets.sample import IGNORE, LabelMap, SemanticSample
 from lexiseg.errors import DatasetError
 
 
@@ -27,6 +28,7 @@ class LabelMapDataset(Sequence[SemanticSample]):
         ids: one per image.
         image_path: id -> file.
         read_truth: id -> (H, W) uint16 label map.
+        has_void: whether nobody judges pixels marked `IGNORE`; otherwise they have no class.
     """
 
     name: str
@@ -36,7 +38,9 @@ class LabelMapDataset(Sequence[SemanticSample]):
     ids: tuple[str, ...]
     image_path: Callable[[str], Path]
     read_truth: Callable[[str], LabelMap]
-    task: Task = "semantic"
+    has_void: bool = True
+    task: Literal["semantic"] = "semantic"
+    asks_per_image: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)

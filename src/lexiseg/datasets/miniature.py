@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from lexiseg.datasets.label_map import read_labels
 from lexiseg.datasets.layout import Layout, read_ids
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.datasets.miniworld.scene import VISIBLE_AREA, VISIBLE_FRACTION
-from lexiseg.datasets.sample import IGNORE, LabelMap, Picture, SemanticSample, Task
+from lexiseg.datasets.sample import IGNORE, LabelMap, Picture, SemanticSample
 
 ASKED = 20  # names per scene
 SIDE = 224  # pixels, of scenes that are drawn
@@ -163,9 +163,10 @@ class MiniworldScenes(LabeledScenes):
 
     asked: int = ASKED
     name: str = "miniworld"
-    task: Task = "semantic"
+    task: Literal["semantic"] = "semantic"
     counts_background: bool = True
     asks_per_image: bool = True
+    has_void: bool = True
 
     @cached_property
     def classes(self) -> ClassList:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.coco_instances import InstanceTables, open_coco
 from lexiseg.datasets.miniature import SIDE, find_annotations, scene_numbers
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.datasets.miniworld.scene import VISIBLE_AREA, VISIBLE_FRACTION, Scene
-from lexiseg.datasets.sample import InstanceSample, Task, TrueObject
+from lexiseg.datasets.sample import InstanceSample, TrueObject
 from lexiseg.types import Mask
 
 
@@ -31,8 +32,7 @@ class MiniworldObjects(Sequence[InstanceSample]):
     scenes: int
     half_absent: bool = False
     name: str = "miniworld"
-    task: Task = "instances"
-    counts_background: bool = False
+    task: Literal["instances"] = "instances"
     federated: bool = False
     frequencies: tuple[str, ...] = ()
 

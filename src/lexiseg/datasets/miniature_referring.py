@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
-from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.miniature import scene_numbers
 from lexiseg.datasets.miniworld import Miniworld
-from lexiseg.datasets.sample import ReferringSample, Target, Task
+from lexiseg.datasets.sample import ReferringSample, Target
 from lexiseg.types import Mask
 
 SENTENCES = 3  # per object, as in RefCOCO
@@ -47,9 +47,7 @@ class MiniworldSentences(Sequence[ReferringSample]):
     scenes: int
     kind: str = "all"
     name: str = "miniworld sentences"
-    task: Task = "referring"
-    classes: ClassList | None = None
-    counts_background: bool = False
+    task: Literal["referring"] = "referring"
 
     @property
     def split(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from lexiseg.datasets.miniature import (
     find_annotations,
     open_miniworld,
 )
-from lexiseg.datasets.sample import IGNORE, LabelMap, SemanticSample, Task
+from lexiseg.datasets.sample import IGNORE, LabelMap, SemanticSample
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,10 @@ class MiniworldRegions(LabeledScenes):
     """Scenes of which every pixel has a class; things too hidden to be named are ignored."""
 
     name: str = "miniworld-regions"
-    task: Task = "semantic"
+    task: Literal["semantic"] = "semantic"
     counts_background: bool = False
+    asks_per_image: bool = False
+    has_void: bool = True
 
     @cached_property
     def classes(self) -> ClassList:

@@ -6,15 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from lexiseg.datasets.annotation import read_json
-from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.label_map import read_labels
 from lexiseg.datasets.layout import Layout, list_stems, read_ids
-from lexiseg.datasets.sample import IGNORE, Expression, LabelMap, Task, VideoSample
+from lexiseg.datasets.sample import IGNORE, Expression, LabelMap, VideoSample
 from lexiseg.errors import DatasetError
 
 _RESOLUTION = "480p"
@@ -39,7 +38,7 @@ class ObjectMaps(Sequence[LabelMap]):
 
 
 @dataclass(frozen=True)
-class VideoDataset(Sequence[VideoSample]):
+class DavisClips(Sequence[VideoSample]):
     """Clips with sentences; `ids` are the names of the clips."""
 
     name: str
@@ -48,9 +47,7 @@ class VideoDataset(Sequence[VideoSample]):
     images: Path
     masks: Path
     sentences: Sentences
-    task: Task = "video"
-    classes: ClassList | None = None
-    counts_background: bool = False
+    task: Literal["video"] = "video"
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -66,7 +63,7 @@ class VideoDataset(Sequence[VideoSample]):
         )
 
 
-def open_ref_davis(data: Path, *, split: str = "val") -> VideoDataset:
+def open_ref_davis(data: Path, *, split: str = "val") -> DavisClips:
     """Ref-DAVIS 2017.
 
     Args:
@@ -93,7 +90,7 @@ def open_ref_davis(data: Path, *, split: str = "val") -> VideoDataset:
     sentences = _read_sentences(layout, data, split)
     listed = layout.look(data, f"ImageSets/2017/{split}.txt")
     clips = read_ids(listed) if listed else tuple(sorted(sentences))
-    return VideoDataset(
+    return DavisClips(
         name="ref-davis",
         split=split,
         ids=tuple(clip for clip in clips if clip in sentences),

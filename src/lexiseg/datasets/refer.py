@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from lexiseg.datasets.annotation import annotation_mask, read_instances, read_json
-from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.layout import Layout
-from lexiseg.datasets.sample import ReferringSample, Target, Task
+from lexiseg.datasets.sample import ReferringSample, Target
 from lexiseg.errors import DatasetError
 from lexiseg.types import Mask
 
@@ -27,7 +26,7 @@ _SPLIT_BY = {"refcoco": "unc", "refcoco+": "unc", "refcocog": "umd"}
 
 
 @dataclass(frozen=True)
-class ReferringDataset(Sequence[ReferringSample]):
+class ReferImages(Sequence[ReferringSample]):
     """Images with the objects that sentences refer to; masks are made when indexed.
 
     Args:
@@ -45,9 +44,7 @@ class ReferringDataset(Sequence[ReferringSample]):
     references: Mapping[str, Sequence[Mapping[str, Any]]]
     tables: Mapping[str, Mapping[int, Mapping[str, Any]]]
     images: Path
-    task: Task = "referring"
-    classes: ClassList | None = None
-    counts_background: bool = False
+    task: Literal["referring"] = "referring"
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -76,7 +73,7 @@ def _open(
     split: str = "val",
     split_by: str | None = None,
     images: Path | None = None,
-) -> ReferringDataset:
+) -> ReferImages:
     """RefCOCO, RefCOCO+, RefCOCOg or gRefCOCO.
 
     Args:
@@ -106,7 +103,7 @@ def _open(
     chosen = _group([ref for ref in read(path) if ref["split"] == split])
     if not chosen:
         raise DatasetError(f"{path} has no sentence of split {split!r}; check --split.")
-    return ReferringDataset(
+    return ReferImages(
         name=name,
         split=f"{split} ({owner})",
         ids=tuple(chosen),

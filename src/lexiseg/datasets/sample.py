@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.datasets.class_list import ClassList
 from lexiseg.types import Mask
 
 IGNORE = 65535
@@ -18,7 +16,6 @@ IGNORE = 65535
 
 LabelMap = NDArray[np.uint16]
 Picture = Path | NDArray[np.uint8]
-Task = Literal["semantic", "referring", "video", "instances"]
 
 
 @dataclass(frozen=True)
@@ -122,31 +119,3 @@ class InstanceSample:
     asked: tuple[int, ...] | None = None
     known: frozenset[int] | None = None
     incomplete: frozenset[int] = frozenset()
-
-
-SampleT = TypeVar(
-    "SampleT", SemanticSample, ReferringSample, VideoSample, InstanceSample, covariant=True
-)
-
-
-class Dataset(Protocol[SampleT]):
-    """A lazy sequence of samples with what a reader of its numbers must know.
-
-    `classes` is None where sentences take the place of class names; `counts_background` tells
-    whether the published metric counts background as a class.
-    """
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def split(self) -> str: ...  # noqa: D102
-    @property
-    def task(self) -> Task: ...  # noqa: D102
-    @property
-    def classes(self) -> ClassList | None: ...  # noqa: D102
-    @property
-    def counts_background(self) -> bool: ...  # noqa: D102
-    @property
-    def ids(self) -> Sequence[str]: ...  # noqa: D102
-    def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> SampleT: ...

@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
-from lexiseg.datasets.sample import Dataset
+from lexiseg.datasets import AnyDataset, InstanceDataset, SemanticDataset
 from lexiseg.types import Recipe, study_versions
 
 # Two numbers measure the same thing only if these agree; the rest is what is being compared.
@@ -29,7 +29,7 @@ class Protocol:
         wording: where the prompts come from.
         prompts: text shown for each class.
         background: "counted as a class" or "left out".
-        asked: "all classes in every image" or "names chosen per image".
+        asked: see `asked_of`.
         images: number of images (or clips) the number rests on.
         input_size: what the method was given.
         method: registry name.
@@ -67,24 +67,16 @@ class Protocol:
         return {k: v for k, v in self.to_json().items() if k not in ("images", "versions", "seed")}
 
 
-def protocol_of(
-    dataset: Dataset[Any],
-    recipe: Recipe,
-    *,
-    asks_per_image: bool,
-    seed: int,
-    images: int = 0,
-) -> Protocol:
+def protocol_of(dataset: AnyDataset, recipe: Recipe, *, seed: int, images: int = 0) -> Protocol:
     """Stamp a run before it starts.
 
     Args:
         dataset: what is asked.
         recipe: who answers.
-        asks_per_image: the asked names differ from image to image.
         seed: of the bootstrap.
         images: how many the numbers will rest on, where that is known before the run ends.
     """
-    classes = dataset.classes
+    classes = dataset.classes if _has_classes(dataset) else None
     return Protocol(
         dataset=dataset.name,
         split=dataset.split,
@@ -93,8 +85,8 @@ def protocol_of(
         class_list=classes.name if classes else "sentences",
         wording=classes.wording if classes else "sentences in lower case, without quotes, slashes",
         prompts=classes.prompts if classes else (),
-        background="counted as a class" if dataset.counts_background else "left out",
-        asked="names chosen per image" if asks_per_image else "all classes in every image",
+        background=_background(dataset),
+        asked=asked_of(dataset),
         images=images,
         method=recipe.method,
         preset=recipe.preset,
@@ -102,6 +94,22 @@ def protocol_of(
         weights=recipe.weights,
         seed=seed,
     )
+
+
+def asked_of(dataset: AnyDataset) -> str:
+    """What is asked in an image, in words."""
+    if not _has_classes(dataset):
+        return "the sentences of each image"
+    return "names chosen per image" if dataset.asks_per_image else "all classes in every image"
+
+
+def _background(dataset: AnyDataset) -> str:
+    counted = dataset.task == "semantic" and dataset.counts_background
+    return "counted as a class" if counted else "left out"
+
+
+def _has_classes(dataset: AnyDataset) -> TypeGuard[SemanticDataset | InstanceDataset]:
+    return dataset.task in ("semantic", "instances")
 
 
 def protocols_comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

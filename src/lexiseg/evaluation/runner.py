@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,12 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tqdm import tqdm
-
-from lexiseg.datasets.sample import Dataset
-from lexiseg.errors import DatasetError, LexisegError, UsageError
+from lexiseg.datasets import AnyDataset, check_dataset
+from lexiseg.errors import UsageError
+from lexiseg.evaluation.collecting import collect
 from lexiseg.evaluation.protocol import protocol_of, recipe_of
-from lexiseg.evaluation.records import Record, RecordFile
+from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import Evaluation, Summary
 from lexiseg.evaluation.tasks import instances, referring, semantic, video
 from lexiseg.evaluation.tasks.self_named import scoring as zero_guidance
@@ -48,7 +46,7 @@ _NAMING = _Task(
 
 def evaluate(
     method: Any,
-    dataset: Dataset[Any],
+    dataset: AnyDataset,
     *,
     out: Path | None = None,
     limit: int | None = None,
@@ -74,33 +72,26 @@ def evaluate(
             the paper does.
 
     Raises:
-        DatasetError: not a single image could be judged.
+        DatasetError: the data set lacks what its kind of question needs, or not a single image
+            could be judged.
         OutputError: the folder cannot be written or holds records of another protocol.
     """
-    method = _told_what_is_stuff(method, dataset)
-    count = len(dataset) if limit is None else min(limit, len(dataset))
+    check_dataset(dataset)
+    method = _with_stuff_of(dataset, method)
     task = _judged(_task_of(method, dataset), judging)
-    protocol = protocol_of(
-        dataset,
-        recipe_of(method),
-        asks_per_image=getattr(dataset, "asks_per_image", False),
-        seed=_SEED,
-    )
-    protocol = replace(protocol, **task.terms)
+    protocol = replace(protocol_of(dataset, recipe_of(method), seed=_SEED), **task.terms)
     with TemporaryDirectory() as spare:
-        path = (Path(out) if out else Path(spare)) / "records.jsonl"
-        with RecordFile(path, protocol.terms) as file:
-            failures = _run(method, dataset, range(count), task, file, quiet=quiet)
-            done = [file.records[i] for i in dataset.ids[:count] if i in file.records]
-    if not done:
-        reason = next(iter(failures.values()), "it holds no image")
-        raise DatasetError(f"Nothing of data set {dataset.name!r} could be judged: {reason}")
-    if sentences and task.write is write_sweeps and dataset.classes:
+        found = collect(
+            lambda sample: task.score(method, sample, dataset),
+            dataset, protocol.terms, Path(out or spare), limit=limit, quiet=quiet,
+        )  # fmt: skip
+    done = found.records
+    if sentences and task is _NAMING and dataset.task == "semantic":
         done = by_meaning(done, dataset.classes, sentences)
         weights = {**protocol.weights, "sentences": f"{sentences.name} {sentences.fingerprint}"}
         protocol = replace(protocol, weights=weights)
     summary = task.summarize(done, dataset, seed=_SEED)
-    evaluation = Evaluation(replace(protocol, images=len(done)), summary, failures)
+    evaluation = Evaluation(replace(protocol, images=len(done)), summary, found.failures)
     if out:
         evaluation.save(Path(out))
         if task.write:
@@ -108,7 +99,7 @@ def evaluate(
     return evaluation
 
 
-def _task_of(method: Any, dataset: Dataset[Any]) -> _Task:
+def _task_of(method: Any, dataset: AnyDataset) -> _Task:
     """What is judged; a method that cannot be asked for names has found its own."""
     if hasattr(method, "segment") or not hasattr(method, "label"):
         return _TASKS[dataset.task]
@@ -131,42 +122,11 @@ def _judged(task: _Task, judging: Judging | None) -> _Task:
     return replace(task, score=score, terms=zero_guidance.terms_of(judging))
 
 
-def _told_what_is_stuff(method: Any, dataset: Dataset[Any]) -> Any:
+def _with_stuff_of(dataset: AnyDataset, method: Any) -> Any:
     """The method with the data set's split into things and stuff, if it has such a setting."""
-    stuff = dataset.classes.stuff if dataset.classes else frozenset()
+    if dataset.task not in ("semantic", "instances"):
+        return method
+    stuff = dataset.classes.stuff
     if stuff and hasattr(getattr(method, "config", method), "stuff"):
         return method.configured(stuff=tuple(sorted(stuff)))
     return method
-
-
-def _run(
-    method: Any,
-    dataset: Dataset[Any],
-    indices: Sequence[int],
-    task: _Task,
-    file: RecordFile,
-    *,
-    quiet: bool,
-) -> dict[str, str]:
-    """Judge what has no record yet; returns image id -> reason for what failed."""
-    todo = [index for index in indices if dataset.ids[index] not in file.records]
-    failures: dict[str, str] = {}
-    bar = tqdm(
-        todo,
-        desc=dataset.name,
-        total=len(indices),
-        initial=len(indices) - len(todo),
-        unit="image",
-        disable=quiet or not sys.stderr.isatty(),
-    )
-    for index in bar:
-        name = dataset.ids[index]
-        try:
-            file.append(task.score(method, dataset[index], dataset))
-        except LexisegError as error:
-            failures[name] = str(error)
-        except Exception as error:  # hours of work must not end because of one odd picture
-            failures[name] = f"{type(error).__name__}: {error}"
-        if name in failures:
-            bar.write(f"{name}: {failures[name]}", file=sys.stderr)
-    return failures

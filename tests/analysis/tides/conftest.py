@@ -33,7 +33,10 @@ class Boxes(Sequence):
     name: str = "boxes"
     split: str = "val"
     task: str = "instances"
-    counts_background: bool = False
+    asks_per_image: bool = False
+    federated: bool = False
+    frequencies: tuple[str, ...] = ()
+    category_ids: tuple[int, ...] = (1, 2, 3, 4)
 
     @property
     def classes(self):

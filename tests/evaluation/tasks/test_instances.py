@@ -47,8 +47,9 @@ class Painted(Sequence[InstanceSample]):
     name: str = "painted"
     split: str = "val"
     task: str = "instances"
-    counts_background: bool = False
+    asks_per_image: bool = False
     federated: bool = False
+    frequencies: tuple[str, ...] = ()
     category_ids: tuple[int, ...] = (1, 2, 3, 7)
 
     @property

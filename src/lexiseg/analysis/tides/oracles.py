@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from lexiseg.analysis.collecting import Terms, class_names, collect
-from lexiseg.datasets.sample import Dataset, InstanceSample
+from lexiseg.analysis.terms import Terms, with_objects
+from lexiseg.datasets import InstanceDataset, InstanceSample
 from lexiseg.errors import DatasetError
+from lexiseg.evaluation.collecting import collect
+from lexiseg.evaluation.protocol import asked_of
 from lexiseg.io.record_file import Record
 from lexiseg.io.writer import json_text, write_text
 from lexiseg.methods.tides import Tides
@@ -152,7 +154,7 @@ def _percent(share: float) -> str:
 
 def study_oracles(
     tides: Tides,
-    dataset: Dataset[InstanceSample],
+    dataset: InstanceDataset,
     out: Path,
     *,
     limit: int | None = None,
@@ -171,23 +173,18 @@ def study_oracles(
         DatasetError: the data set has no masks, or nothing could be judged.
         OutputError: the folder cannot be written, or holds another study.
     """
-    names = class_names(dataset)
+    names = with_objects(dataset).classes.names
     terms = Terms(
         study="tides-oracles",
         dataset=dataset.name,
         split=dataset.split,
         classes=names,
-        settings={
-            "asked": "names chosen per image"
-            if getattr(dataset, "asks_per_image", False)
-            else "all classes in every image",
-            **tides.settings,
-        },
+        settings={"asked": asked_of(dataset), **tides.settings},
         weights={part: describe_weights(own) for part, own in tides.networks.items()},
     )
     found = collect(
         lambda sample: ask_image(tides, sample, dataset),
-        dataset, terms, out, limit=limit, quiet=quiet,
+        dataset, terms.binding, out, limit=limit, quiet=quiet,
     )  # fmt: skip
     place = {name: number for number, name in enumerate(dataset.ids)}
     samples = [dataset[place[record["id"]]] for record in found.records]
@@ -195,7 +192,7 @@ def study_oracles(
     return OracleStudy(terms, rows, len(samples), found.failures)
 
 
-def ask_image(tides: Tides, sample: InstanceSample, dataset: Dataset[InstanceSample]) -> Record:
+def ask_image(tides: Tides, sample: InstanceSample, dataset: InstanceDataset) -> Record:
     """The answers about an image with every kind of help.
 
     Returns:
@@ -204,7 +201,6 @@ def ask_image(tides: Tides, sample: InstanceSample, dataset: Dataset[InstanceSam
     Raises:
         DatasetError: the image is not of the size that its annotation says.
     """
-    assert dataset.classes is not None
     classes = dataset.classes
     scene = tides.encode(sample.image)
     if any(item.mask.size_hw != scene.canvas.image_hw for item in sample.objects):

@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lexiseg.analysis.collecting import Collected, Terms, class_names, collect
+from lexiseg.analysis.terms import Terms, with_objects
 from lexiseg.analysis.tides.bias_plots import draw_figures
 from lexiseg.analysis.tides.bias_table import Row, Selected, tabulate, to_csv
 from lexiseg.analysis.tides.instance_masks import identity_scores, image_seed, prompt_objects
-from lexiseg.datasets.sample import Dataset, InstanceSample, TrueObject
+from lexiseg.datasets import InstanceDataset, InstanceSample, TrueObject
+from lexiseg.evaluation.collecting import Collected, collect
 from lexiseg.io.record_file import Record
 from lexiseg.io.writer import json_text, write_text
 from lexiseg.methods.tides import Scene, Tides
@@ -93,7 +94,7 @@ class BiasStudy:
 
 def study_bias(
     tides: Tides,
-    dataset: Dataset[InstanceSample],
+    dataset: InstanceDataset,
     groups: Mapping[str, Sequence[str]],
     out: Path,
     *,
@@ -117,11 +118,10 @@ def study_bias(
         OutputError: the folder cannot be written, or holds another study.
     """
     chosen = config or BiasConfig()
-    names = class_names(dataset)
-    terms = _terms(tides, dataset, names, chosen)
+    terms = _terms(tides, with_objects(dataset), chosen)
     found = collect(
         lambda sample: judge_image(tides, sample, dataset, chosen),
-        dataset, terms, out, limit=limit, quiet=quiet,
+        dataset, terms.binding, out, limit=limit, quiet=quiet,
     )  # fmt: skip
     return _conclude(terms, groups, found)
 
@@ -131,21 +131,19 @@ def _conclude(terms: Terms, groups: Mapping[str, Sequence[str]], found: Collecte
     return BiasStudy(terms, groups, selected, rows, len(found.records), found.failures)
 
 
-def _terms(
-    tides: Tides, dataset: Dataset[InstanceSample], names: tuple[str, ...], config: BiasConfig
-) -> Terms:
+def _terms(tides: Tides, dataset: InstanceDataset, config: BiasConfig) -> Terms:
     return Terms(
         study="psm-bias",
         dataset=dataset.name,
         split=dataset.split,
-        classes=names,
+        classes=dataset.classes.names,
         settings={**asdict(config), **tides.settings},
         weights={part: describe_weights(own) for part, own in tides.networks.items()},
     )
 
 
 def judge_image(
-    tides: Tides, sample: InstanceSample, dataset: Dataset[InstanceSample], config: BiasConfig
+    tides: Tides, sample: InstanceSample, dataset: InstanceDataset, config: BiasConfig
 ) -> Record:
     """All candidates of all objects of an image.
 
@@ -172,10 +170,9 @@ def judge_image(
 
 
 def _foreground(
-    tides: Tides, scene: Scene, dataset: Dataset[InstanceSample], classes: Sequence[int]
+    tides: Tides, scene: Scene, dataset: InstanceDataset, classes: Sequence[int]
 ) -> Foreground:
     """Where the scorer sees the classes that are there, asked among all of the data set."""
-    assert dataset.classes is not None
     question = Question.ask(dataset.classes.vocabulary(), tides.scorer, tides.config)
     return find_foreground(scene, question, classes, tides.scorer, tides.config)
 

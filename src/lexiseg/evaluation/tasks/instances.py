@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.datasets.sample import Dataset, InstanceSample
+from lexiseg.datasets import InstanceDataset, InstanceSample
 from lexiseg.errors import DatasetError
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import InstanceRow, Summary
@@ -45,7 +45,7 @@ RESULTS = "coco-results.json"
 _FREQUENCIES = {"r": "rare", "c": "common", "f": "frequent"}
 
 
-def score_image(method: Any, sample: InstanceSample, dataset: Dataset[InstanceSample]) -> Record:
+def score_image(method: Any, sample: InstanceSample, dataset: InstanceDataset) -> Record:
     """Ask for every class in one image.
 
     Returns:
@@ -55,18 +55,15 @@ def score_image(method: Any, sample: InstanceSample, dataset: Dataset[InstanceSa
 
 
 def score_scene(
-    method: Any, scene: Any, sample: InstanceSample, dataset: Dataset[InstanceSample]
+    method: Any, scene: Any, sample: InstanceSample, dataset: InstanceDataset
 ) -> Record:
     """As `score_image`, for a scene that is encoded already."""
-    assert dataset.classes is not None
     return score_result(
         method.segment(scene, dataset.classes.vocabulary(sample.asked)), sample, dataset
     )
 
 
-def score_result(
-    result: Result, sample: InstanceSample, dataset: Dataset[InstanceSample]
-) -> Record:
+def score_result(result: Result, sample: InstanceSample, dataset: InstanceDataset) -> Record:
     """The record of an answer.
 
     Returns:
@@ -77,7 +74,6 @@ def score_result(
     Raises:
         DatasetError: the image is not of the size that its annotation says.
     """
-    assert dataset.classes is not None
     for item in sample.objects:
         if item.mask.size_hw != result.size_hw:
             raise DatasetError(
@@ -102,16 +98,14 @@ def score_result(
     }
 
 
-def summarize(
-    records: Sequence[Record], dataset: Dataset[InstanceSample], *, seed: int = 0
-) -> Summary:
+def summarize(records: Sequence[Record], dataset: InstanceDataset, *, seed: int = 0) -> Summary:
     """AP and AR, class IoU and presence over all images, with bootstrap intervals over images."""
     rules = rules_of(dataset)
     place = {name: index for index, name in enumerate(dataset.ids)}
     samples = (dataset[place[record["id"]]] for record in records)
     matches = gather(map(answers_of, records), samples, rules)
     plain = np.ones((1, len(records)))
-    statistics = statistics_of(matches, rules, getattr(dataset, "frequencies", ()))
+    statistics = statistics_of(matches, rules, dataset.frequencies)
     scores = {name: float(statistic(plain)[0]) for name, statistic in statistics.items()}
     intervals = {
         name: bootstrap_interval(len(records), statistics[name], seed=seed)
@@ -123,7 +117,7 @@ def summarize(
     )
 
 
-def rules_of(dataset: Any) -> InstanceRules:
+def rules_of(dataset: InstanceDataset) -> InstanceRules:
     """How answers on a data set are judged."""
     return LVIS_RULES if dataset.federated else COCO_RULES
 
@@ -215,10 +209,9 @@ def _rows(
     matches: Mapping[int, ClassMatches],
     records: Sequence[Record],
     rules: InstanceRules,
-    dataset: Dataset[InstanceSample],
+    dataset: InstanceDataset,
 ) -> tuple[InstanceRow, ...]:
     """The table of classes; those of which nothing is shown or answered have no numbers."""
-    assert dataset.classes is not None
     plain = np.ones((1, len(records)))
     rows = []
     for number, (name, prompt) in enumerate(
@@ -243,18 +236,15 @@ def _rows(
     return tuple(rows)
 
 
-def write_results(
-    records: Sequence[Record], dataset: Dataset[InstanceSample], folder: Path
-) -> Path:
+def write_results(records: Sequence[Record], dataset: InstanceDataset, folder: Path) -> Path:
     """Write ``coco-results.json``: the answers with the data set's own numbers, for any tool.
 
     No boxes: with them the COCO tools take an answer's area from its box rather than its mask.
     """
-    numbers: Sequence[int] = dataset.category_ids  # type: ignore[attr-defined]
     entries = [
         {
             "image_id": record["number"],
-            "category_id": numbers[index],
+            "category_id": dataset.category_ids[index],
             "score": score,
             "segmentation": mask.to_coco(),
         }

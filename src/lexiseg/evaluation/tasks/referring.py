@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.datasets.sample import Dataset, ReferringSample
+from lexiseg.datasets import ReferringDataset, ReferringSample
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import Summary
 from lexiseg.metrics import bootstrap_interval, cumulative_overlap, mean_overlap, overlap
@@ -21,7 +21,7 @@ from lexiseg.types import Instances, Result
 _PROTOCOLS = ("object", "sentence")
 
 
-def score_image(method: Any, sample: ReferringSample, dataset: Dataset[ReferringSample]) -> Record:
+def score_image(method: Any, sample: ReferringSample, dataset: ReferringDataset) -> Record:
     """Ask for every object of one image.
 
     Returns:
@@ -81,9 +81,7 @@ def clean_sentence(sentence: str) -> str:
     return " ".join(sentence.lower().replace('"', "").replace("/", "").replace("_", " ").split())
 
 
-def summarize(
-    records: Sequence[Record], dataset: Dataset[ReferringSample], *, seed: int = 0
-) -> Summary:
+def summarize(records: Sequence[Record], dataset: ReferringDataset, *, seed: int = 0) -> Summary:
     """mIoU and cIoU per object and per sentence, with bootstrap intervals over images."""
     scores: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}

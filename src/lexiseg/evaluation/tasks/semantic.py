@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.datasets.class_list import ClassList
-from lexiseg.datasets.sample import Dataset, SemanticSample
-from lexiseg.errors import UsageError
+from lexiseg.datasets import ClassList, SemanticDataset, SemanticSample
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import ClassRow, Summary
 from lexiseg.metrics import (
@@ -24,14 +22,14 @@ from lexiseg.metrics import (
 from lexiseg.types import Result
 
 
-def score_image(method: Any, sample: SemanticSample, dataset: Dataset[SemanticSample]) -> Record:
+def score_image(method: Any, sample: SemanticSample, dataset: SemanticDataset) -> Record:
     """Ask about one image and keep what every metric can be computed from.
 
     Returns:
         ``cells``: [true label, answered label, pixels] wherever there are pixels;
         ``presence``: the four counts of `lexiseg.metrics.PresenceCounts`.
     """
-    return score_scene(method, method.encode(sample.image), sample, _classes(dataset))
+    return score_scene(method, method.encode(sample.image), sample, dataset.classes)
 
 
 def score_scene(method: Any, scene: Any, sample: SemanticSample, classes: ClassList) -> Record:
@@ -57,11 +55,9 @@ def answered_labels(result: Result, classes: ClassList) -> NDArray[np.int64]:
     return table[semantic.ids]
 
 
-def summarize(
-    records: Sequence[Record], dataset: Dataset[SemanticSample], *, seed: int = 0
-) -> Summary:
+def summarize(records: Sequence[Record], dataset: SemanticDataset, *, seed: int = 0) -> Summary:
     """Numbers over all images, with bootstrap intervals over images."""
-    classes = _classes(dataset)
+    classes = dataset.classes
     scores: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
     for name, counted in (("miou_with_background", True), ("miou_without_background", False)):
@@ -127,10 +123,8 @@ def mean_iou_of(weights: NDArray[Any], parts: Parts) -> NDArray[np.float64]:
     return np.where(shown.any(axis=1), mean, np.nan)
 
 
-def _class_rows(
-    records: Sequence[Record], dataset: Dataset[SemanticSample]
-) -> tuple[ClassRow, ...]:
-    classes = _classes(dataset)
+def _class_rows(records: Sequence[Record], dataset: SemanticDataset) -> tuple[ClassRow, ...]:
+    classes = dataset.classes
     counted = dataset.counts_background
     parts = parts_per_image(records, len(classes), count_background=counted)
     intersection, union, true = (part.sum(axis=0) for part in parts)
@@ -148,9 +142,3 @@ def _class_rows(
         )
         for k, (name, prompt) in enumerate(zip(*names, strict=True))
     )
-
-
-def _classes(dataset: Dataset[SemanticSample]) -> ClassList:
-    if dataset.classes is None:
-        raise UsageError(f"Data set {dataset.name!r} has no class list to ask about.")
-    return dataset.classes

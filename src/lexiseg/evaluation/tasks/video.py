@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.datasets.sample import IGNORE, Dataset, VideoSample
+from lexiseg.datasets import IGNORE, VideoDataset, VideoSample
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import Summary
 from lexiseg.evaluation.tasks.referring import answers, clean_sentence
@@ -21,7 +21,7 @@ from lexiseg.metrics import VideoScore, bootstrap_interval
 _NUMBERS = ("j", "f", "jf", "j_recall", "f_recall")
 
 
-def score_clip(method: Any, sample: VideoSample, dataset: Dataset[VideoSample]) -> Record:
+def score_clip(method: Any, sample: VideoSample, dataset: VideoDataset) -> Record:
     """Follow every sentence through one clip; only one frame is held at a time.
 
     Returns:
@@ -42,9 +42,7 @@ def score_clip(method: Any, sample: VideoSample, dataset: Dataset[VideoSample]) 
     return {"id": sample.id, "expressions": rows}
 
 
-def summarize(
-    records: Sequence[Record], dataset: Dataset[VideoSample], *, seed: int = 0
-) -> Summary:
+def summarize(records: Sequence[Record], dataset: VideoDataset, *, seed: int = 0) -> Summary:
     """Means over objects and annotators; the interval is over clips."""
     rows = [row for record in records for row in record["expressions"]]
     scores = {key: float(np.mean([row[key] for row in rows])) for key in _NUMBERS}

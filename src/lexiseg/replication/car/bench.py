@@ -62,7 +62,7 @@ class Bench:
 
     def _protocol(self, method: Any, dataset: Any) -> Protocol:
         images = self._replicant.scenes
-        return protocol_of(dataset, recipe_of(method), asks_per_image=True, seed=0, images=images)
+        return protocol_of(dataset, recipe_of(method), seed=0, images=images)
 
     def tasks(self) -> list[Task]:
         """What is missing, scene by scene."""

@@ -43,7 +43,6 @@ class Bench(RowFiles[Row]):
         return protocol_of(
             self._replicant.dataset,
             replace(recipe, settings=settings),
-            asks_per_image=True,
             seed=0,
             images=self._replicant.scenes,
         )

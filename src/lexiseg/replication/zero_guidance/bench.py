@@ -51,7 +51,6 @@ class Bench(RowFiles[Row]):
         protocol = protocol_of(
             self._replicant.dataset,
             recipe_of(self._replicant.configured(row)),
-            asks_per_image=False,
             seed=0,
             images=row.scenes_of(self._replicant.scenes),
         )

@@ -13,6 +13,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from lexiseg.datasets.miniature_instances import open_miniworld_instances
 from lexiseg.datasets.miniature_regions import open_miniworld_regions
 from lexiseg.datasets.sample import IGNORE
 from lexiseg.errors import UsageError
@@ -209,7 +210,7 @@ def test_pixels_without_a_class_can_be_left_out(world: Shifted) -> None:
             [zero_guidance.score_scene(method, method.encode(sample.image), sample, plain, how)],
             plain,
         ).value("iou")
-        for plain in [replace(world, name="context59")]
+        for plain in [Shifted(replace(world.base, has_void=False))]
         for how in (None, Judging(ignore_unlabelled=True))
     ]
     assert scores[0] < 0.7 and scores[1] == 1.0  # a tree is claimed where nothing is known
@@ -259,7 +260,7 @@ def test_records_keep_every_pixel(world: Shifted) -> None:
 
 
 def test_context_has_no_void(world: Shifted) -> None:
-    context = replace(world, name="context59")
+    context = Shifted(replace(world.base, has_void=False))
     assert zero_guidance.truth_of(context[0], context)[0, 0] == 0
     assert zero_guidance.truth_of(world[0], world)[0, 0] == IGNORE
 
@@ -272,9 +273,9 @@ def test_pictures_without_a_value_do_not_count() -> None:
     assert np.isnan(Numbers([empty], 1).value("iou"))
 
 
-def test_objects_are_no_truth_for_names(world: Shifted) -> None:
+def test_objects_are_no_truth_for_names() -> None:
     with pytest.raises(UsageError, match="miniworld-regions"):
-        evaluate(Painted(), replace(world, base=replace(world.base, task="instances")))
+        evaluate(Painted(), open_miniworld_instances(scenes=1))
 
 
 def test_every_pixel_of_miniworld_has_a_class_or_is_too_hidden() -> None:

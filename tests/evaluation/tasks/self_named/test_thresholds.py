@@ -25,7 +25,8 @@ NAMES = ("dog", "cat", "tree")
 
 @pytest.fixture
 def dataset() -> Any:
-    return SimpleNamespace(name="toy", classes=ClassList("toy-3", NAMES, NAMES, frozenset()))
+    classes = ClassList("toy-3", NAMES, NAMES, frozenset())
+    return SimpleNamespace(name="toy", classes=classes, has_void=True)
 
 
 Picture = tuple[np.ndarray, np.ndarray, dict[str, Any]]

@@ -15,9 +15,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from lexiseg.datasets.class_list import ClassList
-from lexiseg.datasets.sample import IGNORE, Dataset, SemanticSample
-from lexiseg.errors import UsageError
+from lexiseg.datasets import IGNORE, ClassList, SemanticDataset, SemanticSample
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import ClassRow, Summary
 from lexiseg.evaluation.tasks.self_named.judging import Judging, only
@@ -59,7 +57,7 @@ def terms_of(judging: Judging) -> Mapping[str, Any]:
 def score_image(
     method: ZeroGuidance,
     sample: SemanticSample,
-    dataset: Dataset[SemanticSample],
+    dataset: SemanticDataset,
     judging: Judging | None = None,
 ) -> Record:
     """Label one image and keep what every metric can be computed from; see `score_scene`."""
@@ -71,7 +69,7 @@ def score_scene(
     method: ZeroGuidance,
     scene: Scene,
     sample: SemanticSample,
-    dataset: Dataset[SemanticSample],
+    dataset: SemanticDataset,
     judging: Judging | None = None,
 ) -> Record:
     """As `score_image`, for a scene that is encoded already.
@@ -92,7 +90,7 @@ def score_scene(
     if judging.ignore_unlabelled:
         cells = [cell for cell in cells if cell[1]]
     images = F.normalize(torch.stack([node.image for node in nodes]), dim=-1)
-    cosines = images @ judging.features(method, _classes(dataset)).T
+    cosines = images @ judging.features(method, dataset.classes).T
     among = {}
     if judging.candidates == "present":
         present = [int(number) for number in np.unique(truth) if number not in (0, IGNORE)]
@@ -125,16 +123,11 @@ def name_truth(
     return [(number, entry.text) for number, entry in zip(present, said, strict=True)]
 
 
-def truth_of(sample: SemanticSample, dataset: Dataset[SemanticSample]) -> NDArray[np.uint16]:
+def truth_of(sample: SemanticSample, dataset: SemanticDataset) -> NDArray[np.uint16]:
     """The label map; in PASCAL Context nothing is void, other pixels just have no class."""
-    if has_void(dataset):
+    if dataset.has_void:
         return sample.truth
     return np.where(sample.truth == IGNORE, 0, sample.truth).astype(np.uint16)
-
-
-def has_void(dataset: Dataset[SemanticSample]) -> bool:
-    """Whether the truth has pixels that no metric counts."""
-    return not dataset.name.startswith(("context", "pc459"))
 
 
 def to_cells(crossing: Crossing) -> list[list[int]]:
@@ -162,7 +155,7 @@ def renamed(record: Record, key: str, threshold: float) -> NDArray[np.int64]:
 
 def numbers_of(
     records: Sequence[Record],
-    dataset: Dataset[SemanticSample],
+    dataset: SemanticDataset,
     key: str = "st",
     threshold: float = MIN_CLIP,
 ) -> Numbers:
@@ -174,17 +167,16 @@ def numbers_of(
         key: "st" or "tt".
         threshold: least cosine that is believed.
     """
-    void = has_void(dataset)
     pictures = [
-        crossing_overlaps(to_crossing(record), renamed(record, key, threshold), void=void)
+        crossing_overlaps(
+            to_crossing(record), renamed(record, key, threshold), void=dataset.has_void
+        )
         for record in records
     ]
-    return Numbers(pictures, len(_classes(dataset)))
+    return Numbers(pictures, len(dataset.classes))
 
 
-def summarize(
-    records: Sequence[Record], dataset: Dataset[SemanticSample], *, seed: int = 0
-) -> Summary:
+def summarize(records: Sequence[Record], dataset: SemanticDataset, *, seed: int = 0) -> Summary:
     """Numbers over all images, with bootstrap intervals over images.
 
     Args:
@@ -207,7 +199,7 @@ def summarize(
     intervals = {
         f"{key}_{name}": n.interval(name, seed) for key, n in numbers.items() for name in NAMES
     }
-    return Summary(scores | quality, intervals, _class_rows(st, records, _classes(dataset)))
+    return Summary(scores | quality, intervals, _class_rows(st, records, dataset.classes))
 
 
 def _class_rows(
@@ -228,9 +220,3 @@ def _class_rows(
         )
         for k, (name, prompt) in enumerate(zip(classes.names, classes.prompts, strict=True), 1)
     )  # fmt: skip
-
-
-def _classes(dataset: Dataset[SemanticSample]) -> ClassList:
-    if dataset.classes is None:
-        raise UsageError(f"Data set {dataset.name!r} has no class list to compare names with.")
-    return dataset.classes

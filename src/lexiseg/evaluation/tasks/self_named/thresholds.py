@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from lexiseg.datasets.sample import Dataset, SemanticSample
+from lexiseg.datasets import SemanticDataset
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.tasks.self_named.scoring import numbers_of
 from lexiseg.io.writer import open_output, write_text
@@ -33,7 +33,7 @@ class Sweep:
     axis: str
     thresholds: tuple[float, ...]
 
-    def curve(self, records: Sequence[Record], dataset: Dataset[SemanticSample]) -> Curve:
+    def curve(self, records: Sequence[Record], dataset: SemanticDataset) -> Curve:
         """IoU per image in percent when segments below each threshold stay without a class."""
         return [
             100 * numbers_of(records, dataset, self.key, threshold).value("iou")
@@ -63,9 +63,7 @@ TEXT_SWEEP = Sweep(
 )
 
 
-def write_sweeps(
-    records: Sequence[Record], dataset: Dataset[SemanticSample], folder: Path
-) -> list[Path]:
+def write_sweeps(records: Sequence[Record], dataset: SemanticDataset, folder: Path) -> list[Path]:
     """Write ``thresholds.md`` and, with matplotlib, ``thresholds.png``.
 
     Args:

@@ -1,0 +1,86 @@
+"""Going through a data set: resumable, and one bad image at most costs that image."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from lexiseg.datasets import Dataset
+from lexiseg.errors import DatasetError, LexisegError
+from lexiseg.io.record_file import Record, RecordFile
+
+RECORDS = "records.jsonl"
+SampleT = TypeVar("SampleT")
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The records of a run.
+
+    Attributes:
+        records: of the images that could be judged, in the order of the data set.
+        failures: image id -> why it could not be judged.
+    """
+
+    records: Sequence[Record]
+    failures: Mapping[str, str]
+
+
+def collect(
+    judge: Callable[[SampleT], Record],
+    dataset: Dataset[SampleT],
+    terms: Mapping[str, Any],
+    out: Path,
+    *,
+    limit: int | None = None,
+    quiet: bool = False,
+) -> Collected:
+    """Judge all images that have no record yet.
+
+    Args:
+        judge: makes the record of an image, whose id is added.
+        dataset: images and their truth.
+        terms: what all records have in common; a folder with records under others is refused.
+        out: folder of the records, which a second call continues.
+        limit: only the first so many images.
+        quiet: no progress bar (there is none either where stderr is no terminal).
+
+    Raises:
+        DatasetError: not a single image could be judged.
+        OutputError: the folder cannot be written or holds records under other terms.
+    """
+    ids = dataset.ids[:limit]
+    failures: dict[str, str] = {}
+    with RecordFile(out / RECORDS, terms) as file:
+        todo = [index for index, name in enumerate(ids) if name not in file.records]
+        for index in (bar := _progress(todo, len(ids), dataset.name, quiet)):
+            try:
+                file.append({"id": ids[index], **judge(dataset[index])})
+            except Exception as error:  # hours of work must not end because of one odd picture
+                failures[ids[index]] = _reason(error)
+                bar.write(f"{ids[index]}: {_reason(error)}", file=sys.stderr)
+        records = [file.records[name] for name in ids if name in file.records]
+    if not records:
+        reason = next(iter(failures.values()), "it holds no image")
+        raise DatasetError(f"Nothing of data set {dataset.name!r} could be judged: {reason}")
+    return Collected(records, failures)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, LexisegError) else f"{type(error).__name__}: {error}"
+
+
+def _progress(todo: Sequence[int], total: int, name: str, quiet: bool) -> tqdm[int]:
+    return tqdm(
+        todo,
+        desc=name,
+        total=total,
+        initial=total - len(todo),
+        unit="image",
+        disable=quiet or not sys.stderr.isatty(),
+    )
