@@ -22,7 +22,11 @@ ROOT = Path(__file__).resolve().parents[1]
 OWN = {"lexiseg", "tests", "benchmarks"}
 FOR_PEOPLE = {"test", "dev"}  # extras for who works on the project
 # Used without an import of ours.
-PLUGINS = {"timm": "transformers imports it for EdgeTAM", "pytest-xdist": "a plugin of pytest"}
+PLUGINS = {
+    "timm": "transformers imports it for EdgeTAM",
+    "pytest-xdist": "a plugin of pytest",
+    "hatch-fancy-pypi-readme": "a plugin of hatchling",
+}
 LINK = re.compile(r"\]\((?!#)([^)\s]+)\)")
 
 

@@ -1,4 +1,6 @@
 import hashlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -163,3 +165,32 @@ def test_fingerprint_of_tensors_sees_every_change(state):
     assert weights.fingerprint({**state, "a.bias": state["a.bias"] + 1}) != original
     assert weights.fingerprint({**state, "a.bias": state["a.bias"].double()}) != original
     assert weights.fingerprint({**state, "a.weight": state["a.weight"].view(3, 2)}) != original
+
+
+def test_reading_weights_leaves_the_compiler_of_torch_alone() -> None:
+    """It takes a second to load, and random numbers on the meta device ask for it."""
+    program = """
+import sys, lexiseg
+lexiseg.load("car", preset="mini")
+lexiseg.load("zero-guidance", preset="mini")
+print(*(name for name in ("sympy", "torch._dynamo", "torch._inductor") if name in sys.modules))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == []
+
+
+def test_networks_without_numbers_have_all_shapes() -> None:
+    def build() -> nn.Module:
+        attention = nn.MultiheadAttention(8, 2)
+        convolution = nn.Sequential(nn.Conv2d(3, 8, 2), nn.BatchNorm2d(8), nn.LayerNorm(4))
+        return nn.ModuleList([nn.Embedding(5, 8), attention, convolution, nn.Linear(8, 3)])
+
+    with weights.empty_weights():
+        empty = build()
+    full = build()
+    assert all(tensor.is_meta for tensor in empty.state_dict().values())
+    shapes = {key: tensor.shape for key, tensor in full.state_dict().items()}
+    assert {key: tensor.shape for key, tensor in empty.state_dict().items()} == shapes
+    assert full[0].weight.abs().min() > 0  # outside, numbers are drawn as ever

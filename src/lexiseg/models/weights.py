@@ -7,7 +7,8 @@ import json
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from lexiseg.errors import CheckpointError, WeightsNotFoundError
 
@@ -139,6 +141,39 @@ def _unwrap(loaded: Any) -> dict[str, Tensor]:
     if not isinstance(loaded, dict) or not all(isinstance(t, Tensor) for t in loaded.values()):
         raise ValueError("not a dictionary of tensors")
     return loaded
+
+
+class _SkipInitialization(TorchFunctionMode):
+    """Leave tensors as they are where they would be filled with random numbers."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        named = kwargs or {}
+        if func.__name__ in ("normal_", "uniform_"):
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
+
+
+@contextmanager
+def empty_weights() -> Iterator[None]:
+    """Networks built inside have shapes and no numbers: they cost neither time nor memory.
+
+    On the meta device alone torch would draw its random numbers with the parts of its compiler,
+    and load those for it, which takes longer than reading a small network.
+
+    Example:
+        >>> with empty_weights():
+        ...     layer = nn.Linear(1 << 20, 1 << 20)
+        >>> layer.weight.is_meta
+        True
+    """
+    with torch.device("meta"), _SkipInitialization():
+        yield
 
 
 def load_strictly(

@@ -24,7 +24,7 @@ from lexiseg.models.clip.preprocess import Preprocessing
 from lexiseg.models.clip.text import TextConfig
 from lexiseg.models.clip.vision import PositionTable, VisionConfig
 from lexiseg.models.device import choose_dtype
-from lexiseg.models.weights import load_strictly, read_json, read_state
+from lexiseg.models.weights import empty_weights, load_strictly, read_json, read_state
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Pretrained:
         Raises:
             CheckpointError: keys or shapes do not fit.
         """
-        with torch.device("meta"):
+        with empty_weights():
             network = ClipNetwork(self.vision, self.text, position)
         load_strictly(network, self.state, self.origin, choose_dtype(dtype, device))
         return network.to(device)

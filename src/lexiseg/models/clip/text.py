@@ -44,12 +44,16 @@ class TextTower(nn.Module):
         self.config = config
         width = config.width
         self.token_embedding = nn.Embedding(config.vocabulary, width)
-        self.positional_embedding = nn.Parameter(0.01 * torch.randn(config.context, width))
+        self.positional_embedding = nn.Parameter(
+            torch.empty(config.context, width).normal_(std=0.01)
+        )
         self.transformer = Transformer(
             config.layers, width, config.heads, config.hidden, config.activation, config.eps
         )
         self.ln_final = nn.LayerNorm(width, eps=config.eps)
-        self.text_projection = nn.Parameter(width**-0.5 * torch.randn(width, config.embed_dim))
+        self.text_projection = nn.Parameter(
+            torch.empty(width, config.embed_dim).normal_(std=width**-0.5)
+        )
         nn.init.normal_(self.token_embedding.weight, std=0.02)
 
     def end_positions(self, ids: Tensor) -> Tensor:

@@ -130,16 +130,16 @@ class VisionTower(nn.Module):
         self.position = position
         width = config.width
         self.conv1 = nn.Conv2d(3, width, config.patch_size, stride=config.patch_size, bias=False)
-        self.class_embedding = nn.Parameter(width**-0.5 * torch.randn(width))
+        self.class_embedding = nn.Parameter(torch.empty(width).normal_(std=width**-0.5))
         self.positional_embedding = nn.Parameter(
-            width**-0.5 * torch.randn(config.grid**2 + 1, width)
+            torch.empty(config.grid**2 + 1, width).normal_(std=width**-0.5)
         )
         self.ln_pre = nn.LayerNorm(width, eps=config.eps)
         self.transformer = Transformer(
             config.layers, width, config.heads, config.hidden, config.activation, config.eps
         )
         self.ln_post = nn.LayerNorm(width, eps=config.eps)
-        self.proj = nn.Parameter(width**-0.5 * torch.randn(width, config.embed_dim))
+        self.proj = nn.Parameter(torch.empty(width, config.embed_dim).normal_(std=width**-0.5))
         self._fitted: dict[tuple[object, ...], Tensor] = {}
 
     @property

@@ -17,7 +17,7 @@ from lexiseg.models.dino.layout import to_official
 from lexiseg.models.dino.network import DinoNetwork, Facet
 from lexiseg.models.dino.preprocess import Statistics
 from lexiseg.models.hub import find_weights
-from lexiseg.models.weights import fingerprint, load_strictly, read_json, read_state
+from lexiseg.models.weights import empty_weights, fingerprint, load_strictly, read_json, read_state
 
 
 class Dino:
@@ -102,7 +102,7 @@ class Dino:
         """
         official = to_official(state)
         chosen = choose_device(device)
-        with torch.device("meta"):
+        with empty_weights():
             network = DinoNetwork(config_of(official, settings))
         load_strictly(network, official, origin, choose_dtype(dtype, chosen))
         return cls(network.to(chosen))

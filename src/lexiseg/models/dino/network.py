@@ -139,12 +139,14 @@ class DinoNetwork(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        self.cls_token = nn.Parameter(0.02 * torch.randn(1, 1, width))
+        self.cls_token = nn.Parameter(torch.empty(1, 1, width).normal_(std=0.02))
         if config.native_grid:
             positions = 1 + config.native_grid**2
-            self.pos_embed = nn.Parameter(0.02 * torch.randn(1, positions, width))
+            self.pos_embed = nn.Parameter(torch.empty(1, positions, width).normal_(std=0.02))
         if config.registers:
-            self.register_tokens = nn.Parameter(0.02 * torch.randn(1, config.registers, width))
+            self.register_tokens = nn.Parameter(
+                torch.empty(1, config.registers, width).normal_(std=0.02)
+            )
         self.patch_embed = PatchEmbed(width, config.patch_size)
         self.blocks = Blocks(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width, eps=config.eps)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from transformers import GPT2Config
 
 from lexiseg.errors import CheckpointError
 from lexiseg.models.device import choose_device, choose_dtype
@@ -65,6 +64,8 @@ class Gpt2:
             WeightsNotFoundError: not on this machine.
             CheckpointError: the files do not hold a GPT-2, or keys and shapes do not fit.
         """
+        from transformers import GPT2Config
+
         path = find_weights(source, revision, download)
         folder = path if path.is_dir() else path.parent
         settings = read_json(folder / "config.json")

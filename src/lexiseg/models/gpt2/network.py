@@ -8,15 +8,17 @@ rows of it, add to it and differentiate by it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import DynamicCache, GPT2Config, GPT2Model
 
 from lexiseg.errors import CheckpointError
-from lexiseg.models.weights import load_strictly
+from lexiseg.models.weights import empty_weights, load_strictly
+
+if TYPE_CHECKING:  # transformers' language models load torch's compiler, which takes seconds
+    from transformers import GPT2Config, GPT2Model
 
 # Constant causal masks that old checkpoints carry beside the weights.
 MASKS = (".attn.bias", ".attn.masked_bias")
@@ -30,6 +32,7 @@ class Gpt2Network(nn.Module):
         head: (V, D) rows that turn hidden states into logits; None for the token embeddings.
 
     Example:
+        >>> from transformers import GPT2Config, GPT2Model
         >>> sizes = {"vocab_size": 90, "n_embd": 8, "n_layer": 2, "n_head": 2}
         >>> config = GPT2Config(**sizes, bos_token_id=None, eos_token_id=None)
         >>> network = Gpt2Network(GPT2Model(config))
@@ -67,10 +70,12 @@ class Gpt2Network(nn.Module):
         Raises:
             CheckpointError: keys or shapes do not fit.
         """
+        from transformers import GPT2Model
+
         own = {key.removeprefix("transformer."): tensor for key, tensor in state.items()}
         own = {key: tensor for key, tensor in own.items() if not key.endswith(MASKS)}
         head = own.pop("lm_head.weight", None)
-        with torch.device("meta"):
+        with empty_weights():
             blocks = GPT2Model(config or infer_config(own, heads, origin))
         load_strictly(blocks, own, origin, dtype)
         return cls(blocks, None if head is None else head.to(dtype))
@@ -111,6 +116,8 @@ class Gpt2Network(nn.Module):
         return logits, torch.stack(pairs)
 
     def _run(self, tokens: Tensor, past: Tensor | None) -> tuple[Tensor, Any]:
+        from transformers import DynamicCache
+
         cache = DynamicCache(None if past is None else [(keys, values) for keys, values in past])
         hidden = self.blocks(input_ids=tokens, past_key_values=cache, use_cache=True)
         head = self.blocks.wte.weight if self.head is None else self.head
@@ -124,6 +131,8 @@ def infer_config(state: Mapping[str, Tensor], heads: int | None, origin: str) ->
     Raises:
         CheckpointError: the tensors are not those of a GPT-2, or `heads` is missing.
     """
+    from transformers import GPT2Config
+
     if "wte.weight" not in state or "wpe.weight" not in state:
         raise CheckpointError(f"{origin} holds no GPT-2: it has no wte.weight or no wpe.weight.")
     if not heads:
