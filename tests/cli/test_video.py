@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from lexiseg.io.video import read_frames
+from lexiseg.io.video import read_frames, read_timed_frames
 
 ASK = ("--method", "color", "-t", "red", "-t", "green")
 
@@ -55,9 +57,38 @@ def test_a_clip_that_is_there_stays(lexiseg_command, pictures: Path, tmp_path: P
         (("{p}", "--method", "color"), "No names were given"),
         (("{p}", "--method", "clipseg", "-t", "a"), "Method 'clipseg' cannot video"),
         (("{p}", *ASK, "-o", "clip.xyz"), "clip.xyz"),
+        (("{p}/0.png", *ASK), "0.png is a picture and no clip"),
     ],
 )
-def test_wrong_calls_are_one_sentence(lexiseg_command, pictures: Path, words, sentence) -> None:
+def test_wrong_calls_are_one_sentence(
+    lexiseg_command, pictures: Path, color_method, words, sentence
+) -> None:
     given = [str(word).replace("{p}", str(pictures)) for word in words]
     code, out, err = lexiseg_command("video", *given)
+    assert color_method.loads == 0
     assert code == 2 and out == "" and sentence in err and err.count("\n") == 1
+
+
+def test_frames_keep_their_times(lexiseg_command, pictures: Path, tmp_path: Path) -> None:
+    first, second = (Image.open(pictures / name) for name in ("0.png", "1.png"))
+    spans = [100, 100, 900, 300]
+    first.save(
+        tmp_path / "in.gif", save_all=True, append_images=[second, first, second], duration=spans
+    )
+    assert lexiseg_command("video", "in.gif", *ASK, "-o", "out.gif")[0] == 0
+    assert [frame.seconds for frame in read_timed_frames(tmp_path / "out.gif")] == [
+        0.1, 0.1, 0.9, 0.3,
+    ]  # fmt: skip
+    assert lexiseg_command("video", "in.gif", *ASK, "-o", "half.gif", "--stride", "2")[0] == 0
+    assert [frame.seconds for frame in read_timed_frames(tmp_path / "half.gif")] == [0.2, 1.2]
+
+
+def test_what_cannot_be_written_is_told_before_anything_is_loaded(
+    lexiseg_command, pictures: Path, tmp_path: Path, color_method, monkeypatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    (tmp_path / "there.gif").write_text("precious")
+    for target, words in (("new/clip.mp4", "lexiseg[video]"), ("there.gif", "exists already")):
+        code, _, err = lexiseg_command("video", pictures, *ASK, "-o", target)
+        assert code == 2 and words in err and color_method.loads == 0
+    assert not (tmp_path / "new").exists()

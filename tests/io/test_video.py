@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from lexiseg.errors import ImageError, MissingExtraError, OutputError
-from lexiseg.io.video import DEFAULT_FPS, VideoWriter, frame_rate, read_frames
+from lexiseg.io.video import DEFAULT_FPS, frame_rate, read_frames, read_timed_frames
+from lexiseg.io.video_writer import VideoWriter
 
 
 def frames_of(count, size_hw=(32, 48)):
@@ -168,3 +169,72 @@ def test_a_clip_filmed_upright_is_turned(tmp_path):
     turned = next(read_frames(path))
     assert turned.shape == (48, 32, 3)
     assert turned[:20].mean() < 60 < 180 < turned[28:].mean()
+
+
+SPANS = [0.1, 0.1, 0.3, 0.9, 0.04]
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".mp4", ".mkv", ".mov", ".webm"])
+def test_each_frame_keeps_its_time(suffix, tmp_path):
+    if suffix not in (".gif", ".webp"):
+        pytest.importorskip("av")
+    path = tmp_path / f"clip{suffix}"
+    with VideoWriter(path, fps=7) as writer:
+        for frame, seconds in zip(frames_of(5), SPANS, strict=True):
+            writer.add(frame, seconds)
+    times = [frame.seconds for frame in read_timed_frames(path)]
+    last_too = 5 if suffix not in (".mkv", ".webm") else 4  # these keep no time of the last frame
+    assert times[:last_too] == pytest.approx(SPANS[:last_too], abs=0.001)
+    assert greys(frame.pixels for frame in read_timed_frames(path, stride=2)) == [0, 2, 4]
+    joined = [frame.seconds for frame in read_timed_frames(path, stride=2)]
+    assert joined[:2] == pytest.approx([0.2, 1.2], abs=0.001)
+    if last_too == 5:
+        assert joined[2] == pytest.approx(0.04, abs=0.001)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
+def test_delays_that_other_programs_wrote(suffix, tmp_path):
+    """Four frames of 100, 100, 100 and 900 ms are 1.2 s."""
+    path = tmp_path / f"clip.{suffix}"
+    first, *others = (Image.fromarray(frame) for frame in frames_of(4))
+    first.save(path, save_all=True, append_images=others, duration=[100, 100, 100, 900], loop=0)
+    assert [frame.seconds for frame in read_timed_frames(path)] == [0.1, 0.1, 0.1, 0.9]
+    assert frame_rate(path) == pytest.approx(4 / 1.2)
+
+
+def test_roundings_of_times_do_not_add_up(tmp_path):
+    """30 frames a second are 3.33 hundredths, which GIF cannot hold."""
+    with VideoWriter(tmp_path / "clip.gif", fps=30) as writer:
+        for frame in frames_of(3) * 20:
+            writer.add(frame)
+    assert frame_rate(tmp_path / "clip.gif") == pytest.approx(30, abs=0.1)
+
+
+def test_a_folder_of_frames_has_hidden_files_that_are_none(tmp_path):
+    for index, frame in enumerate(frames_of(3)):
+        Image.fromarray(frame).save(tmp_path / f"{index}.jpg")
+    (tmp_path / "._0.jpg").write_bytes(b"\0\5\x16\7" + bytes(60))
+    assert greys(read_frames(tmp_path)) == [0, 1, 2]
+    times = [frame.seconds for frame in read_timed_frames(tmp_path, stride=2)]
+    assert times == pytest.approx([0.2, 0.1])
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.gif", "a.tif", "a.BMP"])
+def test_a_picture_is_no_clip(name, tmp_path):
+    Image.fromarray(frames_of(1)[0]).save(tmp_path / name)
+    for action in (frame_rate, lambda path: list(read_frames(path))):
+        with pytest.raises(ImageError, match="picture and no clip.*lexiseg segment"):
+            action(tmp_path / name)
+
+
+def test_frames_before_a_damaged_one_are_given(tmp_path):
+    path = tmp_path / "clip.gif"
+    with VideoWriter(path) as writer:
+        for frame in np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8):
+            writer.add(frame)
+    path.write_bytes(path.read_bytes()[:-2000])
+    given = []
+    with pytest.raises(ImageError, match="Frame 4"):
+        for frame in read_timed_frames(path, stride=2):
+            given.append(frame.seconds)
+    assert given == [pytest.approx(0.2), pytest.approx(0.1)]

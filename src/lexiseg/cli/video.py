@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,10 @@ from lexiseg.cli.option_groups import Asked, Loading, grouped
 from lexiseg.cli.options import Json, MethodName, Overwrite, Preset, Quiet
 from lexiseg.cli.segment import require_verb
 from lexiseg.types import Result
+
+if TYPE_CHECKING:
+    from lexiseg.io.samples import ImageArray
+    from lexiseg.io.video import Frame
 
 
 @grouped
@@ -44,22 +49,34 @@ def video(
 
     Example: lexiseg video clip.mp4 -t dog --smooth 0.5 -o clip-overlay.gif
     """
-    from lexiseg.io.video import frame_rate, read_frames
+    from lexiseg.io.video import frame_rate, read_timed_frames
+    from lexiseg.io.video_writer import require_new_clip
 
     console.state.quiet = quiet
     require_verb(method, "video")
     vocabulary, model = asked.vocabulary(), loading.model(method, preset)
     target = out if out or json else Path(f"{source.stem}.overlay.gif")
-    rate = frame_rate(source) / stride
-    frames = read_frames(source, stride=stride)
+    rate = frame_rate(source) / stride  # also says what is wrong with the clip, before loading
+    if target:
+        require_new_clip(target, overwrite=overwrite)
+    seconds: deque[float] = deque()
+    frames = _remembering(read_timed_frames(source, stride=stride), seconds)
     results = model.load().video(frames, vocabulary, smoothing=smooth, refer=refer)
     answers = console.progress(results, None, "frame")
     if json:
         answers = _printed(answers)
-    count = (
-        _write(answers, target, rate, overwrite=overwrite) if target else sum(1 for _ in answers)
-    )
+    if target:
+        count = _write(answers, target, rate, seconds, overwrite=overwrite)
+    else:
+        count = sum(1 for _ in answers)
     console.tell(f"{count} frames" + (f" -> {target}" if target else ""))
+
+
+def _remembering(frames: Iterator[Frame], seconds: deque[float]) -> Iterator[ImageArray]:
+    """Pass pixels on, and keep how long each frame is shown."""
+    for frame in frames:
+        seconds.append(frame.seconds)
+        yield frame.pixels
 
 
 def _printed(results: Iterator[Result]) -> Iterator[Result]:
@@ -69,13 +86,15 @@ def _printed(results: Iterator[Result]) -> Iterator[Result]:
         yield result
 
 
-def _write(results: Iterator[Result], target: Path, rate: float, *, overwrite: bool) -> int:
+def _write(
+    results: Iterator[Result], target: Path, rate: float, seconds: deque[float], *, overwrite: bool
+) -> int:
     from lexiseg.io.overlay import draw_overlay
-    from lexiseg.io.video import VideoWriter
+    from lexiseg.io.video_writer import VideoWriter
 
     count = 0
     with VideoWriter(target, fps=rate, overwrite=overwrite) as writer:
         for result in results:
-            writer.add(draw_overlay(result))
+            writer.add(draw_overlay(result), seconds.popleft())
             count += 1
     return count

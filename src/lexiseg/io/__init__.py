@@ -9,7 +9,8 @@ from lexiseg.io.read_context import EntryError, ReadContext
 from lexiseg.io.reader import Reader, Reading, Source, read_results
 from lexiseg.io.record import append_record, read_records
 from lexiseg.io.report import Report, Skip
-from lexiseg.io.video import VideoWriter, read_frames
+from lexiseg.io.video import read_frames
+from lexiseg.io.video_writer import VideoWriter
 from lexiseg.io.writer import Writer, collection_writer, image_writer
 
 __all__ = [

@@ -17,8 +17,8 @@ from lexiseg.errors import MissingExtraError, OutputError
 class Encoder(Protocol):
     """Turns frames of one size into the bytes of a clip."""
 
-    def add(self, frame: Image.Image) -> None:
-        """Write one RGB frame."""
+    def add(self, frame: Image.Image, seconds: float) -> None:
+        """Write one RGB frame that is shown for some time."""
 
     def finish(self) -> None:
         """Complete the clip; the stream stays open."""
@@ -54,21 +54,43 @@ def encoder_for(path: Path) -> Callable[[BinaryIO, float], Encoder]:
     )
 
 
+class _Ticks:
+    """Spans of seconds as whole ticks, whose roundings do not add up.
+
+    Args:
+        per_second: ticks of a second.
+        least: the shortest span, in ticks.
+    """
+
+    def __init__(self, per_second: int, least: int = 1) -> None:
+        self._per_second, self._least = per_second, least
+        self.passed, self._exact = 0, 0.0
+
+    def next(self, seconds: float) -> int:
+        """Ticks of the next span."""
+        self._exact += seconds * self._per_second
+        ticks = max(self._least, round(self._exact) - self.passed)
+        self.passed += ticks
+        return ticks
+
+
 class _GifEncoder:
     """Frames with a palette each; Pillow alone would hold all of them until the end."""
 
     def __init__(self, stream: BinaryIO, fps: float) -> None:
-        self._stream, self._duration_ms = stream, max(20, round(1000 / fps))
+        self._stream = stream
+        self._hundredths = _Ticks(100, least=2)  # browsers take less for 10
         self._started = False
 
-    def add(self, frame: Image.Image) -> None:
+    def add(self, frame: Image.Image, seconds: float) -> None:
         if not self._started:
             self._started = True
             screen = b"".join(side.to_bytes(2, "little") for side in frame.size) + b"\0\0\0"
             loop_for_ever = b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0"
             self._stream.write(b"GIF89a" + screen + loop_for_ever)
         indexed = frame.quantize(256)
-        options = {"duration": self._duration_ms, "include_color_table": True}
+        duration_ms = 10 * self._hundredths.next(seconds)
+        options = {"duration": duration_ms, "include_color_table": True}
         for block in GifImagePlugin.getdata(indexed, (0, 0), **options):
             self._stream.write(block)
 
@@ -80,10 +102,10 @@ class _WebpEncoder:
     """Frames as the chunks of an extended WebP file (RFC 9649, section 2.7)."""
 
     def __init__(self, stream: BinaryIO, fps: float) -> None:
-        self._stream, self._duration_ms = stream, max(1, round(1000 / fps))
+        self._stream, self._milliseconds = stream, _Ticks(1000)
         self._started = False
 
-    def add(self, frame: Image.Image) -> None:
+    def add(self, frame: Image.Image, seconds: float) -> None:
         size = b"".join((side - 1).to_bytes(3, "little") for side in frame.size)
         if not self._started:
             self._started = True
@@ -92,7 +114,8 @@ class _WebpEncoder:
             self._chunk(b"ANIM", b"\xff\xff\xff\xff\0\0")
         still = io.BytesIO()
         frame.save(still, "WEBP", quality=85, icc_profile=b"", exif=b"", xmp=b"")
-        head = bytes(6) + size + self._duration_ms.to_bytes(3, "little") + b"\x02"
+        duration_ms = self._milliseconds.next(seconds).to_bytes(3, "little")
+        head = bytes(6) + size + duration_ms + b"\x02"
         self._chunk(b"ANMF", head + still.getvalue()[12:])
 
     def _chunk(self, name: bytes, content: bytes) -> None:
@@ -113,6 +136,11 @@ _CONTAINERS = {
 }
 
 
+# Ticks of a second: whole numbers of them make the usual frame rates, NTSC's 1001ths too, and
+# MPEG-4 takes no more than 65535.
+_CLOCK = 60000
+
+
 class _VideoEncoder:
     """Frames through FFmpeg."""
 
@@ -129,10 +157,12 @@ class _VideoEncoder:
             )
         self._codec, self._rate = known[0], Fraction(fps).limit_denominator(1001)
         self._video: Any = None
+        self._ticks, self._spans = _Ticks(_CLOCK), dict[int, int]()
 
-    def add(self, frame: Image.Image) -> None:
+    def add(self, frame: Image.Image, seconds: float) -> None:
         if self._video is None:
             self._video = self._container.add_stream(self._codec, rate=self._rate)
+            self._video.codec_context.time_base = self._video.time_base = Fraction(1, _CLOCK)
             # These codecs take even sides only; at most one row and column is cut.
             self._video.width, self._video.height = (max(2, side // 2 * 2) for side in frame.size)
             self._video.pix_fmt = "yuv420p"
@@ -140,8 +170,15 @@ class _VideoEncoder:
         if frame.size != size:
             frame = frame.crop((0, 0, *size))
         picture = self._av.VideoFrame.from_ndarray(np.asarray(frame), format="rgb24")
-        self._container.mux(self._video.encode(picture))
+        picture.pts, picture.time_base = self._ticks.passed, Fraction(1, _CLOCK)
+        self._spans[picture.pts] = self._ticks.next(seconds)
+        self._mux(picture)
+
+    def _mux(self, picture: Any) -> None:
+        for packet in self._video.encode(picture):
+            packet.duration = self._spans.pop(packet.pts, packet.duration)  # not the mean
+            self._container.mux(packet)
 
     def finish(self) -> None:
-        self._container.mux(self._video.encode())
+        self._mux(None)
         self._container.close()

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count, islice
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from lexiseg.errors import ImageError, OutputError
-from lexiseg.io.encoder import encoder_for, import_av
+from lexiseg.errors import ImageError
+from lexiseg.io.encoder import import_av
 from lexiseg.io.image import MAX_PIXELS, SUFFIXES, read_image, require_file, shown
-from lexiseg.io.samples import check_size, to_rgb
-from lexiseg.io.writer import open_output
+from lexiseg.io.samples import ImageArray, check_size, to_rgb
 
-ImageArray = NDArray[np.uint8]
-
-_ANIMATED = frozenset({".gif", ".webp", ".png", ".apng"})
+_ANIMATED = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG", ".apng": "PNG", ".avif": "AVIF"}
 DEFAULT_FPS = 10.0
 """Frames per second of a clip that does not state its own, such as a folder of frames."""
+
+
+Decode = Callable[[], ImageArray]
+
+
+class Frame(NamedTuple):
+    """One frame of a clip, (H, W, 3) uint8 RGB, and for how many seconds it is shown."""
+
+    pixels: ImageArray
+    seconds: float
 
 
 def read_frames(
@@ -33,7 +39,7 @@ def read_frames(
 
     Args:
         source: a folder of pictures, in the order of the numbers in their names; an animated
-            GIF, WebP or PNG; or a video file (needs the extra ``video``).
+            GIF, WebP, PNG or AVIF; or a video file (needs the extra ``video``).
         stride: use every n-th frame.
         max_frames: stop after so many.
 
@@ -41,44 +47,70 @@ def read_frames(
         ImageError: there is no such clip, or it is damaged.
         MissingExtraError: a video file, and the extra is not installed.
     """
+    return (frame.pixels for frame in islice(read_timed_frames(source, stride=stride), max_frames))
+
+
+def read_timed_frames(source: str | Path, *, stride: int = 1) -> Iterator[Frame]:
+    """Frames of a clip, one at a time, each with the time until the next one that is used.
+
+    Args:
+        source: as for `read_frames`.
+        stride: use every n-th frame.
+
+    Raises:
+        ImageError: there is no such clip, or it is damaged.
+        MissingExtraError: a video file, and the extra is not installed.
+    """
     path = Path(source)
     if path.is_dir():
-        frames = _folder_frames(path, stride)
-    else:
-        require_file(path)
-        animated = path.suffix.lower() in _ANIMATED
-        frames = _animation_frames(path, stride) if animated else _video_frames(path, stride)
-    for index, frame in enumerate(frames):
-        if max_frames is not None and index >= max_frames:
-            return
-        yield frame
+        return _folder_frames(path, stride)
+    require_file(path)
+    return _used(_animation_frames(path) if _is_animation(path) else _video_frames(path), stride)
 
 
 def frame_rate(source: str | Path) -> float:
-    """Frames per second of a clip; `DEFAULT_FPS` where it does not say.
+    """Mean frames per second of a clip; `DEFAULT_FPS` where it does not say.
 
     Raises:
         ImageError: there is no such clip.
+        MissingExtraError: a video file, and the extra ``video`` is not installed.
     """
     path = Path(source)
     if path.is_dir():
         return DEFAULT_FPS
     require_file(path)
-    if path.suffix.lower() in _ANIMATED:
+    if _is_animation(path):
         with _open_animation(path) as image:
-            image.load()
-            duration = float(image.info.get("duration") or 0)
-        return 1000 / duration if duration > 0 else DEFAULT_FPS
+            durations = [_seconds(image) for _ in _each_frame(image, path)]
+        return len(durations) / sum(durations)
     with _open_video(path) as container:
         return float(container.streams.video[0].average_rate or DEFAULT_FPS)
 
 
-def _folder_frames(folder: Path, stride: int) -> Iterator[ImageArray]:
-    paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES]
+def _is_animation(path: Path) -> bool:
+    """Whether Pillow reads the clip; a still picture is an error."""
+    suffix = path.suffix.lower()
+    if suffix in _ANIMATED:
+        return True
+    if suffix in SUFFIXES:
+        raise _still(path)
+    return False
+
+
+def _still(path: Path) -> ImageError:
+    return ImageError(
+        f"{shown(path)} is a picture and no clip; give a video, an animated GIF, WebP or PNG, or a "
+        "folder of frames (single pictures: lexiseg segment)."
+    )
+
+
+def _folder_frames(folder: Path, stride: int) -> Iterator[Frame]:
+    visible = (path for path in folder.iterdir() if not path.name.startswith("."))
+    paths = [path for path in visible if path.suffix.lower() in SUFFIXES]
     if not paths:
         raise ImageError(f"Folder {shown(folder)} holds no picture; expected the frames of a clip.")
-    for path in sorted(paths, key=_by_number)[::stride]:
-        yield read_image(path)
+    for index, path in list(enumerate(sorted(paths, key=_by_number)))[::stride]:
+        yield Frame(read_image(path), min(stride, len(paths) - index) / DEFAULT_FPS)
 
 
 def _by_number(path: Path) -> list[tuple[int, int | str]]:
@@ -87,43 +119,107 @@ def _by_number(path: Path) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
 
 
-def _animation_frames(path: Path, stride: int) -> Iterator[ImageArray]:
+def _used(frames: Iterator[tuple[Decode, float]], stride: int) -> Iterator[Frame]:
+    """Every n-th frame, with its own time and that of those left out behind it.
+
+    One frame is held back until its time is known; it is given even if the next is damaged.
+    """
+    held, fault = None, None
+    try:
+        for index, (decode, seconds) in enumerate(frames):
+            if held is not None and index % stride:
+                held = Frame(held.pixels, held.seconds + seconds)
+                continue
+            if held is not None:
+                yield held
+            held = Frame(decode(), seconds)
+    except ImageError as error:
+        fault = error
+    if held is not None:
+        yield held
+    if fault is not None:
+        raise fault
+
+
+def _animation_frames(path: Path) -> Iterator[tuple[Decode, float]]:
     with _open_animation(path) as image:
-        check_size(image.size, shown(path), MAX_PIXELS)
-        index = 0
-        while True:
-            try:
-                image.seek(index)
-                frame = to_rgb(image)
-            except EOFError:
-                return
-            except Exception as error:  # damaged data makes decoders raise anything
-                raise ImageError(
-                    f"Frame {index + 1} of {shown(path)} is damaged; cut the clip before it."
-                ) from error
-            yield frame
-            index += stride
+        for _ in _each_frame(image, path):
+            yield lambda: to_rgb(image), _seconds(image)
+
+
+def _each_frame(image: Image.Image, path: Path) -> Iterator[int]:
+    """Numbers from 0, each when its frame is loaded."""
+    for index in count():
+        try:
+            image.seek(index)
+            image.load()
+        except EOFError:
+            return
+        except Exception as error:  # damaged data makes decoders raise anything
+            raise ImageError(
+                f"Frame {index + 1} of {shown(path)} is damaged; cut the clip before it."
+            ) from error
+        yield index
+
+
+def _seconds(image: Image.Image) -> float:
+    """How long the loaded frame is shown; 0 stands for the player's own pace, as in browsers."""
+    return float(image.info.get("duration") or 0) / 1000 or 1 / DEFAULT_FPS
 
 
 def _open_animation(path: Path) -> Image.Image:
+    Image.init()
+    known = [name for name in sorted(set(_ANIMATED.values())) if name in Image.OPEN]
     try:
-        return Image.open(path, formats=["GIF", "WEBP", "PNG"])
+        image = Image.open(path, formats=known)
+        moves = getattr(image, "is_animated", False)
     except Exception as error:
         raise ImageError(
             f"{shown(path)} is no animation that can be read; expected GIF, WebP or PNG."
         ) from error
+    if not moves and image.info.get("loop", 1) != 0:  # a clip of one frame loops for ever
+        image.close()
+        raise _still(path)
+    check_size(image.size, shown(path), MAX_PIXELS)
+    return image
 
 
-def _video_frames(path: Path, stride: int) -> Iterator[ImageArray]:
+def _video_frames(path: Path) -> Iterator[tuple[Decode, float]]:
     with _open_video(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         check_size((stream.width, stream.height), shown(path), MAX_PIXELS)
-        for index, frame in enumerate(_decoded(container, stream, path)):
-            if index % stride == 0:
-                quarter_turns = round(getattr(frame, "rotation", 0) / 90) % 4
-                pixels = frame.to_ndarray(format="rgb24")
-                yield np.ascontiguousarray(np.rot90(pixels, quarter_turns))
+        usual = 1 / float(stream.average_rate or DEFAULT_FPS)
+        for frame, seconds in _timed(_decoded(container, stream, path), usual):
+            yield partial(_upright_pixels, frame), seconds
+
+
+def _timed(frames: Iterator[Any], usual: float) -> Iterator[tuple[Any, float]]:
+    """Frames of a video, each with the seconds until the next."""
+    frame, fault = next(frames, None), None
+    while frame is not None:
+        try:
+            following = next(frames, None)
+        except ImageError as error:
+            following, fault = None, error
+        yield frame, _gap(frame, following) or usual
+        frame = following
+    if fault is not None:
+        raise fault
+
+
+def _gap(frame: Any, following: Any) -> float | None:
+    """Seconds between two frames, or those of the last; None if the file does not say."""
+    if following is None:
+        return float(frame.duration * frame.time_base) if frame.duration else None
+    if None in (frame.time, following.time) or following.time <= frame.time:
+        return None
+    return float(following.time - frame.time)
+
+
+def _upright_pixels(frame: Any) -> ImageArray:
+    quarter_turns = round(getattr(frame, "rotation", 0) / 90) % 4
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns))
 
 
 def _decoded(container: Any, stream: Any, path: Path) -> Iterator[Any]:
@@ -145,62 +241,3 @@ def _open_video(path: Path) -> Any:
         container.close()
         raise ImageError(f"{shown(path)} holds no pictures; expected a video.")
     return container
-
-
-class VideoWriter:
-    """Write a clip frame by frame; the file appears when it is complete.
-
-    Used as a context manager, an error inside leaves no file.
-
-    Args:
-        path: ends in .gif or .webp, or in .mp4, .mov, .mkv or .webm (need the extra ``video``).
-        fps: frames per second.
-        overwrite: replace a file that is already there.
-
-    Raises:
-        OutputError: another ending, the file exists already, or it cannot be written.
-        MissingExtraError: a video ending, and the extra is not installed.
-    """
-
-    def __init__(
-        self, path: str | Path, *, fps: float = DEFAULT_FPS, overwrite: bool = False
-    ) -> None:
-        self.path = Path(path)
-        make = encoder_for(self.path)
-        self._stack = ExitStack()
-        stream = self._stack.enter_context(open_output(self.path, overwrite=overwrite))
-        self._encoder = make(stream, fps)
-        self._size_wh: tuple[int, int] | None = None
-
-    def add(self, frame: Image.Image | ImageArray) -> None:
-        """Append one frame; frames of another size are scaled to the first one's."""
-        image = frame if isinstance(frame, Image.Image) else Image.fromarray(frame)
-        image = image.convert("RGB")
-        self._size_wh = self._size_wh or image.size
-        if image.size != self._size_wh:
-            image = image.resize(self._size_wh)
-        self._encoder.add(image)
-
-    def close(self) -> None:
-        """Complete the file; a clip without any frame leaves none."""
-        self._end(None)
-
-    def _end(self, error: BaseException | None) -> None:
-        if error is None and self._size_wh is None:
-            error = OutputError(f"{self.path} got no frame; nothing was written.")
-        if error is None:
-            with self._stack:
-                self._encoder.finish()
-        else:
-            self._stack.__exit__(type(error), error, error.__traceback__)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._end(error)
