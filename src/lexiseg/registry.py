@@ -148,8 +148,8 @@ READERS = Registry(
     "reader",
     "lexiseg.readers",
     {
-        "coco": "lexiseg.io.coco:COCO",
-        "coco-results": "lexiseg.io.coco:COCO_RESULTS",
+        "coco": "lexiseg.io.coco_reader:COCO",
+        "coco-results": "lexiseg.io.coco_reader:COCO_RESULTS",
         "csv": "lexiseg.io.table:CSV",
         "json": "lexiseg.io.record:RECORD",
         "labelme": "lexiseg.io.labelme:LABELME",

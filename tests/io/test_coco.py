@@ -12,13 +12,12 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from lexiseg.errors import UsageError
 from lexiseg.io.coco import (
     flat_polygons,
-    mask_from_segmentation,
-    read_coco,
-    read_coco_results,
     write_coco,
     write_coco_polygons,
     write_coco_results,
 )
+from lexiseg.io.coco_reader import mask_from_segmentation, read_coco, read_coco_results
+from lexiseg.io.read_context import EntryError
 from lexiseg.types import Mask
 
 
@@ -139,9 +138,8 @@ def test_foreign_files_with_plain_counts_crowds_and_no_score(tmp_path):
         "{",
         "[]",
         "{}",
-        '{"images": [], "categories": [], "annotations": [{"image_id": 1}]}',
-        '{"images": [{"id": 1, "file_name": "a", "height": 1e9, "width": 1e9}], '
-        '"categories": [], "annotations": []}',
+        '{"images": {}, "categories": [], "annotations": []}',
+        '{"images": [], "categories": [], "annotations": 3}',
         "[" * 100_000,
     ],
 )
@@ -153,5 +151,5 @@ def test_damaged_files_are_one_sentence(content, tmp_path):
 
 
 def test_masks_of_another_size_than_the_picture_are_refused():
-    with pytest.raises(UsageError):
+    with pytest.raises(EntryError, match="mask of another size"):
         mask_from_segmentation(Mask.from_array(np.ones((2, 2))).to_coco(), (3, 3))

@@ -4,42 +4,70 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from lexiseg.errors import UsageError
-from lexiseg.io.image import shown
-from lexiseg.io.read_context import ReadContext
-from lexiseg.io.reader import Reader, Source
-from lexiseg.io.reading import MalformedFile, checked_size, read_json, result_from_regions
+import numpy as np
+from numpy.typing import NDArray
+
 from lexiseg.io.writer import Destination, Writer, collection_writer, json_text
 from lexiseg.ops.coco_polygons import polygons_to_mask
-from lexiseg.ops.polygons import join_rings, mask_to_polygons
-from lexiseg.types import Instance, Mask, Result
+from lexiseg.ops.polygons import Ring, join_rings, mask_to_polygons
+from lexiseg.types import Category, Instance, Mask, Number, Result
 
 POLYGON_TOLERANCE = 1.0
 """Pixels that a dropped corner may lie from the polygon that is written."""
 
-_PICTURES = ".pictures.json"
+PICTURES = ".pictures.json"
+"""Ending of the file beside a list of results that explains its numbers."""
 
 
 @dataclass
 class Categories:
-    """Numbers for names, from 1 in the order first asked; the same for every format of a run."""
+    """Numbers for names, the same for every format of a run.
 
-    numbers: dict[str, int] = field(default_factory=dict)
-    stuff: set[str] = field(default_factory=set)
+    Those of the file that results were read from stay; other names count from 1 in the order
+    first asked.
+
+    Args:
+        numbers: by name.
+        places: by name, from 0 without a gap, for formats that need it so.
+    """
+
+    numbers: dict[str, Number] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
+    _groups: dict[str, str] = field(default_factory=dict)
+    _stuff: set[str] = field(default_factory=set)
+    _taken: set[Number] = field(default_factory=set)
+    _table: Mapping[str, Category] = field(default_factory=dict)
 
     def add(self, result: Result) -> None:
-        """Take up the names of one result."""
+        """Take up the names of one result, and all those of the file it was read from."""
+        if result.origin and result.origin.categories is not self._table:
+            self._table = result.origin.categories
+            for name, category in self._table.items():
+                self._number(name, category.number)
+                self._groups.setdefault(name, category.supercategory)
+                self._stuff |= set() if category.is_thing else {name}
         for name in result.names:
-            self.numbers.setdefault(name, len(self.numbers) + 1)
+            self._number(name)
         for item in result.instances:
-            self.numbers.setdefault(item.label, len(self.numbers) + 1)
+            self._number(item.label)
             if not item.is_thing:
-                self.stuff.add(item.label)
+                self._stuff.add(item.label)
+
+    def _number(self, name: str, wanted: Number | None = None) -> None:
+        if name in self.numbers:
+            return
+        number = wanted
+        if number is None or number in self._taken:
+            number = next(n for n in count(len(self.numbers) + 1) if n not in self._taken)
+        self.places[name] = len(self.numbers)
+        self.numbers[name] = number
+        self._taken.add(number)
 
     def to_json(self) -> list[dict[str, Any]]:
         """COCO's table of categories."""
@@ -47,11 +75,28 @@ class Categories:
             {
                 "id": number,
                 "name": name,
-                "supercategory": "",
-                "isthing": int(name not in self.stuff),
+                "supercategory": self._groups.get(name, ""),
+                "isthing": int(name not in self._stuff),
             }
             for name, number in self.numbers.items()
         ]
+
+
+@dataclass
+class ImageNumbers:
+    """Numbers for pictures: those of the file they were read from, else from 1 on."""
+
+    _taken: set[Number] = field(default_factory=set)
+    _count: int = 0
+
+    def take(self, result: Result) -> Number:
+        """The number of the next picture, different from all before."""
+        self._count += 1
+        number = result.origin.image_id if result.origin else None
+        if number is None or number in self._taken:
+            number = next(n for n in count(self._count) if n not in self._taken)
+        self._taken.add(number)
+        return number
 
 
 def _write_coco(
@@ -65,17 +110,17 @@ def _write_coco(
     Each picture also lists the categories that were refused, under LVIS's ``neg_category_ids``.
     """
     path = destination.path(".coco.json" if tolerance is None else ".coco-polygons.json")
-    categories = Categories()
-    count = 0
+    categories, numbers, written = Categories(), ImageNumbers(), 0
     with destination.open(path) as stream, tempfile.TemporaryFile() as later:
         stream.write(b'{"info": {"description": "Written by lexiseg"}, "licenses": [], "images": [')
-        for image_id, result in enumerate(results, start=1):
+        for position, result in enumerate(results):
             categories.add(result)
-            _write_entry(stream, image_entry(result, image_id, categories.numbers), image_id == 1)
+            image_id = numbers.take(result)
+            _write_entry(stream, image_entry(result, image_id, categories.numbers), position == 0)
             for item in result.instances:
-                count += 1
+                written += 1
                 entry = annotation_entry(item, image_id, categories.numbers, tolerance)
-                _write_entry(later, {"id": count, **entry}, count == 1)
+                _write_entry(later, {"id": written, **entry}, written == 1)
         stream.write(b'\n], "annotations": [')
         later.seek(0)
         shutil.copyfileobj(later, stream)
@@ -102,17 +147,19 @@ def write_coco_results(results: Iterable[Result], destination: Destination) -> l
     them are written beside it as ``<name>.coco-results.pictures.json``.
     """
     path = destination.path(".coco-results.json")
-    table_path = destination.path(".coco-results" + _PICTURES)
+    table_path = destination.path(".coco-results" + PICTURES)
     destination.check(path, table_path)
-    categories, images, count = Categories(), [], 0
+    categories, numbers, images, written = Categories(), ImageNumbers(), [], 0
     with destination.open(path) as stream:
         stream.write(b"[")
-        for image_id, result in enumerate(results, start=1):
+        for result in results:
             categories.add(result)
+            image_id = numbers.take(result)
             images.append(image_entry(result, image_id, categories.numbers))
             for item in result.instances:
-                count += 1
-                _write_entry(stream, result_entry(item, image_id, categories.numbers), count == 1)
+                written += 1
+                entry = result_entry(item, image_id, categories.numbers)
+                _write_entry(stream, entry, written == 1)
         stream.write(b"\n]\n")
     table = {"images": images, "annotations": [], "categories": categories.to_json()}
     return [path, destination.text(table_path, json_text(table))]
@@ -122,19 +169,21 @@ def _write_entry(stream: Any, entry: Mapping[str, Any], first: bool) -> None:
     stream.write((("\n" if first else ",\n") + json_text(entry)).encode())
 
 
-def image_entry(result: Result, image_id: int, numbers: Mapping[str, int]) -> dict[str, Any]:
-    """One picture of COCO's table."""
+def image_entry(result: Result, image_id: Number, numbers: Mapping[str, Number]) -> dict[str, Any]:
+    """One picture of COCO's table, under the name that the file it was read from gave it."""
+    named = result.origin.file_name if result.origin else None
+    path = result.path.as_posix() if result.path else f"image-{image_id}"
     refused = [numbers[name] for name, entry in result.presence.items() if not entry.kept]
     return {
         "id": image_id,
-        "file_name": result.path.as_posix() if result.path else f"image-{image_id}",
+        "file_name": named or path,
         "height": result.size_hw[0],
         "width": result.size_hw[1],
         "neg_category_ids": refused,
     }
 
 
-def result_entry(item: Instance, image_id: int, numbers: Mapping[str, int]) -> dict[str, Any]:
+def result_entry(item: Instance, image_id: Number, numbers: Mapping[str, Number]) -> dict[str, Any]:
     """One region of COCO's list of results; numbers may come from a data set's own table.
 
     No box: with one the COCO tools take a region's area, and so whether it is small or large,
@@ -149,7 +198,7 @@ def result_entry(item: Instance, image_id: int, numbers: Mapping[str, int]) -> d
 
 
 def annotation_entry(
-    item: Instance, image_id: int, numbers: Mapping[str, int], tolerance: float | None
+    item: Instance, image_id: Number, numbers: Mapping[str, Number], tolerance: float | None
 ) -> dict[str, Any]:
     """One region of COCO's annotations, without its own number."""
     entry = {
@@ -165,138 +214,10 @@ def annotation_entry(
 
 def flat_polygons(mask: Mask, tolerance: float) -> list[list[float]]:
     """COCO's polygons [x, y, x, y, ...]: one per region, holes joined to it by a bridge."""
-    polygons = mask_to_polygons(mask.to_array(), tolerance)
+    polygons = mask_to_polygons(mask.to_array(), tolerance, _fill)
     return [join_rings(polygon.rings).ravel().tolist() for polygon in polygons]
 
 
-def read_coco(path: Path, context: ReadContext | None = None) -> Iterator[Result]:
-    """Read a COCO annotation file, one result per picture, in the file's order.
-
-    Polygons, run lengths and compressed run lengths are understood; crowd regions are left out.
-    A region without a score gets 1.
-
-    Raises:
-        UsageError: the file is absent or no COCO annotation file.
-    """
-    data = read_json(path)
-    with MalformedFile(path, "a COCO annotation file"):
-        tables = _Tables.parse(data)
-        yield from _results(tables, data["annotations"], "coco", path, context or ReadContext())
-
-
-def read_coco_results(
-    path: Path, pictures: Path | None = None, context: ReadContext | None = None
-) -> Iterator[Result]:
-    """Read a list of COCO results.
-
-    Args:
-        path: the list.
-        pictures: an annotation file with the tables of pictures and categories; by default the
-            one `write_coco_results` puts beside the list.
-
-    Raises:
-        UsageError: one of the files is absent or of another kind.
-    """
-    beside = path.with_name(path.name.removesuffix(".json") + _PICTURES)
-    table_path = pictures or beside
-    if pictures is None and not beside.exists():
-        raise UsageError(
-            f"{shown(path)} holds numbers only; expected the tables of pictures and categories "
-            f"in {beside.name} beside it."
-        )
-    entries = read_json(path)
-    with MalformedFile(table_path, "a COCO file with pictures and categories"):
-        tables = _Tables.parse(read_json(table_path))
-    with MalformedFile(path, "a list of COCO results"):
-        yield from _results(tables, entries, "coco-results", path, context or ReadContext())
-
-
-@dataclass(frozen=True)
-class _Tables:
-    """Pictures and categories of a COCO file by number."""
-
-    images: dict[int, Mapping[str, Any]]
-    names: dict[int, str]
-    stuff: frozenset[int]
-
-    @classmethod
-    def parse(cls, data: Any) -> _Tables:
-        images = {int(image["id"]): image for image in data["images"]}
-        names = {int(entry["id"]): str(entry["name"]) for entry in data["categories"]}
-        stuff = frozenset(int(e["id"]) for e in data["categories"] if not e.get("isthing", 1))
-        return cls(images, names, stuff)
-
-    def asked(self, image: Mapping[str, Any]) -> list[str]:
-        """Every name, if the picture says which were refused."""
-        return list(self.names.values()) if "neg_category_ids" in image else []
-
-
-def _results(
-    tables: _Tables, entries: Any, source: str, file: Path, context: ReadContext
-) -> Iterator[Result]:
-    by_image: dict[int, list[Mapping[str, Any]]] = {number: [] for number in tables.images}
-    for entry in entries:
-        if not entry.get("iscrowd", 0):
-            by_image[int(entry["image_id"])].append(entry)
-    for number, image in tables.images.items():
-        size_hw = checked_size(image["height"], image["width"])
-        items = [_instance(entry, tables, size_hw) for entry in by_image[number]]
-        names = tables.asked(image)
-        path = context.picture(str(image["file_name"]), file.parent)
-        yield result_from_regions(size_hw, items, source=source, path=path, names=names)
-
-
-def _instance(entry: Mapping[str, Any], tables: _Tables, size_hw: tuple[int, int]) -> Instance:
-    category = int(entry["category_id"])
-    mask = mask_from_segmentation(entry["segmentation"], size_hw)
-    score = float(entry.get("score", 1.0))
-    return Instance(tables.names[category], score, mask, category not in tables.stuff)
-
-
-def mask_from_segmentation(segmentation: Any, size_hw: tuple[int, int]) -> Mask:
-    """A mask from any of COCO's three forms; polygons are filled as the COCO tools do.
-
-    Raises:
-        UsageError: the run lengths do not fit the size, or a polygon lacks corners.
-    """
-    if isinstance(segmentation, Mapping):
-        mask = Mask.from_coco(segmentation)
-        if mask.size_hw != size_hw:
-            raise UsageError(f"A mask of size {mask.size_hw} stands for a picture of {size_hw}.")
-        return mask
-    return Mask.from_array(polygons_to_mask(segmentation, size_hw))
-
-
-def _is_coco(source: Source) -> bool:
-    return bool(_annotation_files(source))
-
-
-def _annotation_files(source: Source) -> list[Path]:
-    """The COCO file itself, or those of a folder: exact ones where a run wrote both kinds."""
-    found = [
-        path
-        for path, outline in source.outlines.items()
-        if outline.keys >= {"images", "annotations", "categories"}
-        and "segments_info" not in outline.entries["annotations"]
-        and not path.name.endswith(_PICTURES)
-    ]
-    exact = [path for path in found if not path.name.endswith(".coco-polygons.json")]
-    return exact or found
-
-
-def _read_files(source: Source, context: ReadContext) -> Iterator[Result]:
-    for path in _annotation_files(source):
-        yield from read_coco(path, context)
-
-
-def _is_list_of_results(source: Source) -> bool:
-    outline = source.outlines.get(source.path)
-    return outline is not None and "image_id" in outline.entries.get("", ())
-
-
-COCO = Reader(_is_coco, _read_files, rank=60)
-COCO_RESULTS = Reader(
-    _is_list_of_results,
-    lambda source, context: read_coco_results(source.path, context=context),
-    rank=60,
-)
+def _fill(rings: Sequence[Ring], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """As readers of the file will."""
+    return polygons_to_mask([join_rings(rings).ravel().tolist()], size_hw)

@@ -12,15 +12,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import find_objects
 
-from lexiseg.errors import UsageError
-from lexiseg.io.coco import Categories
+from lexiseg.io.coco import Categories, ImageNumbers, image_entry
+from lexiseg.io.coco_tables import Entry, Tables, as_entry, entries_of, is_crowd, key_of
 from lexiseg.io.image import read_image
 from lexiseg.io.palette import color_of
-from lexiseg.io.read_context import ReadContext
+from lexiseg.io.read_context import EntryError, ReadContext
 from lexiseg.io.reader import Reader, Source
-from lexiseg.io.reading import MalformedFile, read_json, result_from_regions
+from lexiseg.io.reading import (
+    MalformedFile,
+    checked_size,
+    finite_number,
+    read_json,
+    result_from_regions,
+    whole_number,
+)
 from lexiseg.io.writer import Destination, collection_writer, json_text, slug
-from lexiseg.types import Instance, Mask, Panoptic, Result
+from lexiseg.types import Instance, Mask, Number, Origin, Panoptic, Result
 
 Segments = list[dict[str, Any]]
 
@@ -34,22 +41,16 @@ def write_panoptic(results: Iterable[Result], destination: Destination) -> list[
     """
     path, folder = destination.path(".panoptic.json"), destination.path(".panoptic")
     destination.check(path)
-    categories, images, annotations = Categories(), [], []
+    categories, numbers, images, annotations = Categories(), ImageNumbers(), [], []
     files = []
-    for image_id, result in enumerate(results, start=1):
+    for position, result in enumerate(results, start=1):
         categories.add(result)
+        image_id = numbers.take(result)
         stem = slug(result.path.stem if result.path else "image")
-        file = folder / f"{image_id:06d}-{stem}.png"
+        file = folder / f"{position:06d}-{stem}.png"
         content, segments = panoptic_png(result.panoptic, categories.numbers)
         files.append(destination.bytes(file, content))
-        images.append(
-            {
-                "id": image_id,
-                "file_name": result.path.as_posix() if result.path else f"image-{image_id}",
-                "height": result.size_hw[0],
-                "width": result.size_hw[1],
-            }
-        )
+        images.append(image_entry(result, image_id, categories.numbers))
         annotations.append(
             {"image_id": image_id, "file_name": file.name, "segments_info": segments}
         )
@@ -58,7 +59,7 @@ def write_panoptic(results: Iterable[Result], destination: Destination) -> list[
     return [destination.text(path, json_text(content_json)), *files]
 
 
-def panoptic_png(panoptic: Panoptic, numbers: Mapping[str, int]) -> tuple[bytes, Segments]:
+def panoptic_png(panoptic: Panoptic, numbers: Mapping[str, Number]) -> tuple[bytes, Segments]:
     """The PNG bytes of a panoptic map and COCO's ``segments_info``."""
     codes = np.zeros(int(panoptic.ids.max(initial=0)) + 1, dtype=np.int64)
     taken = {0}
@@ -102,34 +103,64 @@ def _code_to_rgb(codes: NDArray[np.int64]) -> NDArray[np.uint8]:
 def read_panoptic(path: Path, context: ReadContext | None = None) -> Iterator[Result]:
     """Read a panoptic JSON whose PNGs lie in the folder of the same name without ``.json``.
 
+    Crowd regions are left out.
+
+    Args:
+        path: the JSON file.
+        context: where pictures lie; its report tells what was left out.
+
     Raises:
-        UsageError: the file is no panoptic file, or a PNG is absent or of another size.
+        UsageError: the file is no panoptic file.
     """
+    context = context or ReadContext()
     data = read_json(path)
     with MalformedFile(path, "a COCO panoptic file"):
-        names = {int(entry["id"]): str(entry["name"]) for entry in data["categories"]}
-        things = {int(e["id"]): bool(e.get("isthing", 1)) for e in data["categories"]}
-        images = {int(image["id"]): image for image in data["images"]}
-        for annotation in data["annotations"]:
-            image = images[int(annotation["image_id"])]
-            codes = _read_codes(path.with_suffix("") / Path(annotation["file_name"]).name)
-            if codes.shape != (image["height"], image["width"]):
-                raise UsageError(f"{annotation['file_name']} has another size than its picture.")
-            items = [
-                Instance(
-                    names[int(segment["category_id"])],
-                    float(segment.get("score", 1.0)),
-                    Mask.from_array(codes == int(segment["id"])),
-                    things[int(segment["category_id"])],
-                )
-                for segment in annotation["segments_info"]
-            ]
-            size_hw = (codes.shape[0], codes.shape[1])
-            look = (context or ReadContext()).picture
-            picture = look(str(image["file_name"]), path.parent)
-            yield result_from_regions(
-                size_hw, items, source="panoptic", path=picture, names=list(names.values())
-            )
+        tables = Tables.parse(data, path, context)
+        for title, value in entries_of(data["annotations"], "annotation"):
+            result = None
+            with context.entry(path, title, "picture"):
+                result = _result(as_entry(value), tables, path, context)
+            if result is not None:
+                yield result
+
+
+def _result(entry: Entry, tables: Tables, path: Path, context: ReadContext) -> Result:
+    picture = tables.pictures.get(key_of(entry.get("image_id")))
+    if picture is None:
+        raise EntryError("orphan annotation", f"no image {entry.get('image_id')}")
+    codes = _read_codes(path.with_suffix("") / Path(str(entry["file_name"])).name)
+    size_hw = (codes.shape[0], codes.shape[1])
+    if size_hw != checked_size(picture.entry["height"], picture.entry["width"]):
+        raise EntryError("label map of another size", str(entry["file_name"]))
+    items = []
+    for _, segment in entries_of(entry["segments_info"], "segment"):
+        with context.entry(path, f"{picture.title}, segment {_number_of(segment)}"):
+            items.append(_instance(as_entry(segment), codes, tables))
+    name = picture.file_name
+    return result_from_regions(
+        size_hw,
+        items,
+        source="panoptic",
+        path=context.picture(name, path.parent) if name else None,
+        names=tables.asked(picture, items),
+        origin=Origin(picture.number, name, tables.categories),
+    )
+
+
+def _number_of(segment: object) -> object:
+    return segment.get("id") if isinstance(segment, dict) else "without a number"
+
+
+def _instance(segment: Entry, codes: NDArray[np.int64], tables: Tables) -> Instance:
+    if is_crowd(segment):
+        raise EntryError("crowd")
+    label = tables.name_of(segment.get("category_id"))
+    mask = Mask.from_array(codes == whole_number(segment["id"]))
+    if not mask.area:
+        raise EntryError("empty mask")
+    score, category = segment.get("score"), tables.categories.get(label)
+    number = 1.0 if score is None else finite_number(score)
+    return Instance(label, number, mask, category is None or category.is_thing)
 
 
 def _read_codes(path: Path) -> NDArray[np.int64]:

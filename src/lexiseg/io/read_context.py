@@ -16,9 +16,16 @@ from lexiseg.io.report import Kind, Report, Skip
 class EntryError(ValueError):
     """An entry that cannot become a region or a picture.
 
-    Its message is the reason that reports count, e.g. "box without mask"; raise it inside
-    `ReadContext.entry`.
+    Raise it inside `ReadContext.entry`.
+
+    Args:
+        reason: what reports count, e.g. "box without mask".
+        detail: what else helps to find the fault.
     """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.detail = reason, detail
 
 
 @dataclass
@@ -86,7 +93,7 @@ class ReadContext:
         try:
             yield
         except EntryError as error:
-            self.skip(kind, str(error), file, entry)
+            self.skip(kind, error.reason, file, entry, error.detail)
         except (*MALFORMED, LexisegError) as error:
             text = str(error) if isinstance(error, LexisegError) else _said(error)
             self.skip(kind, "malformed entry", file, entry, text.rstrip("."))

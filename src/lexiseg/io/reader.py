@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 from lexiseg.errors import UsageError
@@ -81,10 +80,18 @@ class Source:
         )
 
     @cached_property
+    def json_files(self) -> list[Path]:
+        """The JSON file, or those of a folder; if it has none, of ``annotations`` or any other."""
+        if not self.is_folder:
+            return self.files("*.json")
+        found = (self.files(pattern) for pattern in ("*.json", "annotations/*.json", "*/*.json"))
+        return next(filter(None, found), [])
+
+    @cached_property
     def outlines(self) -> dict[Path, Outline]:
         """Outlines of the JSON file, or of a folder's first ones; what is no JSON is left out."""
         found = {}
-        for path in islice(self.files("*.json"), _LOOKED_AT):
+        for path in self.json_files[:_LOOKED_AT]:
             try:
                 found[path] = Outline.of(read_json(path))
             except UsageError:

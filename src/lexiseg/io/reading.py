@@ -9,7 +9,7 @@ from typing import Any
 
 from lexiseg.errors import UsageError
 from lexiseg.io.image import MAX_PIXELS, shown
-from lexiseg.types import Instance, Instances, Presence, PresenceTrace, Recipe, Result
+from lexiseg.types import Instance, Instances, Origin, Presence, PresenceTrace, Recipe, Result
 
 
 def read_json(path: Path) -> Any:
@@ -27,7 +27,11 @@ def read_json(path: Path) -> Any:
         raise UsageError(f"{shown(path)} is not a JSON file ({error}).") from error
 
 
-MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError)
+MALFORMED = (
+    *(KeyError, TypeError, ValueError, IndexError, AttributeError),
+    *(OSError, OverflowError, RecursionError),
+)
+"""What parsing code raises on content of the wrong form."""
 
 
 def checked_size(height: Any, width: Any) -> tuple[int, int]:
@@ -36,10 +40,38 @@ def checked_size(height: Any, width: Any) -> tuple[int, int]:
     Raises:
         ValueError: below one pixel, or above `MAX_PIXELS`.
     """
-    size_hw = (int(height), int(width))
+    size_hw = (whole_number(height), whole_number(width))
     if min(size_hw) < 1 or size_hw[0] * size_hw[1] > MAX_PIXELS:
         raise ValueError(f"a picture of {size_hw[1]}x{size_hw[0]} pixels")
     return size_hw
+
+
+def whole_number(value: object) -> int:
+    """A whole number, also where a file writes it as 480.0 or "480".
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"{value!r:.40} is no whole number")
+    number = float(value)
+    if not number.is_integer() or abs(number) > 2**53:
+        raise ValueError(f"{value!r:.40} is no whole number")
+    return int(number)
+
+
+def finite_number(value: object) -> float:
+    """A number, also where a file writes it as text.
+
+    Raises:
+        ValueError: it is none, not finite, or too large for any use.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"{value!r:.40} is no number")
+    number = float(value)
+    if not abs(number) < 2**53:
+        raise ValueError(f"{value!r:.40} is no usable number")
+    return number
 
 
 class MalformedFile:
@@ -70,15 +102,19 @@ def result_from_regions(
     source: str,
     path: Path | None = None,
     names: Sequence[str] = (),
+    origin: Origin | None = None,
 ) -> Result:
     """A result for regions that a file holds without saying how the decision fell.
 
     Args:
         size_hw: (height, width) in pixels.
         items: the regions.
-        source: name of the file format, kept as the recipe's method.
+        source: name of the file format, kept as the recipe's preset.
         path: the picture.
-        names: what was asked, as far as the file knows; labels of regions are added.
+        names: what the file says was looked for, found or not; labels of regions are added. A
+            name of it without a region counts as refused, so a mere table of classes, which
+            says nothing about this picture, does not belong here.
+        origin: numbers and names as the file has them.
     """
     regions = tuple(items)
     best: dict[str, float] = {}
@@ -87,7 +123,9 @@ def result_from_regions(
     asked = tuple(dict.fromkeys([*names, *best]))
     presence = PresenceTrace([_presence(name, best.get(name), source) for name in asked])
     recipe = Recipe(method="file", preset=source)
-    return Result(size_hw, asked, Instances(regions, size_hw), presence, recipe, path)
+    return Result(
+        size_hw, asked, Instances(regions, size_hw), presence, recipe, path, origin=origin
+    )
 
 
 def _presence(name: str, score: float | None, source: str) -> Presence:

@@ -11,7 +11,8 @@ from lexiseg.errors import UsageError
 from lexiseg.io.image import shown
 from lexiseg.types import Result
 
-Kind = Literal["picture", "region"]
+Kind = Literal["picture", "region", "category"]
+_PLURAL = {"picture": "pictures", "region": "regions", "category": "categories"}
 _KEPT_IN_FULL = 1000  # skips of one reason; beyond, only their number is kept
 
 
@@ -20,7 +21,7 @@ class Skip:
     """One picture or region that was left out.
 
     Args:
-        kind: "picture" or "region".
+        kind: "picture", "region", or "category" of a table.
         reason: a short phrase that is the same for all of its kind, e.g. "box without mask".
         file: where the entry stands.
         entry: which one, e.g. "annotation 7"; empty for a whole file.
@@ -91,6 +92,10 @@ class Report:
         if self._counts[skip.kind, skip.reason] <= _KEPT_IN_FULL:
             self.skips.append(skip)
 
+    def note(self, sentence: str) -> None:
+        """Say what was mended or read in a way that is not a matter of course."""
+        self.notes.append(sentence)
+
     @property
     def skipped(self) -> dict[str, int]:
         """How often each reason occurred."""
@@ -102,7 +107,7 @@ class Report:
     def summary(self) -> str:
         """The account in one line."""
         parts = [f"{self.read} read" + (f", {self.written} written" if self._wrote else "")]
-        for kind in ("picture", "region"):
+        for kind in _PLURAL:
             reasons = {why: count for (what, why), count in self._counts.items() if what == kind}
             if reasons:
                 listed = ", ".join(
@@ -118,4 +123,4 @@ class Report:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    return f"{number:,} {noun if number == 1 else _PLURAL[noun]}"

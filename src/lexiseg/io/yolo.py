@@ -43,13 +43,14 @@ def write_yolo(
     for result in results:
         categories.add(result)
         stem = stems.take(slug(result.path.stem if result.path else "image"))
-        lines = [
-            _line(item, categories.numbers[item.label] - 1, tolerance) for item in result.instances
-        ]
+        lines = [_line(item, categories.places[item.label], tolerance) for item in result.instances]
+        for line, item in zip(lines, result.instances, strict=True):
+            if not line:
+                destination.leave_out("region", "empty mask", result, item.label)
         label = root / "labels" / f"{stem}.txt"
-        paths.append(destination.text(label, "".join(line for line in lines if line)))
+        paths.append(destination.text(label, "".join(lines)))
         paths += _copy_picture(result, root / "images" / stem, destination)
-    names = {number - 1: name for name, number in categories.numbers.items()}
+    names = {place: name for name, place in categories.places.items()}
     content = {"path": ".", "train": "images", "val": "images", "names": names}
     text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=10**9)
     return [destination.text(table, text), *paths]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from lexiseg.errors import UsageError
 
 _SCALE = 5  # the COCO tools trace outlines on a grid five times finer than the pixels
+_REACH = 256  # pixels beyond the picture, and once its side, that outlines are traced exactly
+_FARTHEST = 1e9  # pixels; what lies beyond moves here, so that differences stay exact
+_PIECE = 2**20  # points traced at a time
 
 
 def polygons_to_mask(
@@ -25,7 +28,8 @@ def polygons_to_mask(
         (H, W) bool, equal to what ``pycocotools.mask`` gives for the same polygons.
 
     Raises:
-        UsageError: a polygon has an odd number of values or fewer than three corners.
+        UsageError: a polygon has an odd number of values, fewer than three corners, or a corner
+            that is no finite number.
 
     Example:
         >>> polygons_to_mask([[1, 1, 3, 1, 3, 3, 1, 3]], (4, 4)).astype(int).tolist()
@@ -42,24 +46,60 @@ def _fill(flat: NDArray[np.float64], size_hw: tuple[int, int]) -> NDArray[np.boo
         raise UsageError(
             f"A polygon needs at least three corners as x, y pairs; got {flat.size} values."
         )
+    if not np.isfinite(flat).all():
+        raise UsageError("A polygon has a corner that is no finite number.")
     height, width = size_hw
-    corners = np.trunc(_SCALE * flat.reshape(-1, 2) + 0.5).astype(np.int64)
-    u, v = _trace(corners)
+    near = _within_reach(flat.reshape(-1, 2), size_hw)
+    corners = np.trunc(_SCALE * near + 0.5).astype(np.int64)
     # Down each column, and on into the next, every crossing flips inside and outside.
-    stops = np.sort(_crossings(u, v, height, width))
-    runs = np.diff(stops, prepend=0, append=height * width)
-    inside = np.arange(len(runs)) % 2 == 1
-    return np.repeat(inside, runs).reshape(height, width, order="F")
+    flips = np.zeros(height * width + 1, dtype=bool)
+    for u, v in _trace(corners):
+        pixels, times = np.unique(_crossings(u, v, height, width), return_counts=True)
+        flips[pixels] ^= times % 2 == 1
+    inside = np.logical_xor.accumulate(flips[:-1])
+    return inside.reshape(height, width, order="F")
 
 
-def _trace(corners: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Fine-grid points along the closed outline, both ends of every edge included."""
-    edges = [
-        _trace_edge(start, stop)
-        for start, stop in zip(corners, np.roll(corners, -1, axis=0), strict=True)
-    ]
-    points = np.concatenate(edges)
-    return points[:, 0], points[:, 1]
+def _within_reach(corners: NDArray[np.float64], size_hw: tuple[int, int]) -> NDArray[np.float64]:
+    """The same outline inside the picture, whose far parts run along a frame around it.
+
+    Tracing an edge takes time and memory in proportion to its length, and files may state any
+    number. Edges are cut where they leave the frame, which is wide enough to leave the polygons
+    of real annotations as they are, and what lies beyond moves onto it.
+    """
+    side = max(size_hw) + _REACH
+    low, high = -float(side), np.array(size_hw[::-1], dtype=np.float64) + side
+    if (corners >= low).all() and (corners <= high).all():
+        return corners
+    start = np.clip(corners, -_FARTHEST, _FARTHEST)[:, None]
+    along = np.roll(start, -1, axis=0) - start
+    lines = np.stack([np.full(2, low), high])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cuts = ((lines - start) / along).reshape(len(corners), 4)
+    cuts = np.sort(np.where((cuts > 0) & (cuts < 1), cuts, 0.0), axis=1)
+    points = np.concatenate([start, start + cuts[..., None] * along], axis=1)
+    near: NDArray[np.float64] = np.clip(points.reshape(-1, 2), low, high)
+    return near
+
+
+def _trace(
+    corners: NDArray[np.int64],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Fine-grid points along the closed outline, both ends of every edge included, in pieces.
+
+    Each piece begins with the last point of the one before.
+    """
+    piece: list[NDArray[np.int64]] = []
+    count = 0
+    for start, stop in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        piece.append(_trace_edge(start, stop))
+        count += len(piece[-1])
+        if count > _PIECE:
+            points = np.concatenate(piece)
+            yield points[:, 0], points[:, 1]
+            piece, count = [points[-1:]], 1
+    points = np.concatenate(piece)
+    yield points[:, 0], points[:, 1]
 
 
 def _trace_edge(start: NDArray[np.int64], stop: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,14 +7,22 @@ pixels joined by edges; pixels that only touch at a corner belong to different r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label as label_regions
 
+from lexiseg.errors import UsageError
+
 Ring = NDArray[np.float64]
+Fill = Callable[[Sequence[Ring], tuple[int, int]], NDArray[np.bool_]]
+
+_LEAST_OVERLAP = 0.9  # IoU of a simplified region with the exact one
+_FINEST = 0.1  # pixels; with a finer tolerance no corner of the pixel grid is dropped
+_FARTHEST = 1e9  # pixels; corners beyond move here, so that differences stay exact
+_CROSSINGS = 2**21  # computed at a time
 
 
 @dataclass(frozen=True)
@@ -35,13 +43,20 @@ class Polygon:
         return (self.outer, *self.holes)
 
 
-def mask_to_polygons(mask: NDArray[np.bool_], tolerance: float = 0.0) -> list[Polygon]:
+def mask_to_polygons(
+    mask: NDArray[np.bool_], tolerance: float = 0.0, fill: Fill | None = None
+) -> list[Polygon]:
     """Trace every region of a mask.
+
+    Where the outline that remains would fill less than nine tenths of the region (in IoU), as
+    with small or thin ones, the tolerance is halved until it does, at last to 0.
 
     Args:
         mask: (H, W) bool.
         tolerance: how far, in pixels, a dropped corner may lie from the outline that remains;
             0 keeps every corner, so that `rings_to_mask` gives back the very same pixels.
+        fill: how the polygons will be filled: from rings and (height, width) to (H, W) bool;
+            `rings_to_mask` by default.
 
     Returns:
         One polygon per region, in reading order of their upper left pixels.
@@ -62,13 +77,35 @@ def mask_to_polygons(mask: NDArray[np.bool_], tolerance: float = 0.0) -> list[Po
     holes: list[list[Ring]] = [[] for _ in range(count)]
     for ring in rings:
         region = _region_of(ring, regions)
-        moved = simplify_ring(ring + np.array([left, top]), tolerance)
+        moved = ring + np.array([left, top])
         if _signed_area(ring) > 0:
             outers[region - 1] = moved
         else:
             holes[region - 1].append(moved)
     pairs = zip(outers, holes, strict=True)
-    return [Polygon(outer, tuple(inner)) for outer, inner in pairs if outer is not None]
+    exact = [Polygon(outer, tuple(inner)) for outer, inner in pairs if outer is not None]
+    return [_simplify(polygon, tolerance, fill or rings_to_mask) for polygon in exact]
+
+
+def _simplify(polygon: Polygon, tolerance: float, fill: Fill) -> Polygon:
+    while tolerance > _FINEST:
+        simple = Polygon(
+            simplify_ring(polygon.outer, tolerance),
+            tuple(simplify_ring(hole, tolerance) for hole in polygon.holes),
+        )
+        if _overlap(simple, polygon, fill) >= _LEAST_OVERLAP:
+            return simple
+        tolerance /= 2
+    return polygon
+
+
+def _overlap(simple: Polygon, exact: Polygon, fill: Fill) -> float:
+    """IoU of what two polygons fill."""
+    corner = exact.outer.min(axis=0)
+    width, height = (exact.outer.max(axis=0) - corner).astype(int).tolist()
+    region = rings_to_mask([ring - corner for ring in exact.rings], (height, width))
+    filled = fill([ring - corner for ring in simple.rings], (height, width))
+    return float((region & filled).sum() / (region | filled).sum())
 
 
 def _extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
@@ -234,11 +271,16 @@ def rings_to_mask(rings: Sequence[Ring], size_hw: tuple[int, int]) -> NDArray[np
 
     Returns:
         (H, W) bool.
+
+    Raises:
+        UsageError: a corner is no finite number.
     """
     mask = np.zeros(size_hw, dtype=bool)
-    rings = [ring for ring in rings if len(ring) >= 3]
+    rings = [np.clip(ring, -_FARTHEST, _FARTHEST) for ring in rings if len(ring) >= 3]
     if not rings:
         return mask
+    if not all(np.isfinite(ring).all() for ring in rings):
+        raise UsageError("A polygon has a corner that is no finite number.")
     begin = np.concatenate(rings)
     end = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
     limit = np.array(size_hw[::-1])
@@ -251,16 +293,22 @@ def rings_to_mask(rings: Sequence[Ring], size_hw: tuple[int, int]) -> NDArray[np
 
 def _fill(begin: Ring, end: Ring, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
     height, width = size_hw
-    rows, columns = _crossings(begin, end, size_hw)
-    toggles = np.bincount(rows * (width + 1) + columns, minlength=height * (width + 1))
-    inside = np.cumsum(toggles.reshape(height, width + 1), axis=1) & 1
-    return inside[:, :width].astype(bool)
+    flips = np.zeros((height, width + 1), dtype=bool)
+    edges = max(1, _CROSSINGS // max(height, 1))
+    for first in range(0, len(begin), edges):
+        part = slice(first, first + edges)
+        places, times = _crossings(begin[part], end[part], size_hw)
+        flips.reshape(-1)[places] ^= times % 2 == 1
+    return np.logical_xor.accumulate(flips, axis=1)[:, :width]
 
 
 def _crossings(
     begin: Ring, end: Ring, size_hw: tuple[int, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row and first column right of each crossing of an edge with a line of pixel centres."""
+    """Where edges cross lines of pixel centres, and how often.
+
+    A place is row * (width + 1) + the first column right of the crossing.
+    """
     height, width = size_hw
     # Each edge is taken from its upper to its lower end, so that a bridge cancels itself.
     flip = (begin[:, 1] > end[:, 1])[:, None]
@@ -273,4 +321,5 @@ def _crossings(
     slope = (lower[:, 0] - upper[:, 0]) / np.maximum(lower[:, 1] - upper[:, 1], 1e-12)
     x = upper[edge, 0] + (rows + 0.5 - upper[edge, 1]) * slope[edge]
     columns = np.clip(np.ceil(x - 0.5), 0, width).astype(np.int64)
-    return rows, columns
+    places, times = np.unique(rows * (width + 1) + columns, return_counts=True)
+    return places, times

@@ -3,6 +3,7 @@
 from lexiseg.types.captioner import Captioner, Description
 from lexiseg.types.dense import DenseFeatures
 from lexiseg.types.instances import Instance, Instances
+from lexiseg.types.origin import Category, Number, Origin
 from lexiseg.types.presence import Presence, PresenceTrace
 from lexiseg.types.protocols import (
     DenseScorer,
@@ -21,6 +22,7 @@ from lexiseg.types.vocabulary import Names, Vocabulary, split_comma_list
 __all__ = [
     "Candidates",
     "Captioner",
+    "Category",
     "DenseFeatures",
     "DenseScorer",
     "Description",
@@ -33,6 +35,8 @@ __all__ = [
     "MaskProposer",
     "Method",
     "Names",
+    "Number",
+    "Origin",
     "Panoptic",
     "Presence",
     "PresenceTrace",

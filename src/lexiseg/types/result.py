@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lexiseg.errors import UsageError
 from lexiseg.registry import CONVERTERS, WRITERS
 from lexiseg.types.instances import Instance, Instances
+from lexiseg.types.origin import Origin
 from lexiseg.types.presence import PresenceTrace
 from lexiseg.types.recipe import Recipe
 
@@ -59,6 +60,7 @@ class Result:
         recipe: method, weights, settings, versions, timing.
         path: where the image came from, if it was a file.
         image: (H, W, 3) uint8 RGB, kept for pictures; None once read back from a file.
+        origin: numbers and names of the file it was read from; None for an answer of a method.
 
     Example:
         >>> import numpy as np
@@ -84,6 +86,7 @@ class Result:
     recipe: Recipe
     path: Path | None = None
     image: ImageArray | None = field(default=None, repr=False, compare=False)
+    origin: Origin | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def semantic(self) -> SemanticMap:

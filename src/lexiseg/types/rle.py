@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -91,16 +92,18 @@ class Mask:
             UsageError: the run lengths do not fill the size.
         """
         try:
-            height, width = (int(side) for side in rle["size"])
+            height, width = (index(side) for side in rle["size"])
             counts = _expand(rle["counts"])
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise UsageError(
                 "A run-length mask needs 'size': [height, width] and 'counts' (text or a list)."
             ) from error
-        if counts.sum() != height * width or (counts < 0).any():
+        pixels = height * width
+        # Each length is bounded first, so that no sum can wrap around to the right number.
+        bounded = min(height, width) >= 0 and ((counts >= 0) & (counts <= pixels)).all()
+        if not bounded or sum(counts.tolist()) != pixels:
             raise UsageError(
-                f"A run-length mask of size {height}x{width} holds {int(counts.sum())} pixels; "
-                f"expected {height * width}."
+                f"The runs of a run-length mask do not fill its size of {height}x{width} pixels."
             )
         return cls((height, width), counts)
 
@@ -120,8 +123,8 @@ def _compress(counts: NDArray[np.int64]) -> str:
     """COCO's text: five bits a character, lengths from the third on as differences."""
     lengths = counts.tolist()
     text = bytearray()
-    for index, length in enumerate(lengths):
-        value = length - lengths[index - 2] if index > 2 else length
+    for position, length in enumerate(lengths):
+        value = length - lengths[position - 2] if position > 2 else length
         more = True
         while more:
             chunk = value & 0x1F
@@ -133,7 +136,7 @@ def _compress(counts: NDArray[np.int64]) -> str:
 
 def _expand(counts: str | bytes | list[int]) -> NDArray[np.int64]:
     if not isinstance(counts, str | bytes):
-        return np.asarray(counts, dtype=np.int64)
+        return np.array([index(length) for length in counts], dtype=np.int64)
     text = counts.encode("ascii") if isinstance(counts, str) else counts
     lengths: list[int] = []
     value, shift = 0, 0
@@ -142,6 +145,8 @@ def _expand(counts: str | bytes | list[int]) -> NDArray[np.int64]:
         value |= (chunk & 0x1F) << shift
         shift += 5
         if chunk & 0x20:
+            if shift > 60:
+                raise ValueError("a run of more pixels than a picture can have")
             continue
         if chunk & 0x10:
             value -= 1 << shift
