@@ -70,37 +70,47 @@ class MaskDecoder:
         return 8 * int(self.network.hidden_size)
 
     def __call__(
-        self, image: DecoderImage, sparse: Tensor, dense: Tensor | None, multimask: bool
+        self,
+        image: DecoderImage,
+        sparse: Tensor,
+        dense: Tensor | None,
+        multimask: bool,
+        fallback: bool = True,
     ) -> tuple[Tensor, Tensor]:
         """Answer P prompts.
 
         Args:
             image: from `prepare`.
-            sparse: (P, T, C) tokens of points and boxes.
+            sparse: (P, T, C) tokens of points and boxes, or any others.
             dense: (P, C, h, w) embedded mask prompts, or None.
             multimask: several candidates for each prompt, or one.
+            fallback: a single mask may give way to a better one, if the family does so.
 
         Returns:
             (P, M, 4 h, 4 w) logits and (P, M) scores.
         """
-        numbers = self._mask_numbers(multimask)
+        numbers = self._mask_numbers(multimask, fallback)
         learned = self.output_tokens().expand(len(sparse), -1, -1)
         prompts = torch.cat([learned, sparse.to(learned.dtype)], dim=1)
         own_image = None if dense is None else image.plain + rows(dense)
         wanted = [self.score_index, *(self.score_index + 1 + n for n in numbers)]
         tokens, features = self.transformer(prompts, image.shared, wanted, own_image)
         scores = self.network.iou_prediction_head(tokens[:, 0])
-        return self._finish(image, tokens[:, 1:], features, scores, multimask)
+        return self._finish(image, tokens[:, 1:], features, scores, numbers)
 
-    def _mask_numbers(self, multimask: bool) -> list[int]:
+    def _mask_numbers(self, multimask: bool, fallback: bool) -> list[int]:
         """Mask tokens to draw: number 0 is the single mask."""
         return list(range(1, 1 + self.candidates)) if multimask else [0]
 
     def _finish(
-        self, image: DecoderImage, tokens: Tensor, features: Tensor, scores: Tensor, multimask: bool
+        self,
+        image: DecoderImage,
+        tokens: Tensor,
+        features: Tensor,
+        scores: Tensor,
+        numbers: list[int],
     ) -> tuple[Tensor, Tensor]:
         """Masks and scores of the chosen mask tokens."""
-        numbers = self._mask_numbers(multimask)
         fine = fine_features(self.network, features, image.skips)
         logits = draw_masks(self._vectors(tokens, numbers), fine, image.grid_hw)
         return logits, scores[:, numbers]
@@ -136,19 +146,25 @@ class Sam2Decoder(MaskDecoder):
         """(T, C): object, IoU and masks."""
         return torch.cat([self.network.obj_score_token.weight, super().output_tokens()])
 
-    def _mask_numbers(self, multimask: bool) -> list[int]:
-        if not multimask and self.network.dynamic_multimask_via_stability:
-            return [0, *super()._mask_numbers(True)]
-        return super()._mask_numbers(multimask)
+    def _mask_numbers(self, multimask: bool, fallback: bool) -> list[int]:
+        if not multimask and fallback and self.network.dynamic_multimask_via_stability:
+            return [0, *super()._mask_numbers(True, fallback)]
+        return super()._mask_numbers(multimask, fallback)
 
     def _finish(
-        self, image: DecoderImage, tokens: Tensor, features: Tensor, scores: Tensor, multimask: bool
+        self,
+        image: DecoderImage,
+        tokens: Tensor,
+        features: Tensor,
+        scores: Tensor,
+        numbers: list[int],
     ) -> tuple[Tensor, Tensor]:
-        return self._settle(*super()._finish(image, tokens, features, scores, multimask), multimask)
+        logits, chosen = super()._finish(image, tokens, features, scores, numbers)
+        return self._settle(logits, chosen, numbers)
 
-    def _settle(self, logits: Tensor, scores: Tensor, multimask: bool) -> tuple[Tensor, Tensor]:
-        """Decide what the single mask is."""
-        if multimask or logits.shape[1] == 1:
+    def _settle(self, logits: Tensor, scores: Tensor, numbers: list[int]) -> tuple[Tensor, Tensor]:
+        """Decide what the single mask is, where it is drawn together with the candidates."""
+        if numbers[0] != 0 or len(numbers) == 1:
             return logits, scores
         best = scores[:, 1:].argmax(dim=1) + 1
         pick = best.where(~self._is_stable(logits[:, 0]), 0)[:, None]
@@ -176,9 +192,9 @@ class CorrectedDecoder(MaskDecoder):
         """(T, C): those of the decoder without correction, then the correcting token."""
         return torch.cat([super().output_tokens(), self.network.hq_token.weight])
 
-    def _mask_numbers(self, multimask: bool) -> list[int]:
+    def _mask_numbers(self, multimask: bool, fallback: bool) -> list[int]:
         """The correcting token follows those of the single mask and the candidates."""
-        return [*super()._mask_numbers(multimask), self.candidates + 1]
+        return [*super()._mask_numbers(multimask, fallback), self.candidates + 1]
 
 
 class HqDecoder(CorrectedDecoder):
@@ -210,9 +226,14 @@ class HqDecoder(CorrectedDecoder):
         return fused
 
     def _finish(
-        self, image: DecoderImage, tokens: Tensor, features: Tensor, scores: Tensor, multimask: bool
+        self,
+        image: DecoderImage,
+        tokens: Tensor,
+        features: Tensor,
+        scores: Tensor,
+        numbers: list[int],
     ) -> tuple[Tensor, Tensor]:
-        numbers = self._mask_numbers(multimask)[:-1]
+        *numbers, _ = numbers
         fine = fine_features(self.network, features, image.skips)
         logits = draw_masks(self._vectors(tokens, numbers), fine, image.grid_hw)
         order = scores[:, numbers].argsort(dim=1, descending=True, stable=True)

@@ -128,6 +128,38 @@ class Segmenter:
         prompts = Prompts.parse(points, labels, boxes, masks)
         return self._answers(embedding, prompts, multimask)
 
+    def predict_tokens(
+        self,
+        embedding: ImageEmbedding,
+        tokens: Tensor,
+        *,
+        masks: Tensor | None = None,
+        fallback: bool = True,
+    ) -> Iterator[Candidates]:
+        """Masks of P prompts that are given as the decoder's own tokens, a piece at a time.
+
+        Gradients reach the tokens, where they are asked for.
+
+        Args:
+            embedding: what `encode` returned.
+            tokens: (P, T, C) sparse tokens; nothing is added to them, and T may be 0.
+            masks: (P, h, w) float, logits of an earlier answer.
+            fallback: a mask that is not stable may give way to a better one, if the family does so.
+
+        Returns:
+            single masks (P, 1, h, w) and their scores, in pieces of `prompts_at_once`.
+        """
+        image = self._prepare(embedding)
+        step = self.prompts_at_once
+        for start in range(0, len(tokens), step):
+            part = slice(start, start + step)
+            given = None if masks is None else Prompts(None, None, None, masks[part].float())
+            dense = None if given is None else self.prompts.dense(given)
+            dense = None if dense is None else dense.to(self.dtype)
+            sparse = tokens[part].to(self.dtype)
+            logits, scores = self.decoder(image, sparse, dense, False, fallback)
+            yield Candidates(logits, scores.float())
+
     def _answers(
         self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool
     ) -> Iterator[Candidates]:

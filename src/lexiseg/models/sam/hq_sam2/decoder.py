@@ -45,12 +45,17 @@ class HqSam2Decoder(CorrectedDecoder, Sam2Decoder):
     """
 
     def _finish(
-        self, image: DecoderImage, tokens: Tensor, features: Tensor, scores: Tensor, multimask: bool
+        self,
+        image: DecoderImage,
+        tokens: Tensor,
+        features: Tensor,
+        scores: Tensor,
+        numbers: list[int],
     ) -> tuple[Tensor, Tensor]:
-        numbers = self._mask_numbers(multimask)[:-1]
+        *numbers, _ = numbers
         fine = fine_features(self.network, features, image.skips)
         drawn = draw_masks(self._vectors(tokens, numbers), fine, image.grid_hw)
-        logits, chosen = self._settle(drawn, scores[:, numbers], multimask)
+        logits, chosen = self._settle(drawn, scores[:, numbers], numbers)
         return logits + self._correction(tokens[:, -1], spread_out(fine, image.grid_hw)), chosen
 
     def _correction(self, token: Tensor, fine: Tensor) -> Tensor:

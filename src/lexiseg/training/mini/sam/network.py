@@ -126,15 +126,19 @@ class EveryMask(MaskDecoder):
         super().__init__(network)
         self.corner = corner
 
-    def _mask_numbers(self, multimask: bool) -> list[int]:
+    def _mask_numbers(self, multimask: bool, fallback: bool) -> list[int]:
         return list(range(1 + self.candidates))
 
     def _finish(
-        self, image: DecoderImage, tokens: Tensor, features: Tensor, scores: Tensor, multimask: bool
+        self,
+        image: DecoderImage,
+        tokens: Tensor,
+        features: Tensor,
+        scores: Tensor,
+        numbers: list[int],
     ) -> tuple[Tensor, Tensor]:
         if self.corner is None:
-            return super()._finish(image, tokens, features, scores, multimask)
-        numbers = self._mask_numbers(multimask)
+            return super()._finish(image, tokens, features, scores, numbers)
         half = half_features(self.network, features)
         fine = corner_features(self.network, half, self.corner).flatten(1, 2)
         logits = (fine @ self._vectors(tokens, numbers).transpose(1, 2)).transpose(1, 2)

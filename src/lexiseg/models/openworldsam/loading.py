@@ -1,0 +1,108 @@
+"""Read an adapter out of whatever file holds its numbers, and write one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lexiseg.config import override
+from lexiseg.errors import CheckpointError
+from lexiseg.models.openworldsam.adapter import Adapter
+from lexiseg.models.openworldsam.config import AdapterConfig, config_of
+from lexiseg.models.weights import load_strictly, read_json, read_state
+
+PARTS = ("text_hidden_fcs", "positional_tokens", "cross_attention_transformer")
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+@dataclass(frozen=True)
+class AdapterFile:
+    """The adapter's tensors in a file.
+
+    Attributes:
+        state: key -> tensor, named as in `Adapter`.
+        ignored: beginnings of all other keys with their number, such as the frozen networks that
+            the published checkpoint holds twice.
+    """
+
+    state: Mapping[str, Tensor]
+    ignored: Mapping[str, int]
+
+
+def sort_keys(state: Mapping[str, Tensor], origin: str) -> AdapterFile:
+    """Take an adapter's tensors by name, with or without a prefix.
+
+    Args:
+        state: key -> tensor.
+        origin: what to call it in messages.
+
+    Raises:
+        CheckpointError: there is no adapter in it.
+    """
+    ends = [key for key in state if key.endswith("positional_tokens")]
+    if not ends:
+        raise CheckpointError(
+            f"{origin} holds no OpenWorldSAM adapter: no key ends with 'positional_tokens'."
+        )
+    prefix = min(ends, key=len).removesuffix("positional_tokens")
+    own = {
+        key.removeprefix(prefix): tensor
+        for key, tensor in state.items()
+        if key.startswith(prefix) and key.removeprefix(prefix).split(".")[0] in PARTS
+    }
+    ignored: dict[str, int] = {}
+    for key in state:
+        if not (key.startswith(prefix) and key.removeprefix(prefix) in own):
+            start = key.split(".")[0]
+            ignored[start] = ignored.get(start, 0) + 1
+    return AdapterFile(own, ignored)
+
+
+def load_adapter(
+    source: str | Path,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> tuple[Adapter, Mapping[str, int]]:
+    """Load an adapter.
+
+    Args:
+        source: file or folder: the published checkpoint, a repack of it, or one that
+            `save_adapter` wrote.
+        device: where to put it.
+        dtype: its precision.
+
+    Returns:
+        the adapter in evaluation mode, and what else the file held: key start -> tensors.
+
+    Raises:
+        WeightsNotFoundError: there are no weights.
+        CheckpointError: there is no adapter in them, or it does not fit.
+    """
+    path = Path(source)
+    found = sort_keys(read_state(path), str(path))
+    stated = read_json(path / CONFIG) if (path / CONFIG).is_file() else {}
+    config = override(config_of(found.state, stated.get("heads", AdapterConfig.heads)), stated)
+    with torch.device("meta"):
+        adapter = Adapter(config)
+    load_strictly(adapter, found.state, str(path), dtype)
+    return adapter.to(device).eval(), found.ignored
+
+
+def save_adapter(adapter: Adapter, folder: Path, dtype: torch.dtype = torch.float32) -> None:
+    """Write an adapter as safetensors with its sizes beside it.
+
+    Args:
+        adapter: any.
+        folder: made if absent.
+        dtype: precision of the file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {key: tensor.to(dtype).contiguous() for key, tensor in adapter.state_dict().items()}
+    save_file(state, folder / WEIGHTS)
+    (folder / CONFIG).write_text(json.dumps(asdict(adapter.config), indent=2) + "\n", "utf-8")
