@@ -1,0 +1,78 @@
+"""A decoder fed with tokens of the caller's own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from lexiseg.models.sam.prompts import Prompts
+
+POINTS = np.array([[[8.0, 9.0]], [[20.0, 5.0]], [[30.0, 30.0]]])
+
+
+@pytest.fixture(params=["sam", "sam2"])
+def answered(request, segmenter_of):
+    segmenter = segmenter_of(request.param)
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    return segmenter, segmenter.encode(image)
+
+
+def joined(parts):
+    parts = list(parts)
+    return torch.cat([p.logits for p in parts]), torch.cat([p.scores for p in parts])
+
+
+@torch.no_grad()
+def test_tokens_of_points_give_the_answers_to_points(answered):
+    segmenter, embedding = answered
+    tokens = segmenter.prompts.sparse(Prompts.parse(POINTS, None, None, None), embedding.frame)
+    logits, scores = joined(segmenter.predict_tokens(embedding, tokens))
+    expected = segmenter.predict(embedding, points=POINTS, multimask=False)
+    torch.testing.assert_close(logits, expected.logits)
+    torch.testing.assert_close(scores, expected.scores)
+
+
+@torch.no_grad()
+def test_masks_alone_are_an_answer_without_tokens(answered):
+    segmenter, embedding = answered
+    first = segmenter.predict(embedding, points=POINTS, multimask=False).logits[:, 0]
+    none = torch.zeros(len(first), 0, segmenter.prompts.no_mask.shape[0])
+    logits, _ = joined(segmenter.predict_tokens(embedding, none, masks=first))
+    expected = segmenter.predict(embedding, masks=first, multimask=False)
+    torch.testing.assert_close(logits, expected.logits)
+
+
+@torch.no_grad()
+def test_pieces_change_nothing(answered):
+    segmenter, embedding = answered
+    tokens = torch.randn(5, 4, segmenter.prompts.no_mask.shape[0])
+    whole = joined(segmenter.predict_tokens(embedding, tokens))
+    segmenter.prompts_at_once = 2
+    for one, other in zip(whole, joined(segmenter.predict_tokens(embedding, tokens)), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_without_fallback_the_single_mask_stays(segmenter_of):
+    segmenter = segmenter_of("sam2")
+    image = np.random.default_rng(1).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    embedding = segmenter.encode(image)
+    tokens = torch.randn(6, 2, segmenter.prompts.no_mask.shape[0])
+    network = segmenter.decoder.network
+    network.dynamic_multimask_stability_thresh = 2.0  # no mask is so stable
+    settled, _ = joined(segmenter.predict_tokens(embedding, tokens))
+    first, first_scores = joined(segmenter.predict_tokens(embedding, tokens, fallback=False))
+    assert not torch.allclose(settled, first)
+    network.dynamic_multimask_via_stability = False
+    expected, scores = joined(segmenter.predict_tokens(embedding, tokens))
+    torch.testing.assert_close(first, expected)
+    torch.testing.assert_close(first_scores, scores)
+
+
+def test_gradients_reach_the_tokens(answered):
+    segmenter, embedding = answered
+    tokens = torch.randn(2, 1, segmenter.prompts.no_mask.shape[0], requires_grad=True)
+    logits, _ = joined(segmenter.predict_tokens(embedding, tokens, fallback=False))
+    logits.square().mean().backward()
+    assert tokens.grad is not None and tokens.grad.abs().sum() > 0
