@@ -238,6 +238,17 @@ SEGMENTERS = Registry(
     },
 )
 
+# Of a method's paper, each called as `REPLICATIONS[method](scenes=..., out=..., jobs=...)`.
+REPLICATIONS = Registry(
+    "replication",
+    "lexiseg.replications",
+    {
+        "car": "lexiseg.replication.car.records:replicate_car",
+        "tides": "lexiseg.replication.tides.records:replicate_tides",
+        "zero-guidance": "lexiseg.replication.zero_guidance.records:replicate_zero_guidance",
+    },
+)
+
 # Each is called as `CAPTIONERS[name](clip, **options)`.
 CAPTIONERS = Registry(
     "decoder",

@@ -45,6 +45,16 @@ def test_refining_equals_the_squared_affinity_with_masked_columns() -> None:
         torch.testing.assert_close(refined, (squared * box[None, :]) @ cam)
 
 
+@pytest.mark.parametrize("times", [0, 1, 3])
+def test_refining_raises_the_affinity_to_a_power(times: int) -> None:
+    generator = torch.Generator().manual_seed(2)
+    affinity = symmetric_affinity(torch.rand(9, 9, generator=generator))
+    cams = torch.rand(2, 9, generator=generator)
+    power = torch.linalg.matrix_power(affinity, times)
+    refined = refine(affinity, cams, torch.ones(2, 9), times)
+    torch.testing.assert_close(refined, cams @ power)
+
+
 def test_boxes_leave_out_the_last_row_and_column() -> None:
     everything = np.full((4, 5), 200, np.uint8)
     assert map_boxes(everything, 0.5).tolist() == [[0, 0, 4, 3]]

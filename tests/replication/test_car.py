@@ -11,9 +11,12 @@ import pytest
 
 from lexiseg.config import override, to_dict
 from lexiseg.datasets import IGNORE
+from lexiseg.methods.car import CarConfig
+from lexiseg.methods.car.presets import find_preset
 from lexiseg.registry import METHODS
-from lexiseg.replication.car.bench import replicate
-from lexiseg.replication.car.worker import Replicant, Task, split_tasks
+from lexiseg.replication.car.records import replicate_car
+from lexiseg.replication.car.tables import ablation_tables
+from lexiseg.replication.car.worker import CarWorker, Task, split_tasks
 from lexiseg.replication.engine import answer_all, run_in_worker, start_worker
 from lexiseg.types import (
     Instance,
@@ -28,24 +31,10 @@ from lexiseg.types import (
 
 
 @dataclass(frozen=True)
-class GuessConfig:
-    eta: float = 0.4
-    theta: float = 0.6
-    lam: float = 0.4
-    prompts: tuple[str, ...] = ("circle", "blur")
-    background_factor: float = 1.0
-    background: tuple[str, ...] = ("terrestrial", "aquatic-atmospheric", "man-made")
-    max_steps: int | None = None
-    affinity: bool = True
-    use_crf: bool = True
-    reject_all: bool = False
-
-
-@dataclass(frozen=True)
 class Guess:
     """Keeps the first names it is asked for; without recurrence, all of them."""
 
-    config: GuessConfig
+    config: CarConfig
     weights: tuple[tuple[str, Any], ...] = ()
 
     encoded = 0
@@ -54,7 +43,7 @@ class Guess:
     @classmethod
     def load(cls, preset: str, device: str, dtype: str, **options: Any) -> Guess:
         assert preset == "mini"
-        return cls(GuessConfig(), tuple(options.items()))
+        return cls(CarConfig(), tuple(options.items()))
 
     def configured(self, **options: Any) -> Guess:
         return replace(self, config=override(self.config, options))
@@ -83,44 +72,69 @@ class Guess:
 
 
 @pytest.fixture(scope="module")
-def guess() -> str:
+def replicate() -> Any:
+    """CaR's tables for a method that guesses."""
     if "guess" not in METHODS:
         METHODS.register("guess")(Guess)
-    return "guess"
+    return replace(replicate_car, method="guess")
 
 
-def test_page_has_every_table_and_a_second_call_asks_nothing(guess: str, tmp_path: Path) -> None:
-    page = replicate(guess, scenes=3, out=tmp_path, jobs=1, quiet=True)
+def test_page_has_every_table_and_a_second_call_asks_nothing(
+    replicate: Any, tmp_path: Path
+) -> None:
+    page = replicate(scenes=3, out=tmp_path, jobs=1, quiet=True)
     assert (tmp_path / "replication.md").read_text(encoding="utf-8") == page
     for number in range(2, 8):
         assert f"## Table {number}:" in page
-    assert "| no recurrence: nothing is judged or removed | 15.2 |" in page
+    assert "| no recurrence (T = 1): judged once | 15.2 |" in page
     assert f"`lexiseg evaluate guess --replicate --scenes 3 -o {tmp_path}`" in page
     before = Guess.answered
-    assert replicate(guess, scenes=3, out=tmp_path, jobs=1, quiet=True) == page
-    recipes = 45  # every setting is asked once about a grey picture for its terms
+    assert replicate(scenes=3, out=tmp_path, jobs=1, quiet=True) == page
+    recipes = 48  # every setting is asked once about a grey picture for its terms
     assert Guess.answered - before <= recipes
 
 
-def test_more_scenes_only_add(guess: str, tmp_path: Path) -> None:
-    replicate(guess, scenes=1, out=tmp_path, jobs=1, quiet=True)
+def test_more_scenes_only_add(replicate: Any, tmp_path: Path) -> None:
+    replicate(scenes=1, out=tmp_path, jobs=1, quiet=True)
     files = {path: path.stat().st_size for path in tmp_path.rglob("*.jsonl")}
-    replicate(guess, scenes=2, out=tmp_path, jobs=1, quiet=True)
+    replicate(scenes=2, out=tmp_path, jobs=1, quiet=True)
     assert set(files) == set(tmp_path.rglob("*.jsonl"))
     assert all(path.stat().st_size > size for path, size in files.items())
 
 
-def test_equal_settings_share_their_records(guess: str, tmp_path: Path) -> None:
-    page = replicate(guess, scenes=1, out=tmp_path, jobs=1, quiet=True)
+def test_equal_settings_share_their_records(replicate: Any, tmp_path: Path) -> None:
+    page = replicate(scenes=1, out=tmp_path, jobs=1, quiet=True)
     rows = [line for line in page.splitlines() if line.startswith(("| base", "| circle+blur |"))]
     assert len({line.split("|")[3] for line in rows}) == 1
     settings = [path for path in tmp_path.rglob("*.jsonl") if "sentences" not in path.name]
-    # The 5 base rows, three of Table 2, circle+blur and T+A+M mean the same here.
-    assert len(settings) == 5 + 8 + 4 + 10 + 6 + 8 - 9
+    # The 5 base rows, three of Table 2, circle+blur, affinity's lambda and T+A+M are one here.
+    assert len(settings) == 5 + 10 + 4 + 10 + 7 + 8 - 10
+
+
+def test_rows_that_repeat_the_base_are_told_and_others_named(
+    replicate: Any, tmp_path: Path
+) -> None:
+    page = replicate(scenes=2, out=tmp_path, jobs=1, quiet=True)
+    lines = {line.split(" | ")[0]: line for line in page.splitlines()}
+    assert "identical answers" in lines["| affinity, t = 2"]
+    assert lines["| affinity, lambda = 0.5"].count("against affinity, lambda = 0.4") <= 1
+    assert "The judge gains" in page or "The judge costs" in page
+
+
+def test_the_published_row_is_the_published_setting() -> None:
+    table = ablation_tables(find_preset("mini").config("paper"))[0]
+    row = table.row("the paper's settings for VOC, all of them")
+    assert CarConfig(**row.options) == find_preset("voc21").config("paper")
+
+
+def test_scenes_that_differ_by_their_encoding_are_not_shared(replicate: Any) -> None:
+    worker, before = CarWorker(replicate.method, "cpu", "auto", 1), Guess.encoded
+    worker.run(Task(0, ({"eta": 0.1}, {"attention_blocks": 1}, {"eta": 0.2})))
+    assert Guess.encoded - before == 2
 
 
 def test_scenes_are_held_out_and_mostly_about_absent_things() -> None:
-    dataset = Replicant("guess", "cpu", "auto", 200).dataset
+    dataset = CarWorker("guess", "cpu", "auto", 200).dataset
     assert dataset.split.startswith("test")
     assert len(dataset) == 200
     for sample in (dataset[0], dataset[1]):
@@ -135,18 +149,18 @@ def test_work_is_split_by_scene_and_only_over_what_is_missing() -> None:
     assert tasks == [Task(0, (first,)), Task(2, (first, second)), Task(3, (), ("all",))]
 
 
-def test_workers_do_the_same(guess: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_do_the_same(replicate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.set_num_threads", lambda count: None)
-    replicant, task = Replicant(guess, "cpu", "auto", 3), Task(1, ({"eta": 0.2},), ("all",))
-    start_worker(replicant)
-    asked, told = run_in_worker(task)
-    assert (asked, told) == replicant.run(task)
-    assert asked[0]["id"] == told[0]["id"] == "000001"
+    worker, task = CarWorker(replicate.method, "cpu", "auto", 3), Task(1, ({"eta": 0.2},), ("all",))
+    start_worker(worker)
+    of_settings, of_sentences = run_in_worker(task)
+    assert (of_settings, of_sentences) == worker.run(task)
+    assert of_settings[0]["id"] == of_sentences[0]["id"] == "000001"
 
 
 def test_processes_answer_in_the_order_of_the_tasks() -> None:
-    replicant = Replicant("car", "cpu", "float32", 2)
+    worker = CarWorker("car", "cpu", "float32", 2)
     tasks = [Task(scene, ({"use_crf": False},)) for scene in (1, 0)]
-    answers = list(answer_all(replicant, tasks, jobs=2))
+    answers = list(answer_all(worker, tasks, jobs=2))
     assert [asked[0]["id"] for asked, _ in answers] == ["000001", "000000"]
     assert all(sum(asked[0]["presence"]) == 20 for asked, _ in answers)

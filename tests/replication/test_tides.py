@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from lexiseg.methods.tides import Tides, TidesConfig
 from lexiseg.ops.resizing import resize_from_frame
 from lexiseg.registry import METHODS
-from lexiseg.replication.tides.bench import replicate_tides
 from lexiseg.replication.tides.numbers import Finding, mean_gain
+from lexiseg.replication.tides.records import replicate_tides
 from lexiseg.replication.tides.rows import PAIRS, READINGS, SCORERS, all_rows
-from lexiseg.replication.tides.worker import Task, TidesReplicant
+from lexiseg.replication.tides.worker import Task, TidesWorker
 from lexiseg.types import Candidates, DenseFeatures, Frame, ImageEmbedding
 
 
@@ -111,10 +111,10 @@ def test_page_has_every_row_and_later_calls_ask_only_what_is_missing(tmp_path: P
 
 
 def test_scorers_share_what_the_segmenter_answered() -> None:
-    replicant = TidesReplicant("tides", "cpu", "auto", 1)
-    replicant.run(Task(0, (PAIRS[0][0],)))
+    worker = TidesWorker("tides", "cpu", "auto", 1)
+    worker.run(Task(0, (PAIRS[0][0],)))
     alone = Discs.decoded
-    together = TidesReplicant("tides", "cpu", "auto", 1)
+    together = TidesWorker("tides", "cpu", "auto", 1)
     records = together.run(Task(0, tuple(row for pair in PAIRS for row in pair)))
     assert Discs.decoded - alone < 2 * alone
     raw, io = records[:2]
@@ -124,11 +124,11 @@ def test_scorers_share_what_the_segmenter_answered() -> None:
 
 def test_whole_truth_is_the_best_of_the_table() -> None:
     """Not perfect: cells of this toy are coarse, and what no cell shows cannot be proposed."""
-    replicant = TidesReplicant("tides", "cpu", "auto", 3)
-    samples = list(replicant.dataset)
+    worker = TidesWorker("tides", "cpu", "auto", 3)
+    samples = list(worker.dataset)
     rows = [row for row in all_rows() if row.truth]
-    told = [replicant.run(Task(scene, tuple(rows))) for scene in range(3)]
-    by_row = zip(rows, zip(*told, strict=True), strict=True)
+    answers = [worker.run(Task(scene, tuple(rows))) for scene in range(3)]
+    by_row = zip(rows, zip(*answers, strict=True), strict=True)
     found = {row: Finding(records, samples) for row, records in by_row}
     knowing = found[max(rows, key=lambda row: len(row.truth))]
     assert knowing.value("ap") == max(finding.value("ap") for finding in found.values()) > 0.3
@@ -136,10 +136,10 @@ def test_whole_truth_is_the_best_of_the_table() -> None:
 
 
 def test_gain_is_paired() -> None:
-    replicant = TidesReplicant("tides", "cpu", "auto", 3)
-    samples = list(replicant.dataset)
-    told = [replicant.run(Task(scene, PAIRS[0])) for scene in range(3)]
-    raw, io = (Finding(records, samples) for records in zip(*told, strict=True))
+    worker = TidesWorker("tides", "cpu", "auto", 3)
+    samples = list(worker.dataset)
+    answers = [worker.run(Task(scene, PAIRS[0])) for scene in range(3)]
+    raw, io = (Finding(records, samples) for records in zip(*answers, strict=True))
     value, low, high = mean_gain([(raw, io)] * 2)
     assert value == pytest.approx(100 * (io.value("ap") - raw.value("ap")))
     assert low <= high

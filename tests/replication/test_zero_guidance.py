@@ -15,16 +15,16 @@ from lexiseg.datasets.sample import IGNORE
 from lexiseg.evaluation.tasks.self_named.meaning import by_meaning
 from lexiseg.evaluation.tasks.self_named.thresholds import CLIP_SWEEP, TEXT_SWEEP
 from lexiseg.metrics.renamed_segments import Crossing
-from lexiseg.replication.rows import RowFiles
-from lexiseg.replication.zero_guidance.bench import Bench, to_markdown
+from lexiseg.replication.rows import RowRecords
 from lexiseg.replication.zero_guidance.numbers import (
     Finding,
     gain,
     segments_right,
     shapes_found,
 )
+from lexiseg.replication.zero_guidance.records import ZeroGuidanceRecords, to_markdown
 from lexiseg.replication.zero_guidance.report import SETTINGS, Report
-from lexiseg.replication.zero_guidance.worker import BASELINES, FULL, ROWS, SPOKEN
+from lexiseg.replication.zero_guidance.worker import BASELINES, FULL, ROWS, ZEROCAP
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +65,9 @@ def report(world: MiniworldRegions) -> Report:
             world.classes,
             Letters(),
         )
-        for row in (*ROWS, SPOKEN)
+        for row in (*ROWS, ZEROCAP)
     }
-    spoken = records[SPOKEN][0]  # ZeroCap's word for the dog is not quite its name
+    spoken = records[ZEROCAP][0]  # ZeroCap's word for the dog is not quite its name
     spoken["tt"] = [(spoken["tt"][0][0], 0.65), *spoken["tt"][1:]]
     terms = {
         "images": 3, "split": "test", "weights": {"dino": "toy"}, "versions": {"lexiseg": "0"},
@@ -128,7 +128,7 @@ def test_doubtful_segments_lose_their_class(report: Report, tmp_path: Path) -> N
     third = 100 * (0 + 70 / 120) / 2  # without its dog
     assert at[0.15] == pytest.approx((2 * at[0.1] + third) / 3)
     said = report.words.sweeps[TEXT_SWEEP]
-    at = dict(zip(TEXT_SWEEP.thresholds, said[SPOKEN.label], strict=True))
+    at = dict(zip(TEXT_SWEEP.thresholds, said[ZEROCAP.label], strict=True))
     assert at[0.6] == pytest.approx(said[FULL.label][6]) and at[0.7] == pytest.approx(third)
     assert "(replication-zero-guidance-threshold.png)" in to_markdown(report, tmp_path)
     assert (tmp_path / "replication-zero-guidance-threshold.png").stat().st_size > 1000
@@ -141,16 +141,16 @@ def test_published_curves_are_as_long_as_ours(report: Report) -> None:
 
 
 def test_the_slow_decoder_is_asked_about_the_first_scenes_only() -> None:
-    assert [SPOKEN.scenes_of(scenes) for scenes in (1, 25, 26, 200)] == [1, 1, 2, 8]
+    assert [ZEROCAP.scenes_of(scenes) for scenes in (1, 25, 26, 200)] == [1, 1, 2, 8]
     names = [f"scene-{k}" for k in range(30)]
     files: Any = {
         row: SimpleNamespace(records={"scene-0": {}} if row is FULL else {})
-        for row in (FULL, SPOKEN)
+        for row in (FULL, ZEROCAP)
     }
-    bench = Bench.__new__(Bench)
-    RowFiles.__init__(bench, files, names)
-    tasks = bench.tasks()
-    assert [task.rows for task in tasks[:3]] == [(SPOKEN,), (FULL, SPOKEN), (FULL,)]
+    store = ZeroGuidanceRecords.__new__(ZeroGuidanceRecords)
+    RowRecords.__init__(store, files, names)
+    tasks = store.tasks()
+    assert [task.rows for task in tasks[:3]] == [(ZEROCAP,), (FULL, ZEROCAP), (FULL,)]
     assert len(tasks) == 30
 
 

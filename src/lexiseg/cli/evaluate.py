@@ -140,17 +140,6 @@ def _evaluate(
 
 
 def _replicate(method: str, out: Path | None, **how: Any) -> None:
-    how["quiet"] = console.state.quiet
-    if method == "tides":
-        from lexiseg.replication.tides.bench import replicate_tides
+    from lexiseg.registry import REPLICATIONS
 
-        page = replicate_tides(out=out, **how)
-    elif method == "zero-guidance":
-        from lexiseg.replication.zero_guidance.bench import replicate_zero_guidance
-
-        page = replicate_zero_guidance(out=out, **how)
-    else:
-        from lexiseg.replication.car.bench import replicate
-
-        page = replicate(method, out=out, **how)
-    typer.echo(page)
+    typer.echo(REPLICATIONS[method](out=out, quiet=console.state.quiet, **how))

@@ -35,21 +35,25 @@ def symmetric_affinity(attention: Tensor, rounds: int = 3) -> Tensor:
     return (balanced + balanced.T) / 2
 
 
-def refine(affinity: Tensor, cams: Tensor, box_masks: Tensor) -> Tensor:
-    """Spread what lies inside the boxes by two steps of the affinity.
+def refine(affinity: Tensor, cams: Tensor, box_masks: Tensor, times: int = 2) -> Tensor:
+    """Spread what lies inside the boxes by a power of the affinity (Eq. 8 of CaR).
 
-    The published formula squares the affinity, T = S S, and multiplies T by the masked map;
-    S (S x) is the same without an n x n x n product.
+    The published formula raises the affinity to the power t = 2 and multiplies the masked map by
+    it; S (S x) is the same without an n x n x n product.
 
     Args:
         affinity: (n, n) symmetric S.
         cams: (K, n) maps.
         box_masks: (K, n), 1 where a token may speak.
+        times: t; 0 leaves the masked maps as they are.
 
     Returns:
         (K, n), not normalized.
     """
-    return (box_masks * cams) @ affinity @ affinity
+    spread = box_masks * cams
+    for _ in range(times):
+        spread = spread @ affinity
+    return spread
 
 
 def map_boxes(cam_u8: NDArray[np.uint8], threshold: float) -> NDArray[np.int64]:

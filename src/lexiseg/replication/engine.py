@@ -23,40 +23,40 @@ from tqdm import tqdm
 import lexiseg
 from lexiseg.io.writer import write_text
 
-RECORDS = "replication-records"
+FOLDER = "replication-records"
 TaskT = TypeVar("TaskT")
 AnswerT = TypeVar("AnswerT")
 ReportT = TypeVar("ReportT")
-AskedT = TypeVar("AskedT", contravariant=True)
-ToldT = TypeVar("ToldT", covariant=True)
-KeptT = TypeVar("KeptT", contravariant=True)
-PageT = TypeVar("PageT", covariant=True)
+TaskT_contra = TypeVar("TaskT_contra", contravariant=True)
+AnswerT_co = TypeVar("AnswerT_co", covariant=True)
+AnswerT_contra = TypeVar("AnswerT_contra", contravariant=True)
+ReportT_co = TypeVar("ReportT_co", covariant=True)
 
 
-class Answers(Protocol[AskedT, ToldT]):
-    """Whatever works off the tasks of a replication, here or in another process."""
+class Worker(Protocol[TaskT_contra, AnswerT_co]):
+    """Works off the tasks of a replication, here or in another process."""
 
-    def run(self, task: AskedT, /) -> ToldT:
+    def run(self, task: TaskT_contra, /) -> AnswerT_co:
         """Records of a task."""
         ...
 
-    def fresh(self) -> Answers[AskedT, ToldT]:
+    def fresh(self) -> Worker[TaskT_contra, AnswerT_co]:
         """The same without anything loaded, to be sent to another process."""
         ...
 
 
-class Bench(Protocol[TaskT, KeptT, PageT]):
-    """The files of a replication: what is missing, and what the page says."""
+class Records(Protocol[TaskT, AnswerT_contra, ReportT_co]):
+    """The records of a replication: what is missing, and what the page says."""
 
     def tasks(self) -> list[TaskT]:
         """What is missing, scene by scene."""
         ...
 
-    def keep(self, task: TaskT, answer: KeptT, /) -> None:
+    def add(self, task: TaskT, answer: AnswerT_contra, /) -> None:
         """Store the records of a task."""
         ...
 
-    def report(self, command: str) -> PageT:
+    def report(self, command: str) -> ReportT_co:
         """The page's content, once nothing is missing."""
         ...
 
@@ -102,15 +102,15 @@ class Replication(Generic[TaskT, AnswerT, ReportT]):
     Args:
         method: registry name.
         page: name of the page's file.
-        replicant: method, device, dtype and number of scenes -> who answers.
-        bench: replicant, folder of the records and the stack that closes them -> the files.
+        worker: method, device, dtype and number of scenes -> who answers.
+        records: worker, folder of the files and the stack that closes them -> the records.
         to_markdown: report and folder of the page -> its text.
     """
 
     method: str
     page: str
-    replicant: Callable[[str, str, str, int], Answers[TaskT, AnswerT]]
-    bench: Callable[[Any, Path, ExitStack], Bench[TaskT, AnswerT, ReportT]]
+    worker: Callable[[str, str, str, int], Worker[TaskT, AnswerT]]
+    records: Callable[[Any, Path, ExitStack], Records[TaskT, AnswerT, ReportT]]
     to_markdown: Callable[[ReportT, Path], str]
 
     def __call__(
@@ -141,16 +141,16 @@ class Replication(Generic[TaskT, AnswerT, ReportT]):
             OutputError: the folder cannot be written.
         """
         folder = Path(out) if out else Path("replication")
-        replicant = self.replicant(self.method, device, dtype, scenes)
+        worker = self.worker(self.method, device, dtype, scenes)
         with ExitStack() as stack:
-            bench = self.bench(replicant, folder / RECORDS, stack)
-            tasks = bench.tasks()
-            answers = answer_all(replicant, tasks, jobs or (os.cpu_count() or 1))
+            records = self.records(worker, folder / FOLDER, stack)
+            tasks = records.tasks()
+            answers = answer_all(worker, tasks, jobs or (os.cpu_count() or 1))
             silent = quiet or not sys.stderr.isatty()
             bar = tqdm(answers, total=len(tasks), unit="scene", disable=silent)
             for task, answer in zip(tasks, bar, strict=True):
-                bench.keep(task, answer)
-            report = bench.report(
+                records.add(task, answer)
+            report = records.report(
                 f"lexiseg evaluate {self.method} --replicate --scenes {scenes} -o {folder}"
             )
         page = self.to_markdown(report, folder)
@@ -159,28 +159,28 @@ class Replication(Generic[TaskT, AnswerT, ReportT]):
 
 
 def answer_all(
-    replicant: Answers[TaskT, AnswerT], tasks: Sequence[TaskT], jobs: int
+    worker: Worker[TaskT, AnswerT], tasks: Sequence[TaskT], jobs: int
 ) -> Iterator[AnswerT]:
-    """What a replicant answers to tasks, in their order, from this process or from several."""
+    """What a worker answers to tasks, in their order, from this process or from several."""
     jobs = min(jobs, len(tasks))
     if jobs <= 1:
-        yield from map(replicant.run, tasks)
+        yield from map(worker.run, tasks)
         return
     with ProcessPoolExecutor(
-        jobs, get_context("spawn"), initializer=start_worker, initargs=(replicant.fresh(),)
+        jobs, get_context("spawn"), initializer=start_worker, initargs=(worker.fresh(),)
     ) as pool:
         yield from pool.map(run_in_worker, tasks)
 
 
-_own: list[Answers[Any, Any]] = []  # of a worker process: filled once, when it starts
+_own: list[Worker[Any, Any]] = []  # of a worker process: filled once, when it starts
 
 
-def start_worker(replicant: Answers[Any, Any]) -> None:
+def start_worker(worker: Worker[Any, Any]) -> None:
     """Prepare a process of a pool; the pool is what runs in parallel, not its parts."""
     torch.set_num_threads(1)
-    _own[:] = [replicant]
+    _own[:] = [worker]
 
 
 def run_in_worker(task: Any) -> Any:
-    """`Answers.run` of this process."""
+    """`Worker.run` of this process."""
     return _own[0].run(task)

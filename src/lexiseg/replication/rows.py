@@ -19,8 +19,8 @@ class RowTask(Generic[RowT]):
     rows: tuple[RowT, ...]
 
 
-class RowFiles(Generic[RowT]):
-    """What is there, and what is missing.
+class RowRecords(Generic[RowT]):
+    """Records by row: what is there, and what is missing.
 
     Args:
         files: row -> its open file.
@@ -47,7 +47,7 @@ class RowFiles(Generic[RowT]):
                 tasks.append(RowTask(scene, rows))
         return tasks
 
-    def keep(self, task: RowTask[RowT], records: Sequence[Record]) -> None:
+    def add(self, task: RowTask[RowT], records: Sequence[Record]) -> None:
         """Store the records of a task."""
         for row, record in zip(task.rows, records, strict=True):
             self._files[row].append(record)

@@ -149,6 +149,8 @@ def test_stuff_is_found_in_a_run_of_its_own(car: CaR, picture: Paint) -> None:
     "options",
     [
         {"affinity": False},
+        {"refinements": 0},
+        {"refinements": 1},
         {"use_crf": False},
         {"max_steps": 1},
         {"max_steps": 0},

@@ -15,6 +15,7 @@ from lexiseg.methods.car.config import RELEASED, CarConfig
 from lexiseg.methods.car.proposals import ProposalGenerator, enlarge
 from lexiseg.methods.car.scene import fit_to_patches
 from lexiseg.models.clip import Clip
+from lexiseg.ops.affinity import symmetric_affinity
 from lexiseg.ops.stopwatch import Stopwatch
 
 Paint = Callable[..., NDArray[np.uint8]]
@@ -93,3 +94,18 @@ def test_patches_that_do_not_divide_the_multiple_are_cut(picture: Paint) -> None
     assert fit_to_patches(picture(52, 75), 14, 16).shape == (56, 70, 3)
     assert fit_to_patches(picture(52, 75), 16, 16).shape == (64, 80, 3)
     assert fit_to_patches(picture(5, 3), 32, 16).shape == (32, 32, 3)
+
+
+def test_the_affinity_is_of_the_last_blocks_and_of_all_where_there_are_fewer(
+    proposal: Clip, car: CaR, picture: Paint
+) -> None:
+    scene = car.configured(attention_blocks=1).encode(picture())
+    expected = symmetric_affinity(scene.last_block.attention[1:, 1:])
+    torch.testing.assert_close(scene.affinity, expected)
+    blocks = len(proposal.visual.blocks)
+    more, all_of_them, default = (
+        car.configured(attention_blocks=count).encode(picture()).affinity
+        for count in (blocks + 5, blocks, 8)
+    )
+    torch.testing.assert_close(more, all_of_them)
+    assert not torch.allclose(default, all_of_them)

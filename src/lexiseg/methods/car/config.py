@@ -100,9 +100,14 @@ class CarConfig:
             `background.BACKGROUND_LISTS` stands for its words, any other is a word itself.
         background_factor: exponent of the background score.
         templates: sentences of the mask classifier.
-        max_steps: end the recurrence after so many steps, 0 = a single pass of the generator that
-            removes nothing; None lets the stop rule decide.
-        affinity: spread maps by attention affinity; False is plain Grad-CAM.
+        max_steps: T, end the recurrence after so many steps; 1 judges once, which the paper calls
+            no recurrence; 0 judges and removes nothing (ours); None lets the stop rule decide.
+        affinity: spread maps from inside their boxes by attention affinity; False is plain
+            Grad-CAM.
+        refinements: t of Eq. 8, how often a map is multiplied by the affinity; 0 leaves it as it
+            is inside its boxes.
+        attention_blocks: attention of the last so many blocks makes the affinity, of all where
+            the tower has fewer: 8 of the 12 of B/16, but all 6 of the bundled towers.
         use_crf: sharpen the proposals with a dense CRF.
         crf: its parameters; the paper's text has it see the plain picture, the released code a
             shifted one.
@@ -127,6 +132,8 @@ class CarConfig:
     templates: tuple[str, ...] = TEMPLATES
     max_steps: int | None = None
     affinity: bool = True
+    refinements: int = 2
+    attention_blocks: int = 8
     use_crf: bool = True
     crf: CrfConfig = field(default_factory=lambda: CrfConfig(image="rgb"))
     reject_all: bool = False
@@ -146,6 +153,7 @@ class CarConfig:
             self,
             ("eta", 0, 1), ("lam", 0, 1), ("temporal_smoothing", 0, 1),
             ("background_factor", 0, 100), ("max_side", 16, 8192), ("max_steps", 0, 1000),
+            ("refinements", 0, 100), ("attention_blocks", 1, 1000),
         )  # fmt: skip
         for prompt in (*self.prompts, *self.stuff_prompts):
             if prompt not in PROMPTS:

@@ -108,7 +108,7 @@ class ProposalGenerator:
     def spread(self, scene: Scene, cams: Tensor) -> Tensor:
         """Refine maps by the attention affinity from inside their boxes; (N, n) in [0, 1]."""
         boxes = box_masks(cams, scene.grid_hw, self.config.lam)
-        return min_max(refine(scene.affinity, cams, boxes))
+        return min_max(refine(scene.affinity, cams, boxes, self.config.refinements))
 
 
 def enlarge(maps: Tensor, grid_hw: tuple[int, int], size_hw: tuple[int, int]) -> Tensor:

@@ -108,7 +108,7 @@ class Recurrence:
         return self._finish(steps, proposals)
 
     def _unfiltered(self, scene: Scene, question: Question, watch: Stopwatch) -> Trace:
-        """The first proposals of all queries, unjudged (Table 2, without recurrence)."""
+        """The first proposals of all queries, unjudged."""
         everything = tuple(range(len(question.queries)))
         proposals = self._propose(scene, question, everything, 0, watch)
         ones = (1.0,) * len(everything)

@@ -22,8 +22,6 @@ from lexiseg.ops.crf import CrfConfig, DenseCrf
 from lexiseg.ops.last_block import LastBlock, Tail
 from lexiseg.types import Mask
 
-AFFINITY_BLOCKS = 8  # attention of the last so many blocks makes the affinity
-
 ImageArray = NDArray[np.uint8]
 
 
@@ -89,7 +87,7 @@ def encode_scene(image: ImageArray, clip: Clip, config: CarConfig) -> Scene:
     Args:
         image: (H, W, 3) uint8 RGB.
         clip: the CAM tower.
-        config: bound of the size, and how it is rounded to patches.
+        config: bound of the size, how it is rounded to patches, and the affinity's blocks.
     """
     tower = clip.visual
     canvas = shrink(image, config.max_side)
@@ -99,7 +97,7 @@ def encode_scene(image: ImageArray, clip: Clip, config: CarConfig) -> Scene:
     tokens = tower.embed(clip.preprocessing.normalize(pixels).to(clip.device))
     last = len(tower.blocks) - 1
     record = AttentionMean()
-    recorded = dict.fromkeys(range(max(0, last + 1 - AFFINITY_BLOCKS), last), record)
+    recorded = dict.fromkeys(range(max(0, last + 1 - config.attention_blocks), last), record)
     tokens = tower.run(tokens, stop=last, attention=recorded)
     last_block = LastBlock(Tail(tower.blocks[last], tower.ln_post, tower.proj), tokens[0])
     attention = last_block.attention

@@ -21,7 +21,7 @@ from lexiseg.methods.car.classifier import MaskClassifier
 from lexiseg.methods.car.config import TEMPLATES, CarConfig, VisualPrompt
 from lexiseg.methods.car.proposals import ProposalGenerator
 from lexiseg.methods.car.recurrence import Question, Recurrence
-from lexiseg.methods.car.scene import AFFINITY_BLOCKS, Scene
+from lexiseg.methods.car.scene import Scene
 from lexiseg.models.clip import Clip, PositionTable
 from lexiseg.models.clip.vision import PLAIN_POSITIONS
 from lexiseg.ops.affinity import symmetric_affinity
@@ -50,6 +50,8 @@ class CarScorerConfig(ScorerConfig):
         max_steps: end the recurrence after so many steps; 0 takes the first maps unjudged, which
             spares the classifier's passes, one per window and text.
         affinity: spread maps by attention affinity.
+        refinements: t of Eq. 8, how often.
+        attention_blocks: attention of the last so many blocks makes the affinity.
     """
 
     position: PositionTable = PLAIN_POSITIONS
@@ -61,6 +63,8 @@ class CarScorerConfig(ScorerConfig):
     background: tuple[str, ...] = ("terrestrial", "aquatic-atmospheric", "man-made")
     max_steps: int | None = None
     affinity: bool = True
+    refinements: int = 2
+    attention_blocks: int = 8
 
     @property
     def recurrence(self) -> CarConfig:
@@ -72,6 +76,8 @@ class CarScorerConfig(ScorerConfig):
             prompts=self.prompts,
             max_steps=self.max_steps,
             affinity=self.affinity,
+            refinements=self.refinements,
+            attention_blocks=self.attention_blocks,
         )
 
 
@@ -105,7 +111,9 @@ class CarScorer(ClipScorer):
         patch, last = self.patch_size, len(self.tower.blocks) - 1
         grid = (pixels.shape[-2] // patch, pixels.shape[-1] // patch)
         record = AttentionMean()
-        recorded = dict.fromkeys(range(max(0, last + 1 - AFFINITY_BLOCKS), last), record)
+        recorded = dict.fromkeys(
+            range(max(0, last + 1 - self.config.attention_blocks), last), record
+        )
         tokens = self.tower.run(self.embed(pixels), stop=last, attention=recorded)
         ends = [LastBlock(self._tail, row) for row in tokens]
         projected = torch.stack([end.project(end.tokens) for end in ends])

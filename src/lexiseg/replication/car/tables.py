@@ -7,37 +7,20 @@ Pascal VOC column.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+from lexiseg.methods.car.config import CarConfig
+from lexiseg.methods.car.presets import VOC
 
 FULL = 67.6  # the paper's full system on Pascal VOC
 _LISTS = ("terrestrial", "aquatic-atmospheric", "man-made")
-_VOC = {
-    "eta": 0.4,
-    "theta": 0.6,
-    "lam": 0.4,
-    "prompts": ("circle", "blur"),
-    "background": _LISTS,
-    "background_factor": 1.0,
-    "affinity": True,
-    "max_steps": None,
-}
-_AFFINITY = (
-    "the attention of the small tower spreads over the whole picture, so affinity blurs a map more "
-    "than it fills the object. The model cards show it without any judge: Grad-CAM meets "
-    "visible things better before it is refined than after."
-)
-_TOWERS = (
-    "the paper's towers differ in size, ours in what they learnt: the classifier tower saw "
-    "marked regions, had no loss on the mean of its patches, and has the sharper Grad-CAM."
-)
-_PUBLISHED = "this setting has affinity, and most of the loss is that row's (above)."
-_SURROUNDINGS = (
-    "a circle and a light blur leave the surroundings recognizable. The small judge, which saw few "
-    "circles, then names what it sees best; the rows with gray and black, which take colors away, "
-    "lose least."
-)
-WEAK = ("circle+blur", "contour+blur")  # prompts that change little around a region
+
+BASE = "base setting"
+SINGLE_STEP = "no recurrence (T = 1): judged once"
+UNJUDGED = "nothing is judged or removed (ours)"
+AFFINITY = ("affinity, t = 0: boxes alone", "affinity, t = 1", "affinity, t = 2")
+"""Labels of rows that sentences of the page speak about; t counts the refinements."""
 
 
 @dataclass(frozen=True)
@@ -48,52 +31,86 @@ class Row:
         label: what the table calls it.
         paper: the paper's number in percent, None for a row of our own.
         options: what differs from the base setting.
-        remark: why it may differ from the paper; told only where it does.
+        against: label of the row of the same table that it is compared with.
     """
 
     label: str
     paper: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    remark: str = ""
+    against: str = BASE
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the paper."""
+    """One table of the paper.
+
+    Args:
+        number: in the paper.
+        title: what it is about.
+        rows: the base setting first.
+        note: what a reader must know about the rows.
+    """
 
     number: int
     title: str
     rows: tuple[Row, ...]
+    note: str = ""
+
+    def row(self, label: str) -> Row:
+        """The row of that label."""
+        return next(row for row in self.rows if row.label == label)
 
 
-def ablation_tables(config: Any) -> tuple[Table, ...]:
+def ablation_tables(config: CarConfig) -> tuple[Table, ...]:
     """Tables 2 to 6; every table begins with the base setting.
 
     Args:
-        config: the base setting, with ``eta``, ``theta``, ``lam``.
+        config: the base setting.
     """
-    bodies = (
-        (2, "the recurrence and the mask proposals", _recurrence_rows()),
-        (3, "which CLIP proposes and which one judges", _tower_rows()),
-        (4, "visual prompts", _prompt_rows()),
-        (5, "thresholds, one step around the base setting", _threshold_rows(config)),
-        (6, "background words", _background_rows()),
+    base = Row(BASE, FULL)
+    return (
+        Table(2, "the recurrence and the mask proposals", (base, *_recurrence_rows())),
+        Table(3, "which CLIP proposes and which one judges", (base, *_tower_rows()), _TOWERS),
+        Table(4, "visual prompts", (base, *_prompt_rows())),
+        Table(
+            5,
+            "thresholds, one step around the base setting",
+            (base, *_threshold_rows(config), *_box_rows(config)),
+            _BOXES,
+        ),
+        Table(6, "background words", (base, *_background_rows())),
     )
-    base = Row("base setting", FULL)
-    return tuple(Table(number, title, (base, *rows)) for number, title, rows in bodies)
+
+
+_TOWERS = (
+    "The paper's towers differ in size, ours in training: the classifier tower was also trained on "
+    "pictures with marked regions (see the model cards)."
+)
+_BOXES = (
+    "Boxes, and with them lambda, matter only where maps are refined by affinity; the base setting "
+    "does not refine, so that the rows with affinity are compared with their own lambda."
+)
 
 
 def _recurrence_rows() -> tuple[Row, ...]:
+    published = VOC.config("paper")
     return (
-        Row("no recurrence: nothing is judged or removed", 15.2, {"max_steps": 0}),
+        Row(SINGLE_STEP, 15.2, {"max_steps": 1}),
+        Row(UNJUDGED, None, {"max_steps": 0}),
         Row("plain Grad-CAM, no affinity", 41.1, {"affinity": False}),
-        Row("Grad-CAM with affinity", FULL, {"affinity": True}, _AFFINITY),
-        Row("thresholds, prompts and words as in the paper for VOC", FULL, _VOC, _PUBLISHED),
-        Row("judged once, not repeated (ours)", None, {"max_steps": 1}),
+        *(
+            Row(label, FULL if times == 2 else None, {"affinity": True, "refinements": times})
+            for times, label in enumerate(AFFINITY)
+        ),
+        Row("the paper's settings for VOC, all of them", FULL, _all_fields(published)),
         Row("no CRF (ours)", None, {"use_crf": False}),
         Row("the best name always stays, as published", FULL, {"reject_all": False}),
         Row("everything may be rejected (ours)", None, {"reject_all": True}),
     )
+
+
+def _all_fields(config: CarConfig) -> dict[str, Any]:
+    return {entry.name: getattr(config, entry.name) for entry in fields(config)}
 
 
 def _tower_rows() -> tuple[Row, ...]:
@@ -114,7 +131,6 @@ def _tower_rows() -> tuple[Row, ...]:
                 "proposal_weights": towers[proposal],
                 "classifier_weights": towers[classifier],
             },
-            _TOWERS,
         )
         for (proposal, classifier), number in paper.items()
     )
@@ -134,26 +150,32 @@ def _prompt_rows() -> tuple[Row, ...]:
         "circle+blur+gray": 66.8,
     }
     return tuple(
-        Row(name, number, {"prompts": tuple(name.split("+"))}, _SURROUNDINGS * (name in WEAK))
-        for name, number in paper.items()
+        Row(name, number, {"prompts": tuple(name.split("+"))}) for name, number in paper.items()
     )
 
 
-def _threshold_rows(config: Any) -> tuple[Row, ...]:
-    paper = {
-        ("eta", -1): 67.0,
-        ("eta", +1): 67.0,
-        ("theta", -1): 67.4,
-        ("theta", +1): 67.5,
-        ("lam", -1): 67.3,
-        ("lam", +1): 67.0,
-    }
+def _threshold_rows(config: CarConfig) -> tuple[Row, ...]:
+    paper = {("eta", -1): 67.0, ("eta", +1): 67.0, ("theta", -1): 67.4, ("theta", +1): 67.5}
     rows = []
     for (name, sign), number in paper.items():
-        value = round(min(1.0, max(0.0, getattr(config, name) + 0.1 * sign)), 3)
-        word = {"lam": "lambda"}.get(name, name)
-        rows.append(Row(f"{word} = {value:g}", number, {name: value}))
+        value = _step(getattr(config, name), sign)
+        rows.append(Row(f"{name} = {value:g}", number, {name: value}))
     return tuple(rows)
+
+
+def _box_rows(config: CarConfig) -> tuple[Row, ...]:
+    """Lambda means something only where maps are refined from inside their boxes."""
+    base = Row(f"affinity, lambda = {config.lam:g}", FULL, {"affinity": True})
+    rows = [base]
+    for sign, number in {-1: 67.3, +1: 67.0}.items():
+        value = _step(config.lam, sign)
+        options = {"affinity": True, "lam": value}
+        rows.append(Row(f"affinity, lambda = {value:g}", number, options, base.label))
+    return tuple(rows)
+
+
+def _step(value: float, sign: int) -> float:
+    return round(min(1.0, max(0.0, value + 0.1 * sign)), 3)
 
 
 def _background_rows() -> tuple[Row, ...]:

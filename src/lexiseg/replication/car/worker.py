@@ -30,7 +30,7 @@ class Task:
     kinds: tuple[str, ...] = ()
 
 
-class Replicant(BundledMethod):
+class CarWorker(BundledMethod):
     """A method on held-out Miniworld, in as many settings as wanted, with shared weights."""
 
     @cached_property
@@ -61,20 +61,21 @@ class Replicant(BundledMethod):
     def run(self, task: Task) -> tuple[list[Record], list[Record]]:
         """Records of the settings and of the kinds of sentences of a task, in its order."""
         sentences = [self.sentences(kind) for kind in task.kinds]
-        told = [referring.score_image(self.base, s[task.scene], s) for s in sentences]
-        return self._ask(task), told
+        of_sentences = [referring.score_image(self.base, s[task.scene], s) for s in sentences]
+        return self._of_settings(task), of_sentences
 
-    def _ask(self, task: Task) -> list[Record]:
+    def _of_settings(self, task: Task) -> list[Record]:
         if not task.settings:
             return []
         sample = self.dataset[task.scene]
-        scenes: dict[str, Any] = {}
+        scenes: dict[tuple[str, int], Any] = {}
         records = []
         for changes in task.settings:
-            method, tower = self.configured(changes), str(changes.get("proposal_weights"))
-            if tower not in scenes:
-                scenes[tower] = method.encode(sample.image)
-            scene = scenes[tower]
+            method = self.configured(changes)
+            seen = (str(changes.get("proposal_weights")), method.config.attention_blocks)
+            if seen not in scenes:
+                scenes[seen] = method.encode(sample.image)
+            scene = scenes[seen]
             records.append(semantic.score_scene(method, scene, sample, self.dataset.classes))
         return records
 

@@ -31,7 +31,7 @@ NEIGHBORS = 0.4
 Task = RowTask[Row]
 
 
-class TidesReplicant(BundledMethod):
+class TidesWorker(BundledMethod):
     """TIDES on held-out Miniworld, with every scorer."""
 
     @cached_property

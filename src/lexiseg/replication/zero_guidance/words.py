@@ -9,7 +9,7 @@ from functools import cached_property
 from lexiseg.evaluation.tasks.self_named.scoring import MIN_TEXT
 from lexiseg.evaluation.tasks.self_named.thresholds import CLIP_SWEEP, TEXT_SWEEP, Curve, Sweep
 from lexiseg.replication.zero_guidance.numbers import Finding, measured
-from lexiseg.replication.zero_guidance.worker import FULL, ROWS, SPOKEN
+from lexiseg.replication.zero_guidance.worker import FULL, ROWS, ZEROCAP
 
 UNREADABLE = float("nan")  # cells that are lost in the paper's text
 PAPER: Mapping[Sweep, Mapping[str, Curve]] = {
@@ -38,7 +38,7 @@ class Words:
 
     def comparison(self) -> Iterator[str]:
         """Lines about ST beside TT."""
-        spoken = self.found[SPOKEN.key]
+        spoken = self.found[ZEROCAP.key]
         scenes = len(spoken.records)
         full = self.found[FULL.key]
         yield "## Table 1: what CLIP sees (ST) and what words mean (TT)"
@@ -70,7 +70,7 @@ class Words:
     @cached_property
     def sweeps(self) -> Mapping[Sweep, Mapping[str, Curve]]:
         """Our curves and the paper's."""
-        rows = {TEXT_SWEEP: (FULL, SPOKEN), CLIP_SWEEP: ROWS}
+        rows = {TEXT_SWEEP: (FULL, ZEROCAP), CLIP_SWEEP: ROWS}
         return {
             sweep: {row.label: self.found[row.key].curve(sweep) for row in rows[sweep]}
             | dict(PAPER[sweep])

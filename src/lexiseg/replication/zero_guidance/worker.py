@@ -59,11 +59,11 @@ BASELINES = (
 )
 ROWS = (*BASELINES, FULL)
 """Table 3."""
-SPOKEN = Row("zerocap", "full method, ZeroCap", {}, FULL.paper, decoder="zerocap", every=25)
+ZEROCAP = Row("zerocap", "full method, ZeroCap", {}, FULL.paper, decoder="zerocap", every=25)
 """For what labels mean: the paper's own decoder, which is slow."""
 
 
-class NamingReplicant(BundledMethod):
+class ZeroGuidanceWorker(BundledMethod):
     """Zero-guidance on held-out Miniworld."""
 
     @cached_property

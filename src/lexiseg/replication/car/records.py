@@ -15,7 +15,7 @@ from lexiseg.evaluation.records import Record, RecordFile
 from lexiseg.evaluation.tasks import referring
 from lexiseg.replication.car.report import Finding, ReferringFinding, Report
 from lexiseg.replication.car.tables import REFERRING, ablation_tables
-from lexiseg.replication.car.worker import Changes, Replicant, Task, split_tasks
+from lexiseg.replication.car.worker import CarWorker, Changes, Task, split_tasks
 from lexiseg.replication.engine import Replication
 
 
@@ -27,24 +27,24 @@ class _Setting:
     file: RecordFile
 
 
-class Bench:
-    """The files of the replication; rows that mean the same setting share one.
+class CarRecords:
+    """The records of the replication; rows that mean the same setting share one.
 
     Args:
-        replicant: answers.
+        worker: answers.
         folder: for the records.
         stack: closes the files.
     """
 
-    def __init__(self, replicant: Replicant, folder: Path, stack: ExitStack) -> None:
-        self._replicant = replicant
-        tables = ablation_tables(replicant.base.config)
+    def __init__(self, worker: CarWorker, folder: Path, stack: ExitStack) -> None:
+        self._worker = worker
+        tables = ablation_tables(worker.base.config)
         self._rows = [(table, row) for table in tables for row in table.rows]
-        self.protocol = self._protocol(replicant.base, replicant.dataset)
+        self.protocol = self._protocol(worker.base, worker.dataset)
         self._of_row: list[str] = []
         self._settings: dict[str, _Setting] = {}
         for _, row in self._rows:
-            terms = self._protocol(replicant.configured(row.options), replicant.dataset).terms
+            terms = self._protocol(worker.configured(row.options), worker.dataset).terms
             text = json.dumps(terms, sort_keys=True)
             key = hashlib.sha256(text.encode()).hexdigest()[:16]
             if key not in self._settings:
@@ -57,34 +57,34 @@ class Bench:
         }
 
     def _sentence_file(self, folder: Path, kind: str) -> RecordFile:
-        terms = self._protocol(self._replicant.base, self._replicant.sentences(kind)).terms
+        terms = self._protocol(self._worker.base, self._worker.sentences(kind)).terms
         return RecordFile(folder / f"sentences-{kind.replace(' ', '-')}.jsonl", terms)
 
     def _protocol(self, method: Any, dataset: Any) -> Protocol:
-        images = self._replicant.scenes
+        images = self._worker.scenes
         return protocol_of(dataset, recipe_of(method), seed=0, images=images)
 
     def tasks(self) -> list[Task]:
         """What is missing, scene by scene."""
-        ids = self._replicant.dataset.ids
+        ids = self._worker.dataset.ids
         return split_tasks(
             len(ids),
             [(setting.changes, _missing(setting.file, ids)) for setting in self._settings.values()],
             {kind: _missing(file, ids) for kind, file in self._sentences.items()},
         )
 
-    def keep(self, task: Task, answer: tuple[Sequence[Record], Sequence[Record]]) -> None:
+    def add(self, task: Task, answer: tuple[Sequence[Record], Sequence[Record]]) -> None:
         """Store the records of a task: of its settings, and of its sentences."""
-        asked, told = answer
+        of_settings, of_sentences = answer
         files = {id(setting.changes): setting.file for setting in self._settings.values()}
-        for changes, record in zip(task.settings, asked, strict=True):
+        for changes, record in zip(task.settings, of_settings, strict=True):
             files[id(changes)].append(record)
-        for kind, record in zip(task.kinds, told, strict=True):
+        for kind, record in zip(task.kinds, of_sentences, strict=True):
             self._sentences[kind].append(record)
 
     def report(self, command: str) -> Report:
         """The page's content, once nothing is missing."""
-        dataset = self._replicant.dataset
+        dataset = self._worker.dataset
         return Report(
             command=command,
             protocol=self.protocol.to_json(),
@@ -98,24 +98,13 @@ class Bench:
         )
 
     def _sentence_summary(self, kind: str) -> Any:
-        dataset = self._replicant.sentences(kind)
+        dataset = self._worker.sentences(kind)
         return referring.summarize(_ordered(self._sentences[kind], dataset.ids), dataset)
 
 
-def replicate(method: str = "car", **how: Any) -> str:
-    """Measure all rows and write ``replication.md``.
-
-    Args:
-        method: registry name.
-        how: what `Replication` is called with.
-
-    Returns:
-        The page in Markdown.
-    """
-    replication = Replication(
-        method, "replication.md", Replicant, Bench, lambda report, folder: report.to_markdown()
-    )
-    return replication(**how)
+replicate_car = Replication(
+    "car", "replication.md", CarWorker, CarRecords, lambda report, folder: report.to_markdown()
+)
 
 
 def _missing(file: RecordFile, ids: Sequence[str]) -> set[int]:

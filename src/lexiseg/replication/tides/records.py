@@ -10,24 +10,24 @@ from lexiseg.config import to_dict
 from lexiseg.evaluation.protocol import Protocol, protocol_of, recipe_of
 from lexiseg.evaluation.records import RecordFile
 from lexiseg.replication.engine import Replication
-from lexiseg.replication.rows import RowFiles
+from lexiseg.replication.rows import RowRecords
 from lexiseg.replication.tides.report import Report
 from lexiseg.replication.tides.rows import SCORERS, Row, all_rows
-from lexiseg.replication.tides.worker import TidesReplicant
+from lexiseg.replication.tides.worker import TidesWorker
 
 
-class Bench(RowFiles[Row]):
-    """The files of the replication.
+class TidesRecords(RowRecords[Row]):
+    """The records of the replication.
 
     Args:
-        replicant: answers.
+        worker: answers.
         folder: for the records.
         stack: closes the files.
     """
 
-    def __init__(self, replicant: TidesReplicant, folder: Path, stack: ExitStack) -> None:
-        self._replicant = replicant
-        self._recipes = {scorer: recipe_of(replicant.configured(Row(scorer))) for scorer in SCORERS}
+    def __init__(self, worker: TidesWorker, folder: Path, stack: ExitStack) -> None:
+        self._worker = worker
+        self._recipes = {scorer: recipe_of(worker.configured(Row(scorer))) for scorer in SCORERS}
         self._protocols = {row: self._protocol(row) for row in all_rows()}
         files = {
             row: stack.enter_context(
@@ -35,16 +35,16 @@ class Bench(RowFiles[Row]):
             )
             for row, protocol in self._protocols.items()
         }
-        super().__init__(files, replicant.dataset.ids)
+        super().__init__(files, worker.dataset.ids)
 
     def _protocol(self, row: Row) -> Protocol:
         recipe = self._recipes[row.scorer]
-        settings = {**recipe.settings, **to_dict(self._replicant.configured(row).config)}
+        settings = {**recipe.settings, **to_dict(self._worker.configured(row).config)}
         return protocol_of(
-            self._replicant.dataset,
+            self._worker.dataset,
             replace(recipe, settings=settings),
             seed=0,
-            images=self._replicant.scenes,
+            images=self._worker.scenes,
         )
 
     def report(self, command: str) -> Report:
@@ -53,14 +53,14 @@ class Bench(RowFiles[Row]):
             command=command,
             protocols={row: protocol.to_json() for row, protocol in self._protocols.items()},
             records=self.records(),
-            samples=list(self._replicant.dataset),
+            samples=list(self._worker.dataset),
         )
 
 
 replicate_tides = Replication(
     "tides",
     "replication-tides.md",
-    TidesReplicant,
-    Bench,
+    TidesWorker,
+    TidesRecords,
     lambda report, folder: report.to_markdown(),
 )

@@ -14,45 +14,45 @@ from lexiseg.evaluation.tasks.self_named.meaning import ClipTexts, by_meaning
 from lexiseg.evaluation.tasks.self_named.scoring import TERMS
 from lexiseg.evaluation.tasks.self_named.thresholds import plot_sweeps
 from lexiseg.replication.engine import Replication
-from lexiseg.replication.rows import RowFiles
+from lexiseg.replication.rows import RowRecords
 from lexiseg.replication.zero_guidance.report import Report
 from lexiseg.replication.zero_guidance.worker import (
     FULL,
     ROWS,
-    SPOKEN,
-    NamingReplicant,
+    ZEROCAP,
     Row,
+    ZeroGuidanceWorker,
 )
 
 PLOT = "replication-zero-guidance-threshold.png"
 
 
-class Bench(RowFiles[Row]):
-    """The files of the replication.
+class ZeroGuidanceRecords(RowRecords[Row]):
+    """The records of the replication.
 
     Args:
-        replicant: answers.
+        worker: answers.
         folder: for the records.
         stack: closes the files.
     """
 
-    def __init__(self, replicant: NamingReplicant, folder: Path, stack: ExitStack) -> None:
-        self._replicant = replicant
-        self._protocols = {row: self._protocol(row) for row in (*ROWS, SPOKEN)}
+    def __init__(self, worker: ZeroGuidanceWorker, folder: Path, stack: ExitStack) -> None:
+        self._worker = worker
+        self._protocols = {row: self._protocol(row) for row in (*ROWS, ZEROCAP)}
         files = {
             row: stack.enter_context(
                 RecordFile(folder / f"zero-guidance-{row.key}.jsonl", protocol.terms)
             )
             for row, protocol in self._protocols.items()
         }
-        super().__init__(files, replicant.dataset.ids)
+        super().__init__(files, worker.dataset.ids)
 
     def _protocol(self, row: Row) -> Protocol:
         protocol = protocol_of(
-            self._replicant.dataset,
-            recipe_of(self._replicant.configured(row)),
+            self._worker.dataset,
+            recipe_of(self._worker.configured(row)),
             seed=0,
-            images=row.scenes_of(self._replicant.scenes),
+            images=row.scenes_of(self._worker.scenes),
         )
         return replace(protocol, **TERMS)
 
@@ -62,8 +62,8 @@ class Bench(RowFiles[Row]):
 
     def report(self, command: str) -> Report:
         """The page's content, once nothing is missing."""
-        dataset = self._replicant.dataset
-        texts = ClipTexts(self._replicant.configured(FULL).clip)
+        dataset = self._worker.dataset
+        texts = ClipTexts(self._worker.configured(FULL).clip)
         return Report(
             command=command,
             protocol=self._protocols[FULL].to_json(),
@@ -83,5 +83,9 @@ def to_markdown(report: Report, folder: Path) -> str:
 
 
 replicate_zero_guidance = Replication(
-    "zero-guidance", "replication-zero-guidance.md", NamingReplicant, Bench, to_markdown
+    "zero-guidance",
+    "replication-zero-guidance.md",
+    ZeroGuidanceWorker,
+    ZeroGuidanceRecords,
+    to_markdown,
 )
