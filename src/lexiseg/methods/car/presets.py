@@ -91,10 +91,10 @@ def _referring(
 
 
 # Chosen on Miniworld's validation scenes. The small tower that saw prompted pictures also has the
-# sharper Grad-CAM, so it has both roles. Its attention spreads over whole pictures, so affinity
-# blurs more than it fills; its maps are narrow, hence the exponent; its texts mean the same in any
-# template, so one is enough; drawings have fewer colors than photos, so that pixels of rather
-# different color still belong together.
+# sharper Grad-CAM, so it has both roles. On its 14 x 14 patches a second refinement by affinity
+# makes maps worse than none does (benchmarks/car_attention.py), hence plain Grad-CAM; its maps are
+# narrow, hence the exponent; its texts mean the same in any template, so one is enough; drawings
+# have fewer colors than photos, so that pixels of rather different color still belong together.
 MINI_PRESET = Preset(
     _thresholds(
         0.5,
