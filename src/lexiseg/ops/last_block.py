@@ -277,7 +277,8 @@ def _standardize(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
 
 
 def _slope(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Derivative of an elementwise function."""
-    x = x.float()
-    derivative: Tensor = torch.func.jvp(function, (x,), (torch.ones_like(x),))[1]
+    """Derivative of an elementwise function, under no_grad and inference_mode too."""
+    with torch.inference_mode(False), torch.enable_grad():
+        x = x.detach().to(torch.float32, copy=True).requires_grad_()
+        (derivative,) = torch.autograd.grad(function(x).sum(), x)
     return derivative

@@ -119,7 +119,7 @@ class Gpt2Network(nn.Module):
         from transformers import DynamicCache
 
         cache = DynamicCache(None if past is None else [(keys, values) for keys, values in past])
-        hidden = self.blocks(input_ids=tokens, past_key_values=cache, use_cache=True)
+        hidden = self.blocks(input_ids=tokens, cache=cache, use_cache=True)
         head = self.blocks.wte.weight if self.head is None else self.head
         logits = F.linear(hidden.last_hidden_state[:, -1], head)
         return logits.to(torch.promote_types(logits.dtype, torch.float32)), cache
