@@ -20,8 +20,8 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import torch
 from tqdm import tqdm
 
-import lexiseg
 from lexiseg.io.writer import write_text
+from lexiseg.registry import METHODS
 
 FOLDER = "replication-records"
 TaskT = TypeVar("TaskT")
@@ -85,8 +85,8 @@ class BundledMethod:
         """The method as bundled but for some options of its `load`; each choice is loaded once."""
         key = json.dumps(options, sort_keys=True)
         if key not in self._loaded:
-            self._loaded[key] = lexiseg.load(
-                self.method, preset="mini", device=self.device, dtype=self.dtype, **options
+            self._loaded[key] = METHODS[self.method].load(
+                preset="mini", device=self.device, dtype=self.dtype, **options
             )
         return self._loaded[key]
 
