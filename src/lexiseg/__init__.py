@@ -8,13 +8,24 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexiseg import errors
+from lexiseg.errors import CheckpointError, UsageError
 from lexiseg.registry import METHODS
-from lexiseg.types import Instances, Mask, Result, Vocabulary
+from lexiseg.types import (
+    ImageSource,
+    Instances,
+    Mask,
+    Method,
+    Names,
+    Recipe,
+    Result,
+    Vocabulary,
+)
+from lexiseg.types.recipe import BY_HAND
 
 if TYPE_CHECKING:
     from lexiseg.io.reader import Reading
@@ -24,17 +35,19 @@ __version__ = "0.1.0"
 __all__ = [
     "Instances",
     "Mask",
+    "Recipe",
     "Result",
     "Vocabulary",
     "__version__",
     "errors",
     "load",
+    "load_recipe",
     "read",
     "segment",
 ]
 
 
-def load(method: str = "car", *, preset: str = "paper", **options: Any) -> Any:
+def load(method: str = "car", *, preset: str = "paper", **options: Any) -> Method:
     """Build a method with its weights.
 
     Args:
@@ -44,7 +57,7 @@ def load(method: str = "car", *, preset: str = "paper", **options: Any) -> Any:
         options: fields of the method's config, and ``device`` and ``dtype``.
 
     Returns:
-        A `lexiseg.types.Method`, or a `lexiseg.types.Labeler` if it needs no names.
+        The method; its `verbs` say how it may be asked.
 
     Raises:
         UnknownNameError: no such method, preset or option.
@@ -55,7 +68,49 @@ def load(method: str = "car", *, preset: str = "paper", **options: Any) -> Any:
     Example:
         >>> lexiseg.load("car", preset="mini", theta=0.3, device="cpu")   # doctest: +SKIP
     """
-    return METHODS[method].load(preset=preset, **options)
+    loaded: Method = METHODS[method].load(preset=preset, **options)
+    return loaded
+
+
+def load_recipe(recipe: Recipe) -> Method:
+    """Build the method again that a recipe tells of.
+
+    Args:
+        recipe: of a result, or read back by `Recipe.from_json`.
+
+    Raises:
+        UsageError: its parts were put together by hand, so that no name leads to them.
+        WeightsNotFoundError: the weights are not on this machine.
+        CheckpointError: those on this machine are others.
+
+    Warns:
+        UserWarning: other versions of packages are installed, so that last digits may differ.
+
+    Example:
+        >>> recipe = Recipe.from_json(json.loads(text)["recipe"])       # doctest: +SKIP
+        >>> lexiseg.load_recipe(recipe).segment("photo.jpg", "dog")    # doctest: +SKIP
+    """
+    if recipe.preset == BY_HAND or "exchanged" in recipe.settings:
+        raise UsageError(
+            f"A method {recipe.method!r} of parts put together by hand cannot be loaded from its "
+            "recipe; put the same parts together again."
+        )
+    where = {"device": recipe.device, "dtype": recipe.dtype}
+    method = load(recipe.method, preset=recipe.preset, **where, **recipe.options)
+    differences = recipe.differences(method.recipe())
+    versions = [clause for clause in differences if clause.startswith("versions.")]
+    others = [clause for clause in differences if clause not in versions]
+    if others:
+        raise CheckpointError(
+            f"The method {recipe.method!r} found here differs from its recipe: "
+            f"{'; '.join(others)} (recipe / here)."
+        )
+    if versions:
+        warnings.warn(
+            f"Versions differ from the recipe's ({'; '.join(versions)}); last digits may too.",
+            stacklevel=2,
+        )
+    return method
 
 
 def read(source: str | Path, images: str | Path | None = None) -> Reading:
@@ -85,8 +140,8 @@ def read(source: str | Path, images: str | Path | None = None) -> Reading:
 
 
 def segment(
-    image: Any,
-    names: str | Iterable[str] | Mapping[str, str] | Vocabulary,
+    image: ImageSource,
+    names: Names,
     *,
     method: str = "car",
     preset: str = "paper",
@@ -113,5 +168,4 @@ def segment(
         >>> result = lexiseg.segment("photo.jpg", "dog, zebra", preset="mini")   # doctest: +SKIP
         >>> result.presence["zebra"].kept, result.instances["dog"].boxes_xyxy    # doctest: +SKIP
     """
-    result: Result = load(method, preset=preset, **options).segment(image, names)
-    return result
+    return load(method, preset=preset, **options).segment(image, names)

@@ -143,8 +143,27 @@ def check_templates(templates: Sequence[str]) -> None:
 
 
 def to_dict(config: object) -> dict[str, Any]:
-    """The settings as plain nested dictionaries, ready for JSON."""
-    return dataclasses.asdict(config)  # type: ignore[call-overload,no-any-return]
+    """The settings as plain nested dictionaries and lists, as JSON would give them back.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Box:
+        ...     sides: tuple[int, ...] = (1, 2)
+        >>> to_dict(Box())
+        {'sides': [1, 2]}
+    """
+    if not dataclasses.is_dataclass(config):
+        raise UsageError(f"Settings are a dataclass; got {type(config).__name__}.")
+    return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def read_mapping(path: str | Path, kind: str, form: str, duty: str) -> dict[str, Any]:
@@ -181,7 +200,7 @@ def read_overrides(path: str | Path) -> dict[str, Any]:
         UsageError: the file is absent or not a mapping.
     """
     loaded = read_mapping(path, "Settings", "YAML", "hold a mapping of option to value")
-    return dict(_flatten(loaded))
+    return flatten(loaded)
 
 
 def yaml_problem(error: Exception) -> str:
@@ -191,9 +210,15 @@ def yaml_problem(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    flat: list[tuple[str, Any]] = []
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as the dotted names that `override` takes.
+
+    Example:
+        >>> flatten({"theta": 0.3, "crf": {"iterations": 5}})
+        {'theta': 0.3, 'crf.iterations': 5}
+    """
+    flat: dict[str, Any] = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
-        flat += _flatten(value, f"{name}.") if isinstance(value, dict) else [(name, value)]
+        flat |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return flat

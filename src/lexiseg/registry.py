@@ -24,6 +24,8 @@ class Registry(Mapping[str, Any]):
         kind: singular noun used in messages ("method").
         group: entry-point group that third parties add to.
         builtin: name -> ``"module:attribute"``.
+        contract: ``"module:function"`` of what checks an entry, given its name and itself, when
+            it is first asked for; "" for none.
 
     Example:
         >>> from lexiseg.registry import METHODS
@@ -31,9 +33,13 @@ class Registry(Mapping[str, Any]):
         True
     """
 
-    def __init__(self, kind: str, group: str, builtin: Mapping[str, str]) -> None:
+    def __init__(
+        self, kind: str, group: str, builtin: Mapping[str, str], contract: str = ""
+    ) -> None:
         self.kind = kind
         self.group = group
+        self._contract = contract
+        self._checked: dict[str, object] = {}
         self._targets: dict[str, str | object] = dict(builtin)
         self._discovered = False
 
@@ -70,10 +76,24 @@ class Registry(Mapping[str, Any]):
         except (KeyError, TypeError):
             raise UnknownNameError(self.kind, name, self._targets) from None
         if isinstance(target, str):
-            module, _, attribute = target.partition(":")
-            target = getattr(import_module(module), attribute)
-            self._targets[name] = target
+            target = self._targets[name] = _resolve(target)
+        if self._contract and self._checked.get(name) is not target:
+            _resolve(self._contract)(name, target)
+            self._checked[name] = target
         return target
+
+    def name_of(self, target: Any) -> str:
+        """What a class or function is registered as; its own name if it is not.
+
+        Example:
+            >>> from lexiseg.registry import SCORERS
+            >>> SCORERS.name_of(SCORERS["sclip"])
+            'sclip'
+        """
+        self._discover()
+        own = f"{target.__module__}:{target.__qualname__}"
+        named = (name for name, known in self._targets.items() if known is target or known == own)
+        return next(named, str(target.__name__))
 
     def __contains__(self, name: object) -> bool:
         self._discover()
@@ -86,6 +106,11 @@ class Registry(Mapping[str, Any]):
     def __len__(self) -> int:
         self._discover()
         return len(self._targets)
+
+
+def _resolve(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 METHODS = Registry(
@@ -107,6 +132,7 @@ METHODS = Registry(
         "owlv2+sam": "lexiseg.methods.baselines:OwlSam",
         "clipseg": "lexiseg.methods.baselines:ClipSegMethod",
     },
+    contract="lexiseg.types.protocols:require_method",
 )
 
 SCORERS = Registry(

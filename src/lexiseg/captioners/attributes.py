@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import ClassVar
 
 import torch.nn.functional as F
@@ -50,6 +51,12 @@ class AttributedNames(VocabularyNames):
     def attributes(self) -> tuple[str, ...]:
         """The adjectives."""
         return read_words(self.config.attributes)
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of all that may be said."""
+        said = f"{super().fingerprint}\n" + "\n".join(self.attributes)
+        return sha256(said.encode()).hexdigest()
 
     @cached_property
     def _texts(self) -> PrefixTextEncoder:

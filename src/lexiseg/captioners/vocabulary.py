@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -47,6 +48,10 @@ class VocabularyConfig:
             raise UsageError("Option 'templates' needs sentences with {} where the word goes.")
 
 
+def _title(words: Words) -> str:
+    return f"{len(words)} words" if isinstance(words, tuple) else str(words)
+
+
 class VocabularyNames:
     """Describes each segment by the nearest words of a list.
 
@@ -84,6 +89,16 @@ class VocabularyNames:
                 "give at least one word."
             )
         return words
+
+    @property
+    def name(self) -> str:
+        """Where the words come from."""
+        return _title(self.config.words)
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of all that may be said: a file of words may change under its name."""
+        return sha256("\n".join(self.words).encode()).hexdigest()
 
     @cached_property
     def features(self) -> Tensor:

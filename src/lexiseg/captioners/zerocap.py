@@ -64,6 +64,21 @@ class ZeroCap:
         self._search = self._build_search()
         self._prompt = self._encode_prompt()
 
+    @property
+    def name(self) -> str:
+        """What the language model's weights are called."""
+        return self.model.name
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of the language model's weights."""
+        return self.model.fingerprint
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision the language model computes in."""
+        return self.model.dtype
+
     def _build_search(self) -> CaptionSearch:
         network, tokenizer = self.model.network, self.model.tokenizer
         if END not in tokenizer.pieces:

@@ -72,34 +72,23 @@ def evaluate(
         how = {"device": loading.device, "dtype": loading.dtype}
         _replicate(method, out, scenes=scenes, jobs=jobs, **how)
         return
-    answer = _answer(method)
+    answer = METHODS[method].task
     model = loading.model(method, preset or _usual_preset(dataset, answer))
     name = f"miniworld{_MINIWORLD[answer]}" if dataset == "miniworld" else dataset
-    if sentences and answer != "labels":
+    if sentences and answer != "self-named":
         raise UsageError("--sentences is for systems that name segments themselves.")
-    opened = _open(name, data, split, plain=answer == "labels")
+    opened = _open(name, data, split, plain=answer == "self-named")
     _evaluate(model, opened, out, limit, sentences, read_settings(judge, None, "--judge"))
 
 
-_MINIWORLD = {"classes": "", "instances": "-instances", "labels": "-regions"}
+_MINIWORLD = {"semantic": "", "instances": "-instances", "self-named": "-regions"}
 
 
-def _answer(method: str) -> str:
-    """What a method answers: classes it is asked for, single objects, or labels of its own."""
-    from lexiseg.registry import METHODS
-
-    kind = METHODS[method]
-    if getattr(kind, "task", "semantic") == "instances":
-        return "instances"
-    asked = hasattr(kind, "segment") or not hasattr(kind, "label")
-    return "classes" if asked else "labels"
-
-
-def _usual_preset(dataset: str, answer: str) -> str:
+def _usual_preset(dataset: str, answer: Task) -> str:
     """Miniworld goes with the bundled weights; semantic sets have settings of their own."""
     if dataset.startswith("miniworld"):
         return "mini"
-    return "paper" if answer != "classes" or dataset in ("coco", "lvis") else dataset
+    return "paper" if answer != "semantic" or dataset in ("coco", "lvis") else dataset
 
 
 def _open(name: str, data: Path | None, split: str | None, *, plain: bool) -> Any:

@@ -145,7 +145,7 @@ def require_verb(method: str, verb: str) -> None:
     """
     from lexiseg.registry import METHODS
 
-    if not hasattr(METHODS[method], verb):
+    if verb not in METHODS[method].verbs:
         raise UsageError(
             f"Method {method!r} cannot {verb}; choose another with --method, or another verb "
             "(lexiseg --help)."

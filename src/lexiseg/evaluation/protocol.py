@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeGuard
 
-import numpy as np
-
 from lexiseg.datasets import AnyDataset, InstanceDataset, SemanticDataset
 from lexiseg.types import Recipe, study_versions
 
@@ -35,6 +33,9 @@ class Protocol:
         method: registry name.
         settings: the method's full config: templates, thresholds, prompts, bounds.
         weights: fingerprint per part.
+        dtypes: precision per part.
+        device: kind of device.
+        packages: versions of those whose numbers end up in answers.
         seed: of the bootstrap.
         versions: of lexiseg and Python.
     """
@@ -53,6 +54,9 @@ class Protocol:
     preset: str
     settings: Mapping[str, Any]
     weights: Mapping[str, str]
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+    packages: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     input_size: str = "the original image file; answers at its size"
     versions: Mapping[str, str] = field(default_factory=study_versions)
@@ -92,6 +96,9 @@ def protocol_of(dataset: AnyDataset, recipe: Recipe, *, seed: int, images: int =
         preset=recipe.preset,
         settings=recipe.settings,
         weights=recipe.weights,
+        dtypes=recipe.dtypes,
+        device=recipe.device,
+        packages=recipe.versions,
         seed=seed,
     )
 
@@ -144,12 +151,3 @@ def _plain(value: Any) -> Any:
 
 def _short(value: Any) -> str:
     return f"{len(value)} entries" if isinstance(value, list | tuple) else str(value)
-
-
-def recipe_of(method: Any) -> Recipe:
-    """How a method will work; a recipe comes with an answer, so a small grey picture is asked."""
-    grey = np.full((64, 64, 3), 128, dtype=np.uint8)
-    scene = method.encode(grey)
-    answer = method.segment(scene, ["thing"]) if hasattr(method, "segment") else method.label(scene)
-    recipe: Recipe = answer.recipe
-    return recipe

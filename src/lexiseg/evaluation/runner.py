@@ -12,7 +12,7 @@ from typing import Any
 from lexiseg.datasets import AnyDataset, check_dataset
 from lexiseg.errors import UsageError
 from lexiseg.evaluation.collecting import collect
-from lexiseg.evaluation.protocol import protocol_of, recipe_of
+from lexiseg.evaluation.protocol import protocol_of
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import Evaluation, Summary
 from lexiseg.evaluation.tasks import instances, referring, semantic, video
@@ -21,6 +21,7 @@ from lexiseg.evaluation.tasks.self_named.judging import Judging
 from lexiseg.evaluation.tasks.self_named.meaning import by_meaning
 from lexiseg.evaluation.tasks.self_named.thresholds import write_sweeps
 from lexiseg.models.sentence_bert import SentenceBert
+from lexiseg.types import Method
 
 _SEED = 0  # of the bootstrap
 
@@ -45,7 +46,7 @@ _NAMING = _Task(
 
 
 def evaluate(
-    method: Any,
+    method: Method,
     dataset: AnyDataset,
     *,
     out: Path | None = None,
@@ -57,8 +58,7 @@ def evaluate(
     """Measure a method on a data set.
 
     Args:
-        method: offers ``encode`` and ``segment``, ``refer`` for sentences and clips, or ``label``
-            alone, whose own names are moved onto the classes.
+        method: any; the names of one that names segments itself are moved onto the classes.
         dataset: what ``lexiseg.registry.DATASETS[name](folder)`` opens.
         out: folder for ``records.jsonl`` (one line per image, appended as the run goes; a second
             call with the same folder continues), ``result.json``, ``report.md`` and
@@ -79,7 +79,7 @@ def evaluate(
     check_dataset(dataset)
     method = _with_stuff_of(dataset, method)
     task = _judged(_task_of(method, dataset), judging)
-    protocol = replace(protocol_of(dataset, recipe_of(method), seed=_SEED), **task.terms)
+    protocol = replace(protocol_of(dataset, method.recipe(), seed=_SEED), **task.terms)
     with TemporaryDirectory() as spare:
         found = collect(
             lambda sample: task.score(method, sample, dataset),
@@ -99,9 +99,9 @@ def evaluate(
     return evaluation
 
 
-def _task_of(method: Any, dataset: AnyDataset) -> _Task:
+def _task_of(method: Method, dataset: AnyDataset) -> _Task:
     """What is judged; a method that cannot be asked for names has found its own."""
-    if hasattr(method, "segment") or not hasattr(method, "label"):
+    if method.task != "self-named":
         return _TASKS[dataset.task]
     if dataset.task != "semantic":
         raise UsageError(
@@ -122,11 +122,11 @@ def _judged(task: _Task, judging: Judging | None) -> _Task:
     return replace(task, score=score, terms=zero_guidance.terms_of(judging))
 
 
-def _with_stuff_of(dataset: AnyDataset, method: Any) -> Any:
+def _with_stuff_of(dataset: AnyDataset, method: Method) -> Method:
     """The method with the data set's split into things and stuff, if it has such a setting."""
     if dataset.task not in ("semantic", "instances"):
         return method
     stuff = dataset.classes.stuff
-    if stuff and hasattr(getattr(method, "config", method), "stuff"):
+    if stuff and method.takes_stuff:
         return method.configured(stuff=tuple(sorted(stuff)))
     return method

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lexiseg.errors import WeightsNotFoundError
-from lexiseg.models.bundled import bundled_weights
+from lexiseg.models.bundled import bundled_or_given, bundled_weights
 from lexiseg.models.weights import WEIGHT_FILES
 
 SIDE_FILES = (
@@ -88,7 +88,11 @@ def require_weights(*sources: str | Path) -> None:
     Raises:
         WeightsNotFoundError: one message that names every absent one.
     """
-    absent = [source for source in dict.fromkeys(sources) if not _on_this_machine(source)]
+    absent = [
+        source
+        for source in dict.fromkeys(sources)
+        if not _on_this_machine(bundled_or_given(source))
+    ]
     if absent:
         raise WeightsNotFoundError(_absent_message(*absent))
 
@@ -199,5 +203,6 @@ def _absent_message(*sources: str | Path) -> str:
     listed = " and ".join(repr(hub) for hub in hubs)
     return (
         f"Weights {listed} are not on this machine: fetch them with "
-        f"`lexiseg models pull {names}`{described}, or give a local folder."
+        f"`lexiseg models pull {names}`{described}, give a local folder, or try the small models "
+        "that are bundled with `--preset mini`."
     )

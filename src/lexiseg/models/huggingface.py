@@ -103,6 +103,11 @@ class PublishedModel:
         """Where it runs."""
         return next(self.network.parameters()).device  # type: ignore[no-any-return]
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision it computes in."""
+        return next(self.network.parameters()).dtype  # type: ignore[no-any-return]
+
 
 class PublishedEncoder(PublishedModel):
     """A published network that bears 16 bits, so that its precision can be chosen."""

@@ -86,6 +86,21 @@ class ClipScorer(ABC):
         """Where the network lies."""
         return self.clip.device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision the network computes in."""
+        return self.clip.dtype
+
+    @property
+    def name(self) -> str:
+        """What the network's weights are called."""
+        return self.clip.name
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of the network's weights."""
+        return self.clip.fingerprint
+
     def normalize(self, images: Tensor) -> Tensor:
         """Subtract the mean and divide by the deviation of (B, 3, H, W) in [0, 1]."""
         statistics = self.clip.preprocessing.mean, self.clip.preprocessing.std

@@ -7,17 +7,28 @@ from lexiseg.types.origin import Category, Number, Origin
 from lexiseg.types.presence import Presence, PresenceTrace
 from lexiseg.types.protocols import (
     DenseScorer,
-    Labeler,
+    EncodedImage,
+    ImageSource,
     MaskProposer,
     Method,
     PromptableSegmenter,
     SelfSupervisedEncoder,
+    SentenceProtocol,
+    Task,
+    Verb,
 )
-from lexiseg.types.recipe import Recipe, describe_weights, study_versions
+from lexiseg.types.recipe import (
+    Network,
+    Recipe,
+    describe_weights,
+    package_versions,
+    precision_of,
+    study_versions,
+)
 from lexiseg.types.result import Panoptic, Result, Segment, SemanticMap
 from lexiseg.types.rle import Mask
 from lexiseg.types.segmenter import Candidates, Frame, ImageEmbedding
-from lexiseg.types.vocabulary import Names, Vocabulary, split_comma_list
+from lexiseg.types.vocabulary import Names, Vocabulary, rivals, split_comma_list
 
 __all__ = [
     "Candidates",
@@ -26,15 +37,17 @@ __all__ = [
     "DenseFeatures",
     "DenseScorer",
     "Description",
+    "EncodedImage",
     "Frame",
     "ImageEmbedding",
+    "ImageSource",
     "Instance",
     "Instances",
-    "Labeler",
     "Mask",
     "MaskProposer",
     "Method",
     "Names",
+    "Network",
     "Number",
     "Origin",
     "Panoptic",
@@ -46,8 +59,14 @@ __all__ = [
     "Segment",
     "SelfSupervisedEncoder",
     "SemanticMap",
+    "SentenceProtocol",
+    "Task",
+    "Verb",
     "Vocabulary",
     "describe_weights",
+    "package_versions",
+    "precision_of",
+    "rivals",
     "split_comma_list",
     "study_versions",
 ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lexiseg.errors import UsageError
 from lexiseg.types.dense import DenseFeatures
+from lexiseg.types.recipe import Recipe
 from lexiseg.types.result import Result
 from lexiseg.types.rle import Mask
 from lexiseg.types.segmenter import Candidates, ImageEmbedding
@@ -16,33 +19,140 @@ from lexiseg.types.vocabulary import Names
 
 if TYPE_CHECKING:
     import torch
+    from PIL import Image
     from torch import Tensor
+
+ImageSource: TypeAlias = (
+    "str | PathLike[str] | bytes | bytearray | memoryview | NDArray[np.generic] | Image.Image"
+)
+"""What `lexiseg.io.image.read_image` takes."""
+
+Task: TypeAlias = Literal["semantic", "instances", "self-named"]
+"""What a method answers: a name per pixel, single objects, or segments that it names itself."""
+
+Verb: TypeAlias = Literal["segment", "refer", "label", "video"]
+"""How a method may be asked."""
+
+SentenceProtocol: TypeAlias = Literal["per-sentence", "ensemble"]
+"""Each sentence has a region of its own, or all of them describe one object."""
+
+CALLS = ("load", "recipe", "configured", "encode")  # of every method, beside its verbs
+
+
+@runtime_checkable
+class EncodedImage(Protocol):
+    """What a method knows of an image before it is asked anything."""
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB as given."""
+        ...
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        ...
 
 
 @runtime_checkable
 class Method(Protocol):
-    """A segmentation system: the slow half once per image, the fast half per vocabulary."""
+    """A segmentation system: the slow half once per image, the fast half per question.
 
-    def encode(self, image: Any) -> Any:
-        """Read an image (path, (H, W, 3) uint8 array or Pillow image) and compute its scene."""
+    What it answers and how it may be asked is declared, never guessed. `lexiseg.methods.base` has
+    everything of this but what makes a system that system.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name in `lexiseg.registry.METHODS`."""
         ...
 
-    def segment(self, scene: Any, names: Names) -> Result:
+    @property
+    def task(self) -> Task:
+        """What an answer is: a name for every pixel, single objects, or segments with names."""
+        ...
+
+    @property
+    def verbs(self) -> tuple[Verb, ...]:
+        """Which of the calls below it answers; the others raise UsageError."""
+        ...
+
+    @property
+    def takes_stuff(self) -> bool:
+        """Whether it has an option ``stuff``, names that are amorphous regions."""
+        ...
+
+    def recipe(self) -> Recipe:
+        """Everything that will decide its answers; no image is needed."""
+        ...
+
+    def configured(self, **options: Any) -> Method:
+        """The same weights under other settings."""
+        ...
+
+    def encode(self, image: ImageSource) -> EncodedImage:
+        """Read an image and compute what no question changes."""
+        ...
+
+    def segment(self, image: ImageSource | EncodedImage, names: Names) -> Result:
         """Find the named things in a scene, or in an image that is encoded first."""
         ...
 
-
-@runtime_checkable
-class Labeler(Protocol):
-    """A segmentation system that needs no names: it says itself what it sees."""
-
-    def encode(self, image: Any) -> Any:
-        """Read an image (path, (H, W, 3) uint8 array or Pillow image) and compute its scene."""
+    def refer(
+        self,
+        image: ImageSource | EncodedImage,
+        sentences: str | Sequence[str],
+        protocol: SentenceProtocol = "per-sentence",
+    ) -> Result:
+        """Find what sentences describe."""
         ...
 
-    def label(self, scene: Any) -> Result:
+    def label(self, image: ImageSource | EncodedImage) -> Result:
         """Name the segments of a scene, or of an image that is encoded first."""
         ...
+
+    def video(
+        self,
+        frames: Iterable[ImageSource],
+        names: Names,
+        *,
+        smoothing: float | None = None,
+        refer: bool = False,
+    ) -> Iterator[Result]:
+        """Answer frame by frame."""
+        ...
+
+
+def require_method(name: str, kind: object) -> None:
+    """Check that what is registered as a method is one.
+
+    Args:
+        name: that it is registered under.
+        kind: the class.
+
+    Raises:
+        UsageError: it lacks something; the message says what.
+    """
+    verbs = getattr(kind, "verbs", ())
+    declared = [f"{verb}()" for verb in verbs if not callable(getattr(kind, verb, None))]
+    calls = [call for call in CALLS if not callable(getattr(kind, call, None))]
+    facts = [fact for fact in ("name", "takes_stuff") if not hasattr(kind, fact)]
+    unknown = [str(verb) for verb in verbs if verb not in get_args(Verb)]
+    if getattr(kind, "task", None) not in get_args(Task):
+        facts.append(f"task (one of {', '.join(get_args(Task))})")
+    if not verbs or unknown:
+        facts.append(f"verbs (some of {', '.join(get_args(Verb))})")
+    lacking = [*facts, *(f"{call}()" for call in calls), *declared]
+    if lacking:
+        raise UsageError(
+            f"Method {name!r} cannot be used: its class {getattr(kind, '__name__', kind)} lacks "
+            f"{', '.join(lacking)}; derive it from lexiseg.methods.base.BaseMethod, or add them."
+        )
+    if kind.name != name:  # type: ignore[attr-defined]
+        raise UsageError(
+            f"Method {name!r} calls itself {kind.name!r}; register it under "  # type: ignore[attr-defined]
+            "the name that its recipes will carry."
+        )
 
 
 @runtime_checkable

@@ -59,6 +59,11 @@ class Vocabulary:
         names = tuple(label for label, _ in grouped.values())
         return cls(names, tuple(tuple(texts.values()) for _, texts in grouped.values()))
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Everything that stands for a name: the names and all their wordings."""
+        return (*self.names, *(text for own in self.wordings for text in own))
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -68,6 +73,23 @@ class Vocabulary:
 
 # A comma list, texts, alias -> name, or all that already read.
 Names: TypeAlias = str | Iterable[str] | Mapping[str, str] | Vocabulary
+
+
+def rivals(background: Iterable[str], asked: Iterable[str]) -> tuple[str, ...]:
+    """The background words that may compete with what is asked: those that nobody asked for.
+
+    Case, spacing and underscores do not matter; each word comes once.
+
+    Args:
+        background: words for what is not asked.
+        asked: all texts that stand for asked names.
+
+    Example:
+        >>> rivals(["SKY", "wall", "sofa"], Vocabulary.parse({"couch": "sofa", "sky": "Sky"}).texts)
+        ('wall',)
+    """
+    taken = {_wording(text).casefold() for text in asked}
+    return tuple(w for w in dict.fromkeys(background) if _wording(w).casefold() not in taken)
 
 
 def split_comma_list(text: str) -> list[str]:

@@ -12,26 +12,30 @@ import torch
 from torch import Tensor
 
 from lexiseg.config import override
-from lexiseg.methods.baselines.baseline import Baseline, Encoded, Findings, ImageArray
+from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, BaseScene, ImageArray, Origin
 from lexiseg.methods.baselines.box_masks import masks_in_boxes
 from lexiseg.methods.baselines.config import BoxConfig, GroundedSamConfig, OwlSamConfig
 from lexiseg.methods.baselines.presets import GROUNDED_SAM, OWL_SAM, Preset, find_preset
+from lexiseg.methods.baselines.ranking import best_first
+from lexiseg.methods.parts import load_segmenter, segmenter_checkpoints, source_of
+from lexiseg.models.hub import require_weights
 from lexiseg.ops.mask_nms import box_iou, rank, suppress
-from lexiseg.registry import SEGMENTERS
+from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.types import (
     ImageEmbedding,
     Instance,
     Presence,
     PromptableSegmenter,
     Vocabulary,
+    precision_of,
 )
 
 if TYPE_CHECKING:
     from lexiseg.models.detectors import Detections
 
 
-@dataclass(frozen=True)
-class BoxScene(Encoded):
+@dataclass(frozen=True, eq=False)
+class BoxScene(BaseScene):
     """An image that detector and segmenter have seen, before anything is named.
 
     Attributes:
@@ -43,18 +47,19 @@ class BoxScene(Encoded):
     embedding: ImageEmbedding
 
 
-class BoxPrompted(Baseline[BoxScene]):
+class BoxPrompted(BaseMethod[BoxScene, BoxConfig]):
     """Detect, then segment.
 
     Args:
         detector: finds boxes for phrases.
         segmenter: answers boxes by masks.
         config: settings.
-        preset: what to call the combination in results.
+        origin: how the parts were loaded.
     """
 
     task = "instances"
     scene_type = BoxScene
+    encoding = ("method", "weights", "dtypes")
     config_type: ClassVar[type[BoxConfig]]
     presets: ClassVar[Mapping[str, Preset]]
 
@@ -63,9 +68,9 @@ class BoxPrompted(Baseline[BoxScene]):
         detector: Any,
         segmenter: PromptableSegmenter,
         config: BoxConfig | None = None,
-        preset: str = "custom",
+        origin: Origin = ASSEMBLED,
     ) -> None:
-        super().__init__(config or self.config_type(), preset)
+        super().__init__(config or self.config_type(), origin)
         self.detector = detector
         self.segmenter = segmenter
 
@@ -99,10 +104,19 @@ class BoxPrompted(Baseline[BoxScene]):
         """
         chosen = find_preset(cls.presets, preset)
         config = override(cls.config_type(), {**chosen.options, **options})
-        load_masks = SEGMENTERS[segmenter or chosen.segmenter]
-        detector = cls.load_detector(detector_weights or chosen.weights, device)
-        masks = load_masks(device=device, dtype=dtype, weights=segmenter_weights)
-        return cls(detector, masks, config, preset)
+        finder, cutter = str(detector_weights or chosen.weights), segmenter or chosen.segmenter
+        require_weights(finder, *segmenter_checkpoints(cutter, segmenter_weights))
+        parts = {
+            "detector_weights": finder,
+            "segmenter": cutter,
+            "segmenter_weights": source_of(segmenter_weights),
+        }
+        return cls(
+            cls.load_detector(finder, device),
+            load_segmenter(cutter, segmenter_weights, device, dtype),
+            config,
+            Origin(preset, parts),
+        )
 
     @staticmethod
     @abstractmethod
@@ -118,17 +132,22 @@ class BoxPrompted(Baseline[BoxScene]):
         """Detector and segmenter."""
         return {"detector": self.detector, "segmenter": self.segmenter}
 
-    def look(self, image: ImageArray) -> BoxScene:
-        """Run both image encoders."""
+    @property
+    def dtype(self) -> str:
+        """The segmenter's precision; the detector has its own whatever was chosen."""
+        return precision_of(self.segmenter)
+
+    def _encode(self, image: ImageArray, watch: Stopwatch) -> BoxScene:
         return BoxScene(image, self.detector.encode(image), self.segmenter.encode(image))
 
-    def find(self, scene: BoxScene, vocabulary: Vocabulary) -> Findings:
+    def _segment(self, scene: BoxScene, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
         """Detect, thin out, cut out."""
         wordings = [text for own in vocabulary.wordings for text in own]
         owner = [n for n, own in enumerate(vocabulary.wordings) for _ in own]
         found = self.detect(scene.seen, wordings)
         instances = self._cut_out(scene, self._thin(found, scene), vocabulary.names, owner)
-        return Findings(instances, self._presence(vocabulary.names, owner, found.best, instances))
+        presence = self._presence(vocabulary.names, owner, found.best, instances)
+        return Answer(best_first(instances, vocabulary.names), presence)
 
     def _thin(self, found: Detections, scene: BoxScene) -> Detections:
         """Boxes cut to the image; of those that coincide the best stays, whatever its name."""
@@ -188,7 +207,7 @@ class GroundedSam(BoxPrompted):
         >>> baseline.segment("fruit.jpg", ["apple", "dog"])                    # doctest: +SKIP
     """
 
-    method = "grounded-sam"
+    name = "grounded-sam"
     config_type = GroundedSamConfig
     presets = GROUNDED_SAM
 
@@ -217,7 +236,7 @@ class OwlSam(BoxPrompted):
         >>> baseline.segment("fruit.jpg", ["apple", "dog"])      # doctest: +SKIP
     """
 
-    method = "owlv2+sam"
+    name = "owlv2+sam"
     config_type = OwlSamConfig
     presets = OWL_SAM
 

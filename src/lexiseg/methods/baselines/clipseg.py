@@ -13,9 +13,12 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from lexiseg.config import override
-from lexiseg.methods.baselines.baseline import Baseline, Encoded, Findings, ImageArray
+from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, BaseScene, ImageArray, Origin
 from lexiseg.methods.baselines.config import ClipSegConfig
 from lexiseg.methods.baselines.presets import CLIPSEG, find_preset
+from lexiseg.methods.baselines.ranking import best_first
+from lexiseg.models.hub import require_weights
+from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.types import Instance, Mask, Presence, Vocabulary
 
 if TYPE_CHECKING:
@@ -25,8 +28,8 @@ PIXELS_AT_ONCE = 1 << 24  # of maps brought to the size of the image together
 TEXTS_AT_ONCE = 16
 
 
-@dataclass(frozen=True)
-class ClipSegScene(Encoded):
+@dataclass(frozen=True, eq=False)
+class ClipSegScene(BaseScene):
     """An encoded image.
 
     Attributes:
@@ -51,13 +54,13 @@ class Claims:
     peaks: Tensor
 
 
-class ClipSegMethod(Baseline[ClipSegScene]):
+class ClipSegMethod(BaseMethod[ClipSegScene, ClipSegConfig]):
     """Names pixels by CLIPSeg's maps.
 
     Args:
         network: draws a map for each text.
         config: settings.
-        preset: what to call the weights in results.
+        origin: how the network was loaded.
 
     Example:
         >>> import lexiseg
@@ -65,13 +68,14 @@ class ClipSegMethod(Baseline[ClipSegScene]):
         >>> baseline.segment("street.jpg", ["dog", "tree"])        # doctest: +SKIP
     """
 
-    method = "clipseg"
+    name = "clipseg"
     scene_type = ClipSegScene
+    encoding = ("weights", "dtypes")
 
     def __init__(
-        self, network: ClipSeg, config: ClipSegConfig | None = None, preset: str = "custom"
+        self, network: ClipSeg, config: ClipSegConfig | None = None, origin: Origin = ASSEMBLED
     ) -> None:
-        super().__init__(config or ClipSegConfig(), preset)
+        super().__init__(config or ClipSegConfig(), origin)
         self.network = network
 
     @classmethod
@@ -99,26 +103,28 @@ class ClipSegMethod(Baseline[ClipSegScene]):
         """
         chosen = find_preset(CLIPSEG, preset)
         config = override(ClipSegConfig(), {**chosen.options, **options})
+        source = str(weights or chosen.weights)
+        require_weights(source)
         # Imported here because it brings transformers, which takes seconds.
         from lexiseg.models.clipseg import ClipSeg
 
-        return cls(ClipSeg.load(weights or chosen.weights, device, dtype), config, preset)
+        network = ClipSeg.load(source, device, dtype)
+        return cls(network, config, Origin(preset, {"weights": source}))
 
     @property
     def networks(self) -> Mapping[str, Any]:
         """The one network."""
         return {"clipseg": self.network}
 
-    def look(self, image: ImageArray) -> ClipSegScene:
-        """Run the image tower."""
+    def _encode(self, image: ImageArray, watch: Stopwatch) -> ClipSegScene:
         return ClipSegScene(image, self.network.encode(image))
 
-    def find(self, scene: ClipSegScene, vocabulary: Vocabulary) -> Findings:
-        """Let names compete for pixels."""
+    def _segment(self, scene: ClipSegScene, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
         claims = self._claim(scene, vocabulary)
         regions = self._regions(claims, vocabulary.names)
         peaks = claims.peaks.sigmoid().tolist()
-        return Findings(regions, self._presence(vocabulary.names, peaks, regions))
+        presence = self._presence(vocabulary.names, peaks, regions)
+        return Answer(best_first(regions, vocabulary.names), presence)
 
     @torch.no_grad()
     def _claim(self, scene: ClipSegScene, vocabulary: Vocabulary) -> Claims:

@@ -12,14 +12,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lexiseg.config import override
-from lexiseg.methods.baselines.baseline import Baseline, Encoded, Findings, ImageArray
+from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, BaseScene, ImageArray, Origin
 from lexiseg.methods.baselines.config import SamClipConfig
 from lexiseg.methods.baselines.crops import crop_square
 from lexiseg.methods.baselines.presets import SAM_CLIP, find_preset
+from lexiseg.methods.baselines.ranking import best_first
+from lexiseg.methods.parts import load_segmenter, segmenter_checkpoints, source_of
 from lexiseg.models.clip import Clip
-from lexiseg.registry import SEGMENTERS
+from lexiseg.models.hub import require_weights
+from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.scorers.text import embed_names
-from lexiseg.types import Instance, Mask, Presence, PromptableSegmenter, Vocabulary
+from lexiseg.types import Instance, Mask, Presence, PromptableSegmenter, Vocabulary, rivals
 
 if TYPE_CHECKING:
     from lexiseg.models.sam import Proposal
@@ -27,8 +30,8 @@ if TYPE_CHECKING:
 CROPS_AT_ONCE = 64
 
 
-@dataclass(frozen=True)
-class SamClipScene(Encoded):
+@dataclass(frozen=True, eq=False)
+class SamClipScene(BaseScene):
     """All masks of an image, before anything is named.
 
     Attributes:
@@ -40,7 +43,7 @@ class SamClipScene(Encoded):
     features: Tensor
 
 
-class SamClip(Baseline[SamClipScene]):
+class SamClip(BaseMethod[SamClipScene, SamClipConfig]):
     """Names each automatic mask by the text that CLIP finds most like it.
 
     Masks and crops know no names, so all of them belong to the slow half.
@@ -49,7 +52,7 @@ class SamClip(Baseline[SamClipScene]):
         clip: names the masks.
         segmenter: makes them, prompted with a grid of points.
         config: settings.
-        preset: what to call the combination in results.
+        origin: how the parts were loaded.
 
     Example:
         >>> import lexiseg
@@ -57,18 +60,24 @@ class SamClip(Baseline[SamClipScene]):
         >>> baseline.segment("fruit.jpg", ["apple", "dog"])         # doctest: +SKIP
     """
 
-    method = "sam+clip"
+    name = "sam+clip"
     task = "instances"
     scene_type = SamClipScene
+    encoding = (
+        "weights",
+        "dtypes",
+        *(f"settings.{option}" for option in ("points_per_side", "min_mask_score")),
+        *(f"settings.{option}" for option in ("min_stability", "max_box_iou", "crop", "margin")),
+    )
 
     def __init__(
         self,
         clip: Clip,
         segmenter: PromptableSegmenter,
         config: SamClipConfig | None = None,
-        preset: str = "custom",
+        origin: Origin = ASSEMBLED,
     ) -> None:
-        super().__init__(config or SamClipConfig(), preset)
+        super().__init__(config or SamClipConfig(), origin)
         self.clip = clip
         self.segmenter = segmenter
 
@@ -101,17 +110,23 @@ class SamClip(Baseline[SamClipScene]):
         """
         chosen = find_preset(SAM_CLIP, preset)
         config = override(SamClipConfig(), {**chosen.options, **options})
-        load_masks = SEGMENTERS[segmenter or chosen.segmenter]
-        clip = Clip.load(clip_weights or chosen.weights, device, dtype)
-        masks = load_masks(device=device, dtype=dtype, weights=segmenter_weights)
-        return cls(clip, masks, config, preset)
+        reader, cutter = str(clip_weights or chosen.weights), segmenter or chosen.segmenter
+        require_weights(reader, *segmenter_checkpoints(cutter, segmenter_weights))
+        parts = {
+            "clip_weights": reader,
+            "segmenter": cutter,
+            "segmenter_weights": source_of(segmenter_weights),
+        }
+        clip = Clip.load(reader, device, dtype)
+        masks = load_segmenter(cutter, segmenter_weights, device, dtype)
+        return cls(clip, masks, config, Origin(preset, parts))
 
     @property
     def networks(self) -> Mapping[str, Any]:
         """CLIP and the segmenter."""
         return {"clip": self.clip, "segmenter": self.segmenter}
 
-    def look(self, image: ImageArray) -> SamClipScene:
+    def _encode(self, image: ImageArray, watch: Stopwatch) -> SamClipScene:
         """Cut out everything and show each piece to CLIP."""
         proposals = self._propose(image)
         features = self._see(image, [proposal.mask for proposal in proposals])
@@ -142,17 +157,16 @@ class SamClip(Baseline[SamClipScene]):
             parts.append(self.clip.image_features(wanted.normalize(squares)))
         return F.normalize(torch.cat(parts), dim=-1)
 
-    def find(self, scene: SamClipScene, vocabulary: Vocabulary) -> Findings:
+    def _segment(self, scene: SamClipScene, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
         """Give each mask its name."""
         probabilities = self._judge(scene, vocabulary)
         found = self._name(scene, vocabulary, probabilities)
-        return Findings(found, _presence(vocabulary.names, probabilities, found))
+        presence = _presence(vocabulary.names, probabilities, found)
+        return Answer(best_first(found, vocabulary.names), presence)
 
     def _judge(self, scene: SamClipScene, vocabulary: Vocabulary) -> Tensor:
         """Probabilities (N, C + 1) of names and, last, the background, on the CPU."""
-        asked = {text.casefold() for own in vocabulary.wordings for text in own}
-        rivals = [word for word in self.config.background if word.casefold() not in asked]
-        groups = [*vocabulary.wordings, tuple(rivals)]
+        groups = [*vocabulary.wordings, rivals(self.config.background, vocabulary.texts)]
         texts = [text for group in groups for text in group]
         features = embed_names(self.clip, texts, self.config.templates)
         logits = self.clip.logit_scale * (scene.features @ features.T)

@@ -10,6 +10,9 @@ import json
 from collections.abc import Iterable
 from importlib.resources import files
 
+from lexiseg.methods.car.config import CarConfig
+from lexiseg.types import rivals
+
 _DATA = json.loads(files(__package__).joinpath("backgrounds.json").read_text(encoding="utf-8"))
 
 BACKGROUND_LISTS: dict[str, tuple[str, ...]] = {
@@ -17,18 +20,27 @@ BACKGROUND_LISTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def background_words(entries: Iterable[str], dropped: Iterable[str] = ()) -> tuple[str, ...]:
+def background_words(entries: Iterable[str]) -> tuple[str, ...]:
     """Expand lists and drop repetitions.
 
     Args:
         entries: names of `BACKGROUND_LISTS` or words; "None" alone is the paper's stand-in for
             no background.
-        dropped: words to leave out, in any case.
 
     Example:
-        >>> background_words(["released", "couch"], dropped=["Sky"])[-2:]
+        >>> background_words(["released", "couch"])[-2:]
         ('bridge', 'couch')
     """
     words = [word for entry in entries for word in BACKGROUND_LISTS.get(entry, (entry,))]
-    left_out = {word.casefold() for word in dropped}
-    return tuple(word for word in dict.fromkeys(words) if word.casefold() not in left_out)
+    return tuple(dict.fromkeys(words))
+
+
+def competing_words(config: CarConfig, asked: Iterable[str]) -> tuple[str, ...]:
+    """The configured words that compete with names; those asked for do not, unless as released.
+
+    Args:
+        config: the words, and whether asked ones are left out.
+        asked: all texts that stand for names.
+    """
+    words = background_words(config.background)
+    return rivals(words, asked) if config.procedure.drop_asked_background else words

@@ -97,7 +97,7 @@ class MaskClassifier:
         """Unit embeddings (B, E) float32 of normalized squares (B, 3, size, size)."""
         tower = self.clip.visual
         depth = len(tower.blocks) - self.config.procedure.classifier_blocks_left_out
-        tokens = tower.run(tower.embed(pixels), stop=depth)
+        tokens = tower.run(tower.embed(pixels, self.config.procedure.positions), stop=depth)
         features: Tensor = tower.project(tokens[:, 0]).float()
         return F.normalize(features, dim=-1)
 

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from lexiseg.config import check_ranges, check_templates
 from lexiseg.errors import UsageError
+from lexiseg.models.clip.vision import PositionTable
 from lexiseg.ops.crf import CrfConfig
 
 VisualPrompt: TypeAlias = Literal["blur", "gray", "black", "circle", "rectangle", "contour"]
@@ -54,6 +55,11 @@ class Procedure:
     keep_equal: bool = True
     drop_asked_background: bool = True
     mutual_background: Literal["both", "stuff"] = "both"
+
+    @property
+    def positions(self) -> PositionTable:
+        """How both towers fit their position tables to the image."""
+        return PositionTable(round_fp16=self.round_positions)
 
 
 PAPER = Procedure()

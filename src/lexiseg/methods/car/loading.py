@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from lexiseg.methods.car.config import CarConfig
-from lexiseg.models.bundled import bundled_or_given
-from lexiseg.models.clip import Clip, PositionTable
-from lexiseg.models.hub import require_weights
-from lexiseg.registry import SEGMENTERS
+from lexiseg.config import override
+from lexiseg.methods.parts import load_segmenter
+from lexiseg.models.clip import Clip
 from lexiseg.types import MaskProposer
 
 
 def load_clip_pair(
-    proposal: str | Path, classifier: str | Path, device: str, dtype: str, config: CarConfig
+    proposal: str | Path, classifier: str | Path, device: str, dtype: str
 ) -> tuple[Clip, Clip]:
     """Load both, or one for both if they are the same weights.
 
@@ -22,39 +21,34 @@ def load_clip_pair(
         classifier: the same for the mask classifier.
         device: "auto" or a torch device.
         dtype: "auto" or a precision.
-        config: how position tables are rounded.
 
     Raises:
         WeightsNotFoundError: weights are not on this machine.
         CheckpointError: they do not fit.
     """
-    require_weights(bundled_or_given(proposal), bundled_or_given(classifier))
-    first = _load(proposal, device, dtype, config)
+    first = Clip.load(proposal, device, dtype)
     same = str(proposal) == str(classifier)
-    return first, first if same else _load(classifier, device, dtype, config)
+    return first, first if same else Clip.load(classifier, device, dtype)
 
 
-def _load(source: str | Path, device: str, dtype: str, config: CarConfig) -> Clip:
-    position = PositionTable(round_fp16=config.procedure.round_positions)
-    clip = Clip.load(bundled_or_given(source), device, dtype, position=position)
-    clip.name = str(source)
-    return clip
-
-
-def load_mask_proposer(name: str, device: str, dtype: str) -> MaskProposer:
-    """A segmenter asked for everything, with the settings of the paper (section 3.4).
+def load_mask_proposer(
+    name: str, weights: str | Path | None, device: str, dtype: str, options: Mapping[str, object]
+) -> MaskProposer:
+    """A segmenter asked for everything, by default with the settings of the paper (section 3.4).
 
     Args:
         name: of `SEGMENTERS`.
+        weights: hub id, folder or file in place of those the name stands for.
         device: "auto" or a torch device.
         dtype: "auto" or a precision.
+        options: fields of `AutomaticConfig`.
 
     Raises:
-        UnknownNameError: no such segmenter.
+        UnknownNameError: no such segmenter or option.
         WeightsNotFoundError: its weights are not on this machine.
     """
-    load = SEGMENTERS[name]
     # Imported here because it brings transformers, which takes seconds.
     from lexiseg.models.sam import CAR_CONFIG, AutomaticMasks
 
-    return AutomaticMasks(load(device=device, dtype=dtype), CAR_CONFIG)
+    config = override(CAR_CONFIG, options)
+    return AutomaticMasks(load_segmenter(name, weights, device, dtype), config)

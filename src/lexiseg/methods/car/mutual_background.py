@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lexiseg.methods.car.background import background_words
+from lexiseg.methods.car.background import competing_words
 from lexiseg.methods.car.config import CarConfig
 from lexiseg.methods.car.recurrence import Question
+from lexiseg.types import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -23,23 +24,25 @@ class Pass:
 
 
 def plan_passes(
-    names: Sequence[str], queries: Sequence[str], positions: Sequence[int], config: CarConfig
+    vocabulary: Vocabulary, queries: Sequence[str], positions: Sequence[int], config: CarConfig
 ) -> list[Pass]:
     """Split the names that are asked about into a thing run and a stuff run.
 
     Args:
-        names: labels of the whole vocabulary.
-        queries: one wording for each of them.
+        vocabulary: all that is asked.
+        queries: one wording for each name.
         positions: which of them to ask about.
         config: the stuff names, background and prompts.
     """
+    names = vocabulary.names
     stuff_names = {name.casefold() for name in config.stuff}
     stuff = [p for p in positions if names[p].casefold() in stuff_names]
     things = [p for p in positions if names[p].casefold() not in stuff_names]
     thing_words, stuff_words = ([queries[p] for p in group] for group in (things, stuff))
     both = config.procedure.mutual_background == "both"
-    thing_background = _background(config, thing_words, stuff_words if both else [])
-    stuff_background = _background(config, stuff_words, thing_words)
+    general = competing_words(config, vocabulary.texts)
+    thing_background = (tuple(stuff_words) if both else ()) or general
+    stuff_background = tuple(thing_words) or general
     passes = [
         Pass(tuple(things), Question(tuple(thing_words), thing_background, config.prompts), True),
         Pass(
@@ -50,12 +53,3 @@ def plan_passes(
     ]
     return [one for one in passes if one.positions]
 
-
-def _background(
-    config: CarConfig, queries: Sequence[str], counterpart: Sequence[str]
-) -> tuple[str, ...]:
-    """The counterpart's names; the general words where there are none."""
-    if counterpart:
-        return tuple(counterpart)
-    dropped = queries if config.procedure.drop_asked_background else ()
-    return background_words(config.background, dropped)

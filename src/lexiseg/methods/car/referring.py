@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, TypeAlias
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lexiseg.methods.car.background import background_words
+from lexiseg.methods.car.background import competing_words
 from lexiseg.methods.car.config import ORIGAMI, CarConfig
 from lexiseg.methods.car.postprocess import binary_masks, to_image_size
 from lexiseg.methods.car.recurrence import Question, Recurrence, Trace
@@ -23,9 +21,7 @@ from lexiseg.methods.car.report import Findings
 from lexiseg.methods.car.scene import Scene
 from lexiseg.methods.car.video import TemporalSmoother
 from lexiseg.ops.stopwatch import Stopwatch
-
-Protocol: TypeAlias = Literal["per-sentence", "ensemble"]
-PROTOCOLS: tuple[Protocol, ...] = ("per-sentence", "ensemble")
+from lexiseg.types import SentenceProtocol
 
 SMALL_SHARE = 0.05  # of the image; a smaller agreement is widened to the union
 
@@ -51,7 +47,7 @@ def clean_sentence(sentence: str) -> str:
 def find_sentences(
     scene: Scene,
     sentences: tuple[str, ...],
-    protocol: Protocol,
+    protocol: SentenceProtocol,
     recurrence: Recurrence,
     watch: Stopwatch,
     smoother: TemporalSmoother | None = None,
@@ -93,8 +89,7 @@ def find_sentences(
 
 def _question(sentences: Sequence[str], config: CarConfig) -> Question:
     queries = tuple(clean_sentence(sentence) for sentence in sentences)
-    dropped = queries if config.procedure.drop_asked_background else ()
-    return Question(queries, background_words(config.background, dropped), config.prompts)
+    return Question(queries, competing_words(config, queries), config.prompts)
 
 
 def _add_merged(findings: Findings, scene: Scene, masks: BoolArray, trace: Trace) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from lexiseg.methods.base import Answer
 from lexiseg.methods.car.config import CarConfig
 from lexiseg.methods.car.recurrence import Trace
-from lexiseg.methods.car.scene import Scene
-from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
+from lexiseg.types import Instance, Mask, Presence
 
 
 @dataclass
@@ -66,20 +66,10 @@ class Findings:
     ) -> None:
         self.verdicts[position] = Presence(self.names[position], score, kept, reason, step)
 
-    def result(self, scene: Scene, recipe: Recipe) -> Result:
-        """The answer, in the order asked."""
-        height, width = scene.image.shape[:2]
-        regions = tuple(self.regions[position] for position in sorted(self.regions))
-        verdicts = [self.verdicts[position] for position in range(len(self.names))]
-        return Result(
-            size_hw=(height, width),
-            names=self.names,
-            instances=Instances(regions, (height, width)),
-            presence=PresenceTrace(verdicts),
-            recipe=recipe,
-            path=scene.path,
-            image=scene.image,
-        )
+    def answer(self) -> Answer:
+        """What is known by now, in the order asked."""
+        regions = [self.regions[position] for position in sorted(self.regions)]
+        return Answer(regions, [self.verdicts[position] for position in range(len(self.names))])
 
 
 def _below(score: float, config: CarConfig) -> str:

@@ -28,12 +28,9 @@ def sharpen(
     positions = sorted(findings.regions)
     if not positions:
         return
-    if scene.segments is None:
-        scene.segments = segmenter.propose_masks(scene.image)
     masks = np.stack([findings.regions[position].mask.to_array() for position in positions])
-    for position, mask in zip(
-        positions, merge_segments(masks, scene.segments, config), strict=True
-    ):
+    merged = merge_segments(masks, scene.segments(segmenter), config)
+    for position, mask in zip(positions, merged, strict=True):
         findings.add_mask(position, mask, findings.regions[position].is_thing)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from threading import Lock
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from lexiseg.methods.base import BaseScene
 from lexiseg.methods.car.config import CarConfig, VisualPrompt
 from lexiseg.methods.car.visual_prompts import surroundings
 from lexiseg.models.clip import Clip, resize_to_multiple
@@ -20,41 +22,48 @@ from lexiseg.ops.affinity import symmetric_affinity
 from lexiseg.ops.attention import AttentionMean
 from lexiseg.ops.crf import CrfConfig, DenseCrf
 from lexiseg.ops.last_block import LastBlock, Tail
-from lexiseg.types import Mask
+from lexiseg.types import Mask, MaskProposer
 
 ImageArray = NDArray[np.uint8]
+KeyT = TypeVar("KeyT", bound=Hashable)
+ValueT = TypeVar("ValueT")
 
 
-@dataclass
-class Scene:
+class Remembered(Generic[KeyT, ValueT]):
+    """Values by key, each made once, however many threads ask for it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._values: dict[KeyT, ValueT] = {}
+
+    def __call__(self, key: KeyT, make: Callable[[], ValueT]) -> ValueT:
+        """The value of a key, made if it is not known yet."""
+        with self._lock:
+            if key not in self._values:
+                self._values[key] = make()
+            return self._values[key]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene(BaseScene):
     """An encoded image; ask it about any number of vocabularies.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB as given; masks come back at this size.
         canvas: the image CaR works on; smaller than `image` only beyond `max_side`.
         grid_hw: rows and columns of patches.
         last_block: the CAM tower's last block on this image.
         affinity: (n, n) float32, symmetric.
-        path: where the image came from.
-        encode_ms: milliseconds that the encoding took.
-        segments: class-agnostic segments of a promptable model, once they were needed.
     """
 
-    image: ImageArray
     canvas: ImageArray
     grid_hw: tuple[int, int]
     last_block: LastBlock
     affinity: Tensor
-    path: Path | None = None
-    encode_ms: float = 0.0
-    segments: list[Mask] | None = None
-    _around: dict[frozenset[VisualPrompt], ImageArray] = field(default_factory=dict, repr=False)
-    _fields: dict[CrfConfig, DenseCrf] = field(default_factory=dict, repr=False)
-
-    @property
-    def size_hw(self) -> tuple[int, int]:
-        """Height and width of the image in pixels."""
-        return self.image.shape[0], self.image.shape[1]
+    _around: Remembered[frozenset[VisualPrompt], ImageArray] = field(
+        default_factory=Remembered, repr=False
+    )
+    _fields: Remembered[CrfConfig, DenseCrf] = field(default_factory=Remembered, repr=False)
+    _segments: Remembered[MaskProposer, list[Mask]] = field(default_factory=Remembered, repr=False)
 
     @property
     def canvas_hw(self) -> tuple[int, int]:
@@ -64,15 +73,15 @@ class Scene:
     def surroundings(self, prompts: Collection[VisualPrompt]) -> ImageArray:
         """The canvas as it looks outside a mask under these prompts; made once."""
         key = frozenset(prompts)
-        if key not in self._around:
-            self._around[key] = surroundings(self.canvas, key)
-        return self._around[key]
+        return self._around(key, lambda: surroundings(self.canvas, key))
 
     def crf(self, config: CrfConfig) -> DenseCrf:
         """The dense CRF of the canvas; its lattices are built once."""
-        if config not in self._fields:
-            self._fields[config] = DenseCrf(self.canvas, config)
-        return self._fields[config]
+        return self._fields(config, lambda: DenseCrf(self.canvas, config))
+
+    def segments(self, proposer: MaskProposer) -> list[Mask]:
+        """Class-agnostic segments of the image; the proposer is asked once."""
+        return self._segments(proposer, lambda: proposer.propose_masks(self.image))
 
     @cached_property
     def global_embedding(self) -> Tensor:
@@ -94,7 +103,9 @@ def encode_scene(image: ImageArray, clip: Clip, config: CarConfig) -> Scene:
     patch = tower.config.patch_size
     pixels = fit_to_patches(canvas, patch, config.procedure.size_multiple or patch)
     grid = (pixels.shape[0] // patch, pixels.shape[1] // patch)
-    tokens = tower.embed(clip.preprocessing.normalize(pixels).to(clip.device))
+    tokens = tower.embed(
+        clip.preprocessing.normalize(pixels).to(clip.device), config.procedure.positions
+    )
     last = len(tower.blocks) - 1
     record = AttentionMean()
     recorded = dict.fromkeys(range(max(0, last + 1 - config.attention_blocks), last), record)

@@ -38,7 +38,7 @@ def find_names(
         queries = choose_wordings(scene, vocabulary, recurrence.generator)
         positions, reasons = prefilter(scene, queries, recurrence.generator)
     findings.leave_out(reasons)
-    for run, one in enumerate(plan_passes(vocabulary.names, queries, positions, config)):
+    for run, one in enumerate(plan_passes(vocabulary, queries, positions, config)):
         trace = recurrence.run(scene, one.question, watch)
         if smoother:
             trace = smoother(run, trace, len(one.positions))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from lexiseg.methods.dense.config import DenseConfig
 from lexiseg.methods.dense.segmenter import DenseScene, DenseSegmenter
 
@@ -23,34 +21,34 @@ __all__ = [
 class MaskClipSegmenter(DenseSegmenter):
     """MaskCLIP (Zhou et al. 2022)."""
 
-    scorer_name: ClassVar[str] = "maskclip"
+    name = "maskclip"
 
 
 class SclipSegmenter(DenseSegmenter):
     """SCLIP (Wang et al. 2024)."""
 
-    scorer_name: ClassVar[str] = "sclip"
+    name = "sclip"
 
 
 class ScClipSegmenter(DenseSegmenter):
     """SC-CLIP (Bai et al. 2025)."""
 
-    scorer_name: ClassVar[str] = "sc-clip"
+    name = "sc-clip"
 
 
 class ClipSurgerySegmenter(DenseSegmenter):
     """CLIP Surgery (Li et al. 2023)."""
 
-    scorer_name: ClassVar[str] = "clip-surgery"
+    name = "clip-surgery"
 
 
 class ClearClipSegmenter(DenseSegmenter):
     """ClearCLIP (Lan et al. 2024)."""
 
-    scorer_name: ClassVar[str] = "clearclip"
+    name = "clearclip"
 
 
 class NaClipSegmenter(DenseSegmenter):
     """NACLIP (Hajimiri et al. 2025), without its optional refinement."""
 
-    scorer_name: ClassVar[str] = "naclip"
+    name = "naclip"

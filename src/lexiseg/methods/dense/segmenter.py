@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,54 +13,42 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lexiseg.config import override, split_options, to_dict
-from lexiseg.io.image import path_of, read_image
+from lexiseg.config import override, split_options
+from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, BaseScene, Origin
 from lexiseg.methods.dense.config import B16, MINI, DenseConfig, find_config
 from lexiseg.methods.dense.labels import Labels, label_pixels
-from lexiseg.models.image_text import load_image_text
-from lexiseg.registry import SCORERS
+from lexiseg.methods.parts import load_scorer, part_options
+from lexiseg.models.hub import require_weights
+from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.scorers.base import ClipScorer
 from lexiseg.scorers.dense_maps import DenseMaps, WindowConfig, encode_windows
 from lexiseg.scorers.slide import pixel_scores
-from lexiseg.types import (
-    Instance,
-    Instances,
-    Mask,
-    Names,
-    Presence,
-    PresenceTrace,
-    Recipe,
-    Result,
-    Vocabulary,
-)
+from lexiseg.types import Instance, Mask, Presence, Vocabulary, rivals
 
 ImageArray = NDArray[np.uint8]
+NOTHING_ELSE = "background"  # where every word of the background is asked for
 
 
-@dataclass(frozen=True)
-class DenseScene:
+@dataclass(frozen=True, eq=False)
+class DenseScene(BaseScene):
     """An encoded image.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB as given.
         maps: its windows.
-        path: where it came from.
-        encode_ms: milliseconds that the encoding took.
     """
 
-    image: ImageArray
     maps: DenseMaps
-    path: Path | None
-    encode_ms: float
 
 
-class DenseSegmenter:
+class DenseSegmenter(BaseMethod[DenseScene, DenseConfig]):
     """Gives every pixel the name that its scores favor.
+
+    Its `name` is also that of the scorer.
 
     Args:
         scorer: whose maps are used.
         config: settings.
-        preset: what to call the combination in results.
+        origin: how the parts were loaded.
 
     Example:
         >>> import lexiseg
@@ -69,12 +56,23 @@ class DenseSegmenter:
         >>> sclip.segment("street.jpg", ["dog", "tree"]).semantic   # doctest: +SKIP
     """
 
-    scorer_name: ClassVar[str]
+    scene_type = DenseScene
+    encoding = (
+        "weights",
+        "dtypes",
+        "settings.scorer",
+        "settings.short_side",
+        "settings.long_side",
+        "settings.window",
+        "settings.stride",
+        "settings.batch",
+    )
 
-    def __init__(self, scorer: ClipScorer, config: DenseConfig, preset: str = "custom") -> None:
+    def __init__(
+        self, scorer: ClipScorer, config: DenseConfig, origin: Origin = ASSEMBLED
+    ) -> None:
+        super().__init__(config, origin)
         self.scorer = scorer
-        self.config = config
-        self.preset = preset
 
     @classmethod
     def load(
@@ -100,21 +98,24 @@ class DenseSegmenter:
             WeightsNotFoundError: the weights are not on this machine.
         """
         own, inner = split_options(options, "scorer.")
-        config = override(find_config(cls.scorer_name, preset), own)
-        clip = load_image_text(weights or (MINI if preset == "mini" else B16), device, dtype)
-        return cls(SCORERS[cls.scorer_name](clip, **inner), config, preset)
+        config = override(find_config(cls.name, preset), own)
+        source = str(weights or (MINI if preset == "mini" else B16))
+        require_weights(source)
+        scorer = load_scorer(cls.name, source, device, dtype, inner)
+        return cls(scorer, config, Origin(preset, {"weights": source}))
 
-    def encode(self, image: Any) -> DenseScene:
-        """Encode the windows of an image.
+    @property
+    def networks(self) -> Mapping[str, Any]:
+        """The scorer's CLIP."""
+        return {"clip": self.scorer.clip}
 
-        Args:
-            image: path, (H, W, 3) uint8 RGB array or Pillow image.
+    @property
+    def part_settings(self) -> Mapping[str, object]:
+        """Options of the scorer."""
+        return part_options("scorer", self.scorer.config)
 
-        Raises:
-            ImageError: the image cannot be read.
-        """
-        start, pixels = perf_counter(), read_image(image)
-        canvas = resize_short_side(pixels, self.config.short_side, self.config.long_side)
+    def _encode(self, image: ImageArray, watch: Stopwatch) -> DenseScene:
+        canvas = resize_short_side(image, self.config.short_side, self.config.long_side)
         windows = WindowConfig(
             sizes=(self.config.window,),
             stride=min(1.0, self.config.stride / self.config.window),
@@ -122,31 +123,13 @@ class DenseSegmenter:
             expansion="bilinear",
             batch=self.config.batch,
         )
-        maps = encode_windows(self.scorer, canvas, windows)
-        return DenseScene(pixels, maps, path_of(image), 1000 * (perf_counter() - start))
+        return DenseScene(image, encode_windows(self.scorer, canvas, windows))
 
-    def segment(self, image: Any, names: Names) -> Result:
-        """Find named things.
-
-        Args:
-            image: a scene, or what `encode` takes.
-            names: a comma list, a list, or a mapping from alias to name.
-        """
-        vocabulary = Vocabulary.parse(names)
-        scene = image if isinstance(image, DenseScene) else self.encode(image)
-        start = perf_counter()
+    def _segment(self, scene: DenseScene, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
         labels = self.classify_pixels(scene, vocabulary)
         regions = self._regions(labels, vocabulary.names)
-        spent = {"encode": scene.encode_ms, "segment": 1000 * (perf_counter() - start)}
-        size_hw = (scene.image.shape[0], scene.image.shape[1])
-        return Result(
-            size_hw=size_hw,
-            names=vocabulary.names,
-            instances=Instances(tuple(regions.values()), size_hw),
-            presence=PresenceTrace(self._presence(labels, vocabulary.names, regions)),
-            recipe=self._recipe(spent),
-            path=scene.path,
-            image=scene.image,
+        return Answer(
+            list(regions.values()), self._presence(labels, vocabulary.names, regions)
         )
 
     @torch.no_grad()
@@ -154,8 +137,7 @@ class DenseSegmenter:
         """The winner of every pixel: 0 for the background, k for the k-th name."""
         texts, query_class = self._queries(vocabulary)
         features = self.scorer.embed_texts(texts)
-        size_hw = (scene.image.shape[0], scene.image.shape[1])
-        scores = pixel_scores(scene.maps, features, size_hw)
+        scores = pixel_scores(scene.maps, features, scene.size_hw)
         has_background = bool(self.config.background)
         numbers = torch.tensor(query_class, device=features.device)
         if not has_background:
@@ -176,11 +158,10 @@ class DenseSegmenter:
             wordings = list(dict.fromkeys([*own, *synonyms.get(name, [])]))
             texts += wordings
             numbers += [number] * len(wordings)
-        asked = {text.casefold() for text in texts}
-        rivals = [word for word in self.config.background if word not in asked]
-        if self.config.background and not rivals:
-            rivals = ["background"]
-        return rivals + texts, [0] * len(rivals) + numbers
+        others = rivals(self.config.background, (*vocabulary.texts, *texts))
+        if self.config.background and not others:
+            others = (NOTHING_ELSE,)
+        return [*others, *texts], [0] * len(others) + numbers
 
     def _regions(self, labels: Labels, names: tuple[str, ...]) -> dict[str, Instance]:
         classes, probability = labels.classes.cpu().numpy(), labels.probability.cpu().numpy()
@@ -205,13 +186,6 @@ class DenseSegmenter:
             )
             for number, name in enumerate(names, start=1)
         ]
-
-    def _recipe(self, spent: Mapping[str, float]) -> Recipe:
-        clip = self.scorer.clip
-        settings = {**to_dict(self.config), "scorer": to_dict(self.scorer.config)}
-        return Recipe.of_run(
-            self.scorer_name, self.preset, settings, {"clip": clip}, clip.device, spent, clip.dtype
-        )
 
 
 def resize_short_side(image: ImageArray, short_side: int, long_side: int) -> ImageArray:

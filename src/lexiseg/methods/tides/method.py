@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from lexiseg.config import override, split_options, to_dict
-from lexiseg.io.image import path_of, read_image
+from lexiseg.config import override, split_options
+from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, ImageArray, Origin
+from lexiseg.methods.parts import load_scorer, load_segmenter, part_options
+from lexiseg.methods.parts import segmenter_checkpoints, source_of
 from lexiseg.methods.tides.config import TidesConfig, variant_config
-from lexiseg.methods.tides.loading import load_scorer, load_segmenter
 from lexiseg.methods.tides.pipeline import find_objects
 from lexiseg.methods.tides.presets import PRESETS, find_preset
 from lexiseg.methods.tides.scene import Scene, encode_scene
 from lexiseg.methods.tides.steps import PUBLISHED, Steps
+from lexiseg.models.hub import require_weights
 from lexiseg.ops.stopwatch import Stopwatch
-from lexiseg.types import DenseScorer, Names, PromptableSegmenter, Recipe, Result, Vocabulary
+from lexiseg.registry import SCORERS
+from lexiseg.types import DenseScorer, PromptableSegmenter, Vocabulary
 
 
-class Tides:
+class Tides(BaseMethod[Scene, TidesConfig]):
     """Finds every single object of the named classes.
 
     Args:
         scorer: tells where each name may be.
         segmenter: cuts objects out at points.
         config: settings.
-        preset: what to call the combination in results.
         steps: who carries out steps A to D; exchange one to see what it costs.
+        origin: how the parts were loaded.
 
     Example:
         >>> import lexiseg
@@ -36,8 +40,16 @@ class Tides:
         3
     """
 
-    method = "tides"
+    name = "tides"
     task = "instances"
+    scene_type = Scene
+    encoding = (
+        "weights",
+        "dtypes",
+        "settings.scorer",
+        *(f"settings.{option}" for option in ("long_side", "windows", "stride", "window_input")),
+        *(f"settings.{option}" for option in ("cell", "short_side", "narrow")),
+    )
     fixed: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(
@@ -45,13 +57,12 @@ class Tides:
         scorer: DenseScorer,
         segmenter: PromptableSegmenter,
         config: TidesConfig | None = None,
-        preset: str = "custom",
         steps: Steps = PUBLISHED,
+        origin: Origin = ASSEMBLED,
     ) -> None:
+        super().__init__(config or TidesConfig(), origin)
         self.scorer = scorer
         self.segmenter = segmenter
-        self.config = config or TidesConfig()
-        self.preset = preset
         self.steps = steps
 
     @classmethod
@@ -88,86 +99,60 @@ class Tides:
         chosen = find_preset(preset)
         own, scorer_options = split_options(options, "scorer.")
         config = override(variant_config(variant, chosen.options), {**cls.fixed, **own})
-        weights = clip_weights or chosen.clip
-        dense = load_scorer(scorer or chosen.scorer, weights, device, dtype, scorer_options)
-        masks = load_segmenter(segmenter or chosen.segmenter, segmenter_weights, device, dtype)
-        return cls(dense, masks, config, preset)
+        clip, seer, cutter = (
+            str(clip_weights or chosen.clip),
+            scorer or chosen.scorer,
+            segmenter or chosen.segmenter,
+        )
+        require_weights(clip, *segmenter_checkpoints(cutter, segmenter_weights))
+        parts = {
+            "variant": variant,
+            "scorer": seer,
+            "clip_weights": clip,
+            "segmenter": cutter,
+            "segmenter_weights": source_of(segmenter_weights),
+        }
+        return cls(
+            load_scorer(seer, clip, device, dtype, scorer_options),
+            load_segmenter(cutter, segmenter_weights, device, dtype),
+            config,
+            origin=Origin(preset, parts),
+        )
 
     @property
     def networks(self) -> Mapping[str, Any]:
         """Whose weights make the answer, by part."""
-        return {"scorer": getattr(self.scorer, "clip", self.scorer), "segmenter": self.segmenter}
+        return {"scorer": self.scorer, "segmenter": self.segmenter}
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """The scorer's kind and all settings, as plain data."""
-        return {"scorer": type(self.scorer).__name__, **to_dict(self.config)}
-
-    def configured(self, **options: Any) -> Tides:
-        """The same weights under other settings."""
-        config = override(self.config, options)
-        return type(self)(self.scorer, self.segmenter, config, self.preset, self.steps)
+    def part_settings(self) -> Mapping[str, object]:
+        """Which scorer, its options, and the steps that are not the published ones."""
+        options = part_options("scorer", getattr(self.scorer, "config", None))
+        changed = self.steps.exchanged
+        kind = {"scorer": SCORERS.name_of(type(self.scorer)), **options}
+        return {**kind, "exchanged": changed} if changed else kind
 
     @property
-    def measured(self) -> Mapping[str, Any]:
-        """Settings to measure AP with, see `Preset`; empty for other combinations of parts.
-
-        The command line asks with them. From Python: ``tides.configured(**tides.measured)``.
-        """
+    def measured(self) -> Mapping[str, object]:
+        """Settings to measure AP with, see `Preset`; empty for other combinations of parts."""
         return PRESETS[self.preset].measured if self.preset in PRESETS else {}
 
-    def with_steps(self, steps: Steps) -> Tides:
+    def with_steps(self, steps: Steps) -> Self:
         """The same weights and settings with other steps."""
-        return type(self)(self.scorer, self.segmenter, self.config, self.preset, steps)
+        other = copy.copy(self)
+        other.steps = steps
+        return other
 
-    def encode(self, image: Any) -> Scene:
-        """Compute what does not depend on names: the slow half of step A, and the embedding.
+    def _encode(self, image: ImageArray, watch: Stopwatch) -> Scene:
+        """The slow half of step A, and the segmenter's embedding."""
+        return encode_scene(image, self.scorer, self.segmenter, self.config)
 
-        Args:
-            image: path, (H, W, 3) uint8 RGB array or Pillow image.
-
-        Raises:
-            ImageError: the image cannot be read.
-        """
-        watch = Stopwatch(self.scorer.device)
-        with watch("encode"):
-            scene = encode_scene(read_image(image), self.scorer, self.segmenter, self.config)
-        scene.path, scene.encode_ms = path_of(image), watch.timing_ms["encode"]
-        return scene
-
-    def segment(self, image: Any, names: Names) -> Result:
-        """Find the objects of named classes.
-
-        Args:
-            image: a scene, or what `encode` takes.
-            names: a comma list, a list, or a mapping from alias to name.
-        """
-        scene = image if isinstance(image, Scene) else self.encode(image)
-        vocabulary = Vocabulary.parse(names)
-        watch = Stopwatch(self.scorer.device)
-        with watch("segment"):
-            answer = find_objects(scene, vocabulary, self, watch)
-        return Result(
-            size_hw=scene.embedding.size_hw,
-            names=vocabulary.names,
-            instances=answer.instances,
-            presence=answer.presence,
-            recipe=self._recipe(scene, watch),
-            path=scene.path,
-            image=scene.image,
-        )
-
-    def _recipe(self, scene: Scene, watch: Stopwatch) -> Recipe:
-        spent = {"encode": scene.encode_ms, **watch.timing_ms}
-        exchanged = self.steps.exchanged
-        settings = {**self.settings, **({"exchanged": exchanged} if exchanged else {})}
-        return Recipe.of_run(
-            self.method, self.preset, settings, self.networks, self.scorer.device, spent
-        )
+    def _segment(self, scene: Scene, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
+        return find_objects(scene, vocabulary, self, watch)
 
 
 class TidesRaw(Tides):
     """TIDES without step D: masks ranked by the segmenter's own scores (the paper's Raw)."""
 
-    method = "tides-raw"
+    name = "tides-raw"
     fixed: ClassVar[Mapping[str, Any]] = {"ranking": "segmenter"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
+from lexiseg.methods.base import Answer
 from lexiseg.methods.tides.class_filter import Verdict, class_probability
 from lexiseg.methods.tides.config import TidesConfig
 from lexiseg.methods.tides.postprocess import Found, suppress_across_classes, weigh
@@ -16,14 +16,7 @@ from lexiseg.methods.tides.report import explain_presence, list_instances
 from lexiseg.methods.tides.scene import Scene
 from lexiseg.methods.tides.steps import Identifier, Steps
 from lexiseg.ops.stopwatch import Stopwatch
-from lexiseg.types import (
-    DenseScorer,
-    Instance,
-    Instances,
-    PresenceTrace,
-    PromptableSegmenter,
-    Vocabulary,
-)
+from lexiseg.types import DenseScorer, Instance, PromptableSegmenter, Vocabulary
 
 CLIP_SCALE = 100.0  # cosines of CLIP become logits by this factor
 
@@ -35,14 +28,6 @@ class Parts(Protocol):
     segmenter: PromptableSegmenter
     config: TidesConfig
     steps: Steps
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Objects and verdicts of one question."""
-
-    instances: Instances
-    presence: PresenceTrace
 
 
 @torch.no_grad()
@@ -80,8 +65,7 @@ def find_objects(scene: Scene, vocabulary: Vocabulary, parts: Parts, watch: Stop
                 instances[index] = list_instances(label, objects, pool, config)
     counts = {index: len(listed) for index, listed in instances.items()}
     presence = explain_presence(vocabulary.names, verdicts, counts, CLIP_SCALE)
-    listed = tuple(item for listed in instances.values() for item in listed)
-    return Answer(Instances(listed, scene.embedding.size_hw), PresenceTrace(presence))
+    return Answer([item for listed in instances.values() for item in listed], presence)
 
 
 def _objects(

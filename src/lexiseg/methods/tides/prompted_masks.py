@@ -9,6 +9,7 @@ point is decoded again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from threading import RLock
 from typing import TypeAlias
 
 import torch
@@ -58,6 +59,7 @@ class PromptedMasks:
         self._embedding = embedding
         self._canvas = canvas
         rows, columns = canvas.cells.shape
+        self._lock = RLock()  # a scene may be asked by several threads
         self._finished: dict[Key, Mask] = {}
         self._kept: dict[int, Tensor] = {}  # maps (m, h, w) by point
         self._space = KEPT_BYTES
@@ -84,10 +86,11 @@ class PromptedMasks:
         Returns:
             (P,) int64, the row of each in `scores` and `unpacked`.
         """
-        new = points[self._row_of[points] < 0]
-        if len(new):
-            self._decode(new)
-        return self._row_of[points]
+        with self._lock:
+            new = points[self._row_of[points] < 0]
+            if len(new):
+                self._decode(new)
+            return self._row_of[points]
 
     def unpacked(self, rows: Tensor, candidates: Tensor) -> Tensor:
         """Masks (n, cells) bool of candidates (n,) of rows (n,)."""
@@ -95,11 +98,12 @@ class PromptedMasks:
 
     def finish(self, keys: Sequence[Key]) -> list[Mask]:
         """Masks at the size of the image; each is made once."""
-        missing = [key for key in keys if key not in self._finished]
-        for key, logits in self._logits(missing):
-            large = self._segmenter.full_size(logits, self._embedding) > 0
-            self._finished[key] = Mask.from_array(large.cpu().numpy())
-        return [self._finished[key] for key in keys]
+        with self._lock:
+            missing = [key for key in keys if key not in self._finished]
+            for key, logits in self._logits(missing):
+                large = self._segmenter.full_size(logits, self._embedding) > 0
+                self._finished[key] = Mask.from_array(large.cpu().numpy())
+            return [self._finished[key] for key in keys]
 
     @torch.no_grad()
     def _logits(self, keys: Sequence[Key]) -> Iterator[tuple[Key, Tensor]]:

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from lexiseg.methods.tides.config import PERSON_WORDINGS, TidesConfig
-from lexiseg.types import DenseScorer, Vocabulary
+from lexiseg.types import DenseScorer, Vocabulary, rivals
+
+NOTHING_ELSE = "background"  # where every word of the background is asked for
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,8 @@ class Question:
             (*own, *PERSON_WORDINGS) if config.person_wordings and "person" in own else own
             for own in vocabulary.wordings
         ]
-        asked = {wording.casefold() for own in wordings for wording in own}
-        rivals = tuple(word for word in config.background if word.casefold() not in asked)
-        groups = [*wordings, rivals or config.background]
+        asked = (*vocabulary.texts, *(text for own in wordings for text in own))
+        groups = [*wordings, rivals(config.background, asked) or (NOTHING_ELSE,)]
         texts = scorer.embed_texts([wording for group in groups for wording in group])
         owner = [index for index, group in enumerate(groups) for _ in group]
         return cls(vocabulary.names, texts, torch.tensor(owner, device=texts.device))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lexiseg.methods.base import BaseScene
 from lexiseg.methods.tides.canvas import Canvas
 from lexiseg.methods.tides.config import TidesConfig
 from lexiseg.methods.tides.prompted_masks import PromptedMasks
@@ -16,27 +16,21 @@ from lexiseg.scorers.dense_maps import DenseMaps, choose_cell, encode_windows, f
 from lexiseg.types import DenseScorer, ImageEmbedding, PromptableSegmenter
 
 
-@dataclass
-class Scene:
+@dataclass(frozen=True, eq=False)
+class Scene(BaseScene):
     """An encoded image; ask it about any number of vocabularies.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB; masks come back at this size.
         canvas: the cells the image is worked on.
         windows: features of all windows, per window size.
         embedding: the segmenter's.
         masks: answers of the segmenter to the points prompted so far.
-        path: where the image came from.
-        encode_ms: milliseconds that the encoding took.
     """
 
-    image: NDArray[np.uint8]
     canvas: Canvas
     windows: DenseMaps
     embedding: ImageEmbedding
     masks: PromptedMasks
-    path: Path | None = None
-    encode_ms: float = 0.0
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lexiseg.config import override, split_options
@@ -14,6 +15,7 @@ from lexiseg.registry import CAPTIONERS
 from lexiseg.types import Captioner
 
 ZEROCAP = "zerocap"
+LANGUAGE_MODEL = "language_model"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,17 @@ class Choice:
     config: ZeroGuidanceConfig
     decoder: str
     decoder_options: Mapping[str, Any]
+
+    @property
+    def language_model(self) -> dict[str, str]:
+        """The option that names the language model, for a captioner that has one by name."""
+        model = self.decoder_options.get(LANGUAGE_MODEL)
+        return {f"decoder.{LANGUAGE_MODEL}": str(model)} if isinstance(model, str | Path) else {}
+
+    @property
+    def checkpoints(self) -> tuple[str, ...]:
+        """Weights that the captioner will load."""
+        return tuple(self.language_model.values())
 
 
 def choose(preset: Preset, variant: str, decoder: str | None, options: Mapping[str, Any]) -> Choice:
@@ -50,7 +63,7 @@ def choose(preset: Preset, variant: str, decoder: str | None, options: Mapping[s
     own, inner = split_options(options, "decoder.")
     defaults: dict[str, Any] = dict(preset.decoders.get(name, {}))
     if name == ZEROCAP:
-        defaults = {"language_model": preset.language_model, **defaults, **reading.zerocap}
+        defaults = {LANGUAGE_MODEL: preset.language_model, **defaults, **reading.zerocap}
     settings = {**reading.options, **preset.options, **own}
     return Choice(override(ZeroGuidanceConfig(), settings), name, {**defaults, **inner})
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from lexiseg.config import override, to_dict
-from lexiseg.io.image import path_of, read_image
+from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, ImageArray, Origin
+from lexiseg.methods.parts import part_options
 from lexiseg.methods.zero_guidance.candidates import find_segments
 from lexiseg.methods.zero_guidance.config import ZeroGuidanceConfig
 from lexiseg.methods.zero_guidance.loading import choose, load_captioner
 from lexiseg.methods.zero_guidance.pipeline import Scene, encode_scene, label_scene
 from lexiseg.methods.zero_guidance.presets import find_preset
-from lexiseg.methods.zero_guidance.report import build_result
+from lexiseg.methods.zero_guidance.report import describe_nodes
 from lexiseg.methods.zero_guidance.segments import Segments
 from lexiseg.models.clip import Clip
 from lexiseg.models.dino import Dino
+from lexiseg.models.hub import require_weights
 from lexiseg.ops.stopwatch import Stopwatch
-from lexiseg.types import Captioner, Recipe, Result, SelfSupervisedEncoder
+from lexiseg.registry import CAPTIONERS
+from lexiseg.types import Captioner, SelfSupervisedEncoder
 
 
-class ZeroGuidance:
+class ZeroGuidance(BaseMethod[Scene, ZeroGuidanceConfig]):
     """Cuts a picture into meaningful segments and names them, without being asked for anything.
 
     Args:
@@ -31,7 +31,7 @@ class ZeroGuidance:
         clip: sees the segments.
         captioner: puts what CLIP sees into words.
         config: settings.
-        preset: what to call the combination in results.
+        origin: how the parts were loaded.
 
     Example:
         >>> import lexiseg
@@ -40,7 +40,21 @@ class ZeroGuidance:
         ('grass', 'dog', 'sky')
     """
 
-    method = "zero-guidance"
+    name = "zero-guidance"
+    task = "self-named"
+    verbs = ("label",)
+    scene_type = Scene
+    encoding = (
+        "weights.dino",
+        "weights.clip",
+        "dtypes.dino",
+        "dtypes.clip",
+        *(f"settings.{option}" for option in ("short_side", "stride", "facet", "max_tokens")),
+        *(f"settings.{option}" for option in ("normalize", "linkage", "segments", "splits")),
+        *(f"settings.{option}" for option in ("max_sibling_cosine", "use_crf", "crf", "embedding")),
+        *(f"settings.{option}" for option in ("masked_blocks", "sigma_squared", "saliency")),
+        "settings.square",
+    )
 
     def __init__(
         self,
@@ -48,13 +62,12 @@ class ZeroGuidance:
         clip: Clip,
         captioner: Captioner,
         config: ZeroGuidanceConfig | None = None,
-        preset: str = "custom",
+        origin: Origin = ASSEMBLED,
     ) -> None:
+        super().__init__(config or ZeroGuidanceConfig(), origin)
         self.dino = dino
         self.clip = clip
         self.captioner = captioner
-        self.config = config or ZeroGuidanceConfig()
-        self.preset = preset
 
     @classmethod
     def load(
@@ -87,46 +100,36 @@ class ZeroGuidance:
         """
         weights = find_preset(preset)
         choice = choose(weights, variant, decoder, options)
-        dino = Dino.load(dino_weights or weights.dino, device, dtype)
-        clip = Clip.load(clip_weights or weights.clip, device, dtype)
-        return cls(dino, clip, load_captioner(choice, clip), choice.config, preset)
+        seer, reader = str(dino_weights or weights.dino), str(clip_weights or weights.clip)
+        require_weights(seer, reader, *choice.checkpoints)
+        parts = {
+            "variant": variant,
+            "decoder": choice.decoder,
+            "dino_weights": seer,
+            "clip_weights": reader,
+            **choice.language_model,
+        }
+        dino, clip = Dino.load(seer, device, dtype), Clip.load(reader, device, dtype)
+        captioner = load_captioner(choice, clip)
+        return cls(dino, clip, captioner, choice.config, Origin(preset, parts))
 
-    def configured(self, **options: Any) -> ZeroGuidance:
-        """The same weights and captioner under other settings."""
-        config = override(self.config, options)
-        return type(self)(self.dino, self.clip, self.captioner, config, self.preset)
+    @property
+    def networks(self) -> Mapping[str, Any]:
+        """Both encoders, and what the captioner draws on: a language model or a list of words."""
+        return {"clip": self.clip, "dino": self.dino, "captioner": self.captioner}
 
-    def encode(self, image: Any) -> Scene:
-        """Cut an image into candidate segments and embed them: what no choice of words changes.
+    @property
+    def part_settings(self) -> Mapping[str, object]:
+        """Which captioner, and its options."""
+        kind = CAPTIONERS.name_of(type(self.captioner))
+        options = part_options("decoder", getattr(self.captioner, "config", None))
+        return {"decoder": kind, **options}
 
-        Args:
-            image: path, (H, W, 3) uint8 RGB array or Pillow image.
+    def _encode(self, image: ImageArray, watch: Stopwatch) -> Scene:
+        return encode_scene(image, self._cut, self.clip, self.config, watch)
 
-        Raises:
-            ImageError: the image cannot be read.
-        """
-        scene = encode_scene(read_image(image), self._cut, self.clip, self.config)
-        scene.path = path_of(image)
-        return scene
+    def _label(self, scene: Scene, watch: Stopwatch) -> Answer:
+        return describe_nodes(scene, label_scene(scene, self, watch).nodes)
 
-    def label(self, image: Any) -> Result:
-        """Name the segments of an image and merge those that mean the same.
-
-        Args:
-            image: a scene, or what `encode` takes.
-        """
-        scene = image if isinstance(image, Scene) else self.encode(image)
-        watch = Stopwatch(self.clip.device)
-        with watch("label"):
-            merged = label_scene(scene, self, watch)
-        return build_result(scene, merged.nodes, self._recipe(scene, watch))
-
-    def _cut(self, image: NDArray[np.uint8]) -> Segments:
+    def _cut(self, image: ImageArray) -> Segments:
         return find_segments(image, self.dino, self.config)
-
-    def _recipe(self, scene: Scene, watch: Stopwatch) -> Recipe:
-        spent = {**scene.timing_ms, **watch.timing_ms}
-        words = getattr(self.captioner, "model", self.captioner)
-        parts = {"dino": self.dino, "clip": self.clip, "captioner": words}
-        settings = {"captioner": type(self.captioner).__name__, **to_dict(self.config)}
-        return Recipe.of_run(self.method, self.preset, settings, parts, self.clip.device, spent)

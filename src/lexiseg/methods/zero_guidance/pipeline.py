@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Protocol, TypeAlias
 
@@ -13,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lexiseg.methods.base import BaseScene
 from lexiseg.methods.zero_guidance.config import ZeroGuidanceConfig
 from lexiseg.methods.zero_guidance.embeddings import SegmentEmbedder, build_embedder
 from lexiseg.methods.zero_guidance.merging import (
@@ -42,33 +42,24 @@ class Parts(Protocol):
     config: ZeroGuidanceConfig
 
 
-@dataclass
-class Scene:
+@dataclass(frozen=True, eq=False)
+class Scene(BaseScene):
     """An encoded image: candidate segments, and how CLIP sees each.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB as given; masks come back at this size.
         segments: leaves of the cut tree.
         embeddings: (m, E) float32, of the leaves.
         embedder: embeds unions of them.
-        path: where the image came from.
-        timing_ms: milliseconds that the encoding took, by stage.
     """
 
-    image: ImageArray
     segments: Segments
     embeddings: Tensor
     embedder: SegmentEmbedder
-    path: Path | None = None
-    timing_ms: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def size_hw(self) -> tuple[int, int]:
-        """Height and width of the image in pixels."""
-        return self.image.shape[0], self.image.shape[1]
 
 
-def encode_scene(image: ImageArray, cut: Cutter, clip: Clip, config: ZeroGuidanceConfig) -> Scene:
+def encode_scene(
+    image: ImageArray, cut: Cutter, clip: Clip, config: ZeroGuidanceConfig, watch: Stopwatch
+) -> Scene:
     """Cut the image into candidates and embed them.
 
     Args:
@@ -76,15 +67,14 @@ def encode_scene(image: ImageArray, cut: Cutter, clip: Clip, config: ZeroGuidanc
         cut: the candidates stage.
         clip: sees the segments.
         config: settings.
+        watch: told where the time goes.
     """
-    watch = Stopwatch(clip.device)
-    with watch("encode"):
-        with watch("candidates"):
-            segments = cut(image)
-        with watch("embeddings"):
-            embedder = build_embedder(clip, image, segments, config)
-            embeddings = embedder.embed([(label,) for label in range(len(segments))])
-    return Scene(image, segments, embeddings, embedder, timing_ms=watch.timing_ms)
+    with watch("candidates"):
+        segments = cut(image)
+    with watch("embeddings"):
+        embedder = build_embedder(clip, image, segments, config)
+        embeddings = embedder.embed([(label,) for label in range(len(segments))])
+    return Scene(image, segments, embeddings, embedder)
 
 
 @torch.no_grad()

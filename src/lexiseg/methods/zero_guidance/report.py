@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from lexiseg.methods.base import Answer
 from lexiseg.methods.zero_guidance.embeddings import nearest_index
 from lexiseg.methods.zero_guidance.merging import Node, parent
 from lexiseg.methods.zero_guidance.pipeline import Scene
-from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
+from lexiseg.types import Instance, Mask, Presence
 
 NAMELESS = "unnamed"  # a captioner may find no words
 
 
-def build_result(scene: Scene, nodes: Sequence[Node], recipe: Recipe) -> Result:
+def describe_nodes(scene: Scene, nodes: Sequence[Node]) -> Answer:
     """The answer: one region per node, the largest first.
 
     Every region has the score of its description, a cosine bounded to [0, 1], and in `details` its
@@ -24,22 +25,12 @@ def build_result(scene: Scene, nodes: Sequence[Node], recipe: Recipe) -> Result:
     Args:
         scene: the picture and its segments.
         nodes: survivors of the merging.
-        recipe: how the answer was made.
     """
     rows, columns = nearest_index(scene.segments.labels.shape, scene.size_hw)
     labels = scene.segments.labels[rows]
     items = [_region(node, labels, columns) for node in nodes]
     items = sorted((item for item in items if item.mask.area), key=lambda item: -item.mask.area)
-    verdicts = _verdicts(items, scene.size_hw)
-    return Result(
-        size_hw=scene.size_hw,
-        names=tuple(entry.name for entry in verdicts),
-        instances=Instances(tuple(items), scene.size_hw),
-        presence=PresenceTrace(verdicts),
-        recipe=recipe,
-        path=scene.path,
-        image=scene.image,
-    )
+    return Answer(items, _verdicts(items, scene.size_hw))
 
 
 def _region(node: Node, labels: NDArray[np.int16], columns: NDArray[np.intp]) -> Instance:

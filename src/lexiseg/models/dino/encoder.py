@@ -113,6 +113,11 @@ class Dino:
         return self.network.cls_token.device
 
     @property
+    def dtype(self) -> torch.dtype:
+        """The precision the network computes in."""
+        return self.network.cls_token.dtype
+
+    @property
     def patch_size(self) -> int:
         """Side of a patch in pixels."""
         return self.network.config.patch_size

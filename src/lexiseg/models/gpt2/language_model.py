@@ -40,6 +40,11 @@ class Gpt2:
         self.name = name
         self.fingerprint = fingerprint
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision the network computes in."""
+        return next(self.network.parameters()).dtype
+
     @classmethod
     def load(
         cls,

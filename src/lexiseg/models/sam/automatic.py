@@ -102,6 +102,21 @@ class AutomaticMasks:
         self.segmenter = segmenter
         self.config = config or AutomaticConfig()
 
+    @property
+    def name(self) -> str:
+        """What the segmenter's weights are called."""
+        return str(getattr(self.segmenter, "name", type(self.segmenter).__name__))
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of the segmenter's weights; "" where it tells none."""
+        return str(getattr(self.segmenter, "fingerprint", ""))
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """The precision the segmenter computes in; None where it tells none."""
+        return getattr(self.segmenter, "dtype", None)
+
     def propose_masks(self, image: Image8) -> list[Mask]:
         """Masks of an (H, W, 3) uint8 RGB image at its size, best first."""
         return [proposal.mask for proposal in self.propose(image)]

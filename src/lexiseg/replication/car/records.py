@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lexiseg.evaluation.protocol import Protocol, protocol_of, recipe_of
+from lexiseg.evaluation.protocol import Protocol, protocol_of
 from lexiseg.evaluation.records import Record, RecordFile
 from lexiseg.evaluation.tasks import referring
 from lexiseg.replication.car.report import Finding, ReferringFinding, Report
@@ -62,7 +62,7 @@ class CarRecords:
 
     def _protocol(self, method: Any, dataset: Any) -> Protocol:
         images = self._worker.scenes
-        return protocol_of(dataset, recipe_of(method), seed=0, images=images)
+        return protocol_of(dataset, method.recipe(), seed=0, images=images)
 
     def tasks(self) -> list[Task]:
         """What is missing, scene by scene."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
-from lexiseg.config import to_dict
-from lexiseg.evaluation.protocol import Protocol, protocol_of, recipe_of
+from lexiseg.evaluation.protocol import Protocol, protocol_of
 from lexiseg.evaluation.records import RecordFile
 from lexiseg.replication.engine import Replication
 from lexiseg.replication.rows import RowRecords
 from lexiseg.replication.tides.report import Report
-from lexiseg.replication.tides.rows import SCORERS, Row, all_rows
+from lexiseg.replication.tides.rows import Row, all_rows
 from lexiseg.replication.tides.worker import TidesWorker
 
 
@@ -27,7 +25,6 @@ class TidesRecords(RowRecords[Row]):
 
     def __init__(self, worker: TidesWorker, folder: Path, stack: ExitStack) -> None:
         self._worker = worker
-        self._recipes = {scorer: recipe_of(worker.configured(Row(scorer))) for scorer in SCORERS}
         self._protocols = {row: self._protocol(row) for row in all_rows()}
         files = {
             row: stack.enter_context(
@@ -38,11 +35,9 @@ class TidesRecords(RowRecords[Row]):
         super().__init__(files, worker.dataset.ids)
 
     def _protocol(self, row: Row) -> Protocol:
-        recipe = self._recipes[row.scorer]
-        settings = {**recipe.settings, **to_dict(self._worker.configured(row).config)}
         return protocol_of(
             self._worker.dataset,
-            replace(recipe, settings=settings),
+            self._worker.configured(row).recipe(),
             seed=0,
             images=self._worker.scenes,
         )

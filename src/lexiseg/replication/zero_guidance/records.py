@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from lexiseg.evaluation.protocol import Protocol, protocol_of, recipe_of
+from lexiseg.evaluation.protocol import Protocol, protocol_of
 from lexiseg.evaluation.records import RecordFile
 from lexiseg.evaluation.tasks.self_named.meaning import ClipTexts, by_meaning
 from lexiseg.evaluation.tasks.self_named.scoring import TERMS
@@ -50,7 +50,7 @@ class ZeroGuidanceRecords(RowRecords[Row]):
     def _protocol(self, row: Row) -> Protocol:
         protocol = protocol_of(
             self._worker.dataset,
-            recipe_of(self._worker.configured(row)),
+            self._worker.configured(row).recipe(),
             seed=0,
             images=row.scenes_of(self._worker.scenes),
         )

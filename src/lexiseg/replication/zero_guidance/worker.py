@@ -20,6 +20,7 @@ from lexiseg.io.image import read_image
 from lexiseg.methods.zero_guidance import ZeroGuidance
 from lexiseg.methods.zero_guidance.candidates import find_segments
 from lexiseg.methods.zero_guidance.pipeline import encode_scene
+from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.replication.engine import BundledMethod
 from lexiseg.replication.rows import RowTask
 
@@ -87,7 +88,9 @@ class ZeroGuidanceWorker(BundledMethod):
         records = []
         for row in task.rows:
             method = self.configured(row)
-            scene = encode_scene(image, lambda _: candidates, method.clip, method.config)
+            scene = encode_scene(
+                image, lambda _: candidates, method.clip, method.config, Stopwatch()
+            )
             records.append(score_scene(method, scene, sample, self.dataset))
         return records
 

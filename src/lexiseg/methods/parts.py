@@ -1,18 +1,36 @@
-"""A scorer and a segmenter by their names."""
+"""Parts that methods share, by their names, and what a recipe says of their options."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from lexiseg.config import to_dict
+from lexiseg.models.bundled import bundled_weights
+from lexiseg.models.hub import checkpoints
 from lexiseg.models.image_text import load_image_text
 from lexiseg.registry import SCORERS, SEGMENTERS
 from lexiseg.types import DenseScorer, PromptableSegmenter
 
 
+def segmenter_checkpoints(name: str, weights: str | Path | None) -> tuple[str | Path, ...]:
+    """The checkpoints that a segmenter will be loaded from, as far as that is known beforehand.
+
+    Args:
+        name: in `SEGMENTERS`.
+        weights: hub id, folder or file in place of those the name stands for.
+
+    Raises:
+        UnknownNameError: no such segmenter.
+    """
+    _ = SEGMENTERS[name]
+    if weights is not None:
+        return (weights,)
+    return (name,) if name in checkpoints() or name in bundled_weights() else ()
+
+
 def load_scorer(
-    name: str, weights: str | Path, device: str, dtype: str, options: Mapping[str, Any]
+    name: str, weights: str | Path, device: str, dtype: str, options: Mapping[str, object]
 ) -> DenseScorer:
     """A dense scorer on a CLIP.
 
@@ -49,3 +67,20 @@ def load_segmenter(
     """
     segmenter: PromptableSegmenter = SEGMENTERS[name](device=device, dtype=dtype, weights=weights)
     return segmenter
+
+
+def part_options(part: str, config: object) -> Mapping[str, object]:
+    """Options of a part as its method's `load` takes them: ``scorer.templates`` and so on.
+
+    Args:
+        part: what `load` calls it.
+        config: its settings, a dataclass; None for a part that has none.
+    """
+    if config is None:
+        return {}
+    return {f"{part}.{name}": value for name, value in to_dict(config).items()}
+
+
+def source_of(weights: str | Path | None) -> str | None:
+    """Where weights come from, as a recipe notes it."""
+    return None if weights is None else str(weights)
