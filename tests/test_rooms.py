@@ -20,6 +20,7 @@ ROWS = (
     ("datasets", "metrics", "io"),
     ("models",),
     ("scorers", "captioners"),
+    ("methods.base", "methods.parts"),  # what all methods share
     ("methods",),
     ("training", "evaluation"),
     ("analysis",),
@@ -41,7 +42,7 @@ def room_of(module: str) -> str | None:
 
 
 def level_of(room: str) -> int:
-    return LEVEL[room.split(".")[0]]
+    return LEVEL.get(room, LEVEL[room.split(".")[0]])
 
 
 def imported_names(source: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,18 @@ class ColorMethod:
     """Finds the pixels whose strongest channel has the asked colour's name."""
 
     loads = 0
+    name, task, verbs, takes_stuff = "color", "semantic", ("segment", "refer", "video"), False
 
     @classmethod
     def load(cls, *, preset: str = "paper", **options: Any) -> ColorMethod:
         cls.loads += 1
         return cls()
+
+    def recipe(self) -> Recipe:
+        return Recipe("color", "paper", {"depth": 8})
+
+    def configured(self, **options: Any) -> ColorMethod:
+        return self
 
     def encode(self, image: Any) -> Any:
         return image
@@ -55,7 +63,7 @@ class ColorMethod:
         path = image if isinstance(image, Path) else None
         return Result(
             size, vocabulary.names, Instances(tuple(items), size), PresenceTrace(presence),
-            Recipe("color", "paper", timing_ms={"total": 1.0}), path, pixels,
+            replace(self.recipe(), timing_ms={"total": 1.0}), path, pixels,
         )  # fmt: skip
 
     refer = segment

@@ -8,11 +8,12 @@ import sys
 
 import pytest
 
+from lexiseg.methods.tides import Tides
 from lexiseg.registry import DATASETS, METHODS
 from tests.analysis.tides.conftest import SCENES, Boxes, build
 
 
-class LoadedTides:
+class LoadedTides(Tides):
     asked: dict = {}  # noqa: RUF012 - one test looks at it
 
     @classmethod

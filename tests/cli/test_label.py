@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,11 +21,21 @@ class ColorLabeler:
     """Says which colours a picture is made of."""
 
     asked: ClassVar[dict] = {}
+    name, task, verbs, takes_stuff = "colors", "self-named", ("label",), False
 
     @classmethod
     def load(cls, **options):
         cls.asked = options
         return cls()
+
+    def recipe(self):
+        return Recipe("colors", "mini", {"depth": 8})
+
+    def configured(self, **options):
+        return self
+
+    def encode(self, image):
+        return image
 
     def label(self, image):
         pixels = read_image(image)
@@ -38,7 +49,7 @@ class ColorLabeler:
             for k in np.unique(strongest)
         )  # fmt: skip
         verdicts = PresenceTrace([Presence(item.label, 1.0, True, "seen") for item in items])
-        recipe = Recipe("colors", "mini", timing_ms={"total": 1.0})
+        recipe = replace(self.recipe(), timing_ms={"total": 1.0})
         return Result(
             size, tuple(verdicts), Instances(items, size), verdicts, recipe, image, pixels
         )

@@ -9,7 +9,7 @@ import pytest
 
 from lexiseg.errors import LexisegError
 from lexiseg.registry import CAPTIONERS, METHODS
-from lexiseg.types import Captioner, Labeler, Result
+from lexiseg.types import Captioner, Method, Result
 
 QUICK = {"short_side": 48, "stride": 8, "segments": 4, "device": "cpu", "dtype": "float32"}
 
@@ -26,7 +26,7 @@ def image() -> np.ndarray:
 
 
 def test_fulfils_the_protocol(labeler: Any) -> None:
-    assert isinstance(labeler, Labeler)
+    assert isinstance(labeler, Method)
 
 
 def test_answer_is_complete_and_fits_the_image(labeler: Any, image: np.ndarray) -> None:

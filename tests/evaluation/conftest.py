@@ -19,6 +19,8 @@ from lexiseg.types import (
     PresenceTrace,
     Recipe,
     Result,
+    Task,
+    Verb,
     Vocabulary,
 )
 
@@ -37,6 +39,10 @@ class ColorMethod:
     broken: tuple[int, ...] = ()
     asked: list[tuple[str, ...]] = field(default_factory=list)
     stuff: tuple[str, ...] = ()
+    name: str = "color"
+    task: Task = "semantic"
+    verbs: tuple[Verb, ...] = ("segment", "refer")
+    takes_stuff: bool = True
 
     def configured(self, **options: Any) -> ColorMethod:
         return ColorMethod(self.blind, self.broken, self.asked, **options)
@@ -63,14 +69,17 @@ class ColorMethod:
             seen = {names[0]: np.any(list(seen.values()), axis=0)}
         return self._result(scene, names, seen)
 
+    def recipe(self) -> Recipe:
+        settings = {"blind": list(self.blind), "stuff": list(self.stuff)}
+        return Recipe("color", "test", settings, {"eye": "sha256:0"})
+
     def _result(self, scene: np.ndarray, names: Sequence[str], seen: dict[str, Any]) -> Result:
         found = {name: mask for name, mask in seen.items() if mask.any()}
         items = tuple(Instance(name, 0.9, Mask.from_array(mask)) for name, mask in found.items())
         verdicts = [Presence(name, 0.9, name in found, "") for name in names]
         size = (scene.shape[0], scene.shape[1])
-        settings = {"blind": list(self.blind), "stuff": list(self.stuff)}
-        recipe = Recipe("color", "test", settings, {"eye": "sha256:0"})
-        return Result(size, tuple(names), Instances(items, size), PresenceTrace(verdicts), recipe)
+        presence = PresenceTrace(verdicts)
+        return Result(size, tuple(names), Instances(items, size), presence, self.recipe())
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def test_interrupted_run_resumes_and_gives_the_same_numbers(
         stream.write('{"id": "image-4", "cells": [[0, ')  # the crash came while writing
     method = color_method(blind=("cat",))
     resumed = evaluate(method, painted(), out=tmp_path)
-    assert len(method.asked) == 1 + 2  # the recipe, and the two images that were missing
+    assert len(method.asked) == 2  # the images that were missing; the recipe asks nothing
     fresh = evaluate(color_method(blind=("cat",)), painted())
     assert resumed.summary == fresh.summary
 
@@ -119,8 +119,7 @@ def test_unwritable_folder_is_one_sentence(color_method: Any, painted: Any, tmp_
 def test_split_into_things_and_stuff_reaches_the_method(color_method: Any, painted: Any) -> None:
     outcome = evaluate(color_method(), painted(stuff=frozenset({"tree"})))
     assert outcome.protocol.settings["stuff"] == ["tree"]
-    plain = color_method()
-    plain.config = object()  # settings that know of no stuff, as those of TIDES
+    plain = color_method(takes_stuff=False)  # as TIDES
     outcome = evaluate(plain, painted(stuff=frozenset({"tree"})))
     assert outcome.protocol.settings["stuff"] == []
 

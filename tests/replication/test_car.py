@@ -39,6 +39,7 @@ class Guess:
 
     encoded = 0
     answered = 0
+    name, task, verbs, takes_stuff = "guess", "semantic", ("segment", "refer"), False
 
     @classmethod
     def load(cls, preset: str, device: str, dtype: str, **options: Any) -> Guess:
@@ -67,8 +68,11 @@ class Guess:
         mask[size[0] // 3 :, size[1] // 3 :] = True
         items = tuple(Instance(name, 0.5, Mask.from_array(mask)) for name in kept)
         verdicts = [Presence(name, 0.5, name in kept, "") for name in asked]
-        recipe = Recipe("guess", "mini", to_dict(self.config), dict(self.weights))
-        return Result(size, asked, Instances(items, size), PresenceTrace(verdicts), recipe)
+        presence = PresenceTrace(verdicts)
+        return Result(size, asked, Instances(items, size), presence, self.recipe())
+
+    def recipe(self) -> Recipe:
+        return Recipe("guess", "mini", to_dict(self.config), dict(self.weights))
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +94,7 @@ def test_page_has_every_table_and_a_second_call_asks_nothing(
     assert f"`lexiseg evaluate guess --replicate --scenes 3 -o {tmp_path}`" in page
     before = Guess.answered
     assert replicate(scenes=3, out=tmp_path, jobs=1, quiet=True) == page
-    recipes = 48  # every setting is asked once about a grey picture for its terms
-    assert Guess.answered - before <= recipes
+    assert Guess.answered == before
 
 
 def test_more_scenes_only_add(replicate: Any, tmp_path: Path) -> None:

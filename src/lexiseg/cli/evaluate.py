@@ -12,6 +12,7 @@ from lexiseg.cli import console
 from lexiseg.cli.option_groups import Loading, Model, grouped
 from lexiseg.cli.options import Quiet, read_settings
 from lexiseg.errors import UsageError
+from lexiseg.types import Task
 
 
 @grouped
@@ -72,7 +73,9 @@ def evaluate(
         how = {"device": loading.device, "dtype": loading.dtype}
         _replicate(method, out, scenes=scenes, jobs=jobs, **how)
         return
-    answer = METHODS[method].task
+    from lexiseg.registry import METHODS
+
+    answer: Task = METHODS[method].task
     model = loading.model(method, preset or _usual_preset(dataset, answer))
     name = f"miniworld{_MINIWORLD[answer]}" if dataset == "miniworld" else dataset
     if sentences and answer != "self-named":

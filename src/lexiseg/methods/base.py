@@ -144,7 +144,11 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
         raise NotImplementedError
 
     def _refer(
-        self, scene: SceneT, sentences: tuple[str, ...], protocol: SentenceProtocol, watch: Stopwatch
+        self,
+        scene: SceneT,
+        sentences: tuple[str, ...],
+        protocol: SentenceProtocol,
+        watch: Stopwatch,
     ) -> Answer:
         raise NotImplementedError
 
@@ -289,9 +293,7 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
         if protocol not in get_args(SentenceProtocol):
             raise UnknownNameError("protocol", protocol, get_args(SentenceProtocol))
         asked = Vocabulary.parse([sentences] if isinstance(sentences, str) else sentences).names
-        return self._answer(
-            image, lambda scene, watch: self._refer(scene, asked, protocol, watch)
-        )
+        return self._answer(image, lambda scene, watch: self._refer(scene, asked, protocol, watch))
 
     @final
     def label(self, image: ImageSource | EncodedImage) -> Result:
@@ -363,10 +365,10 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
         wanted = self._encoded_with()
         other = [name for name in wanted if scene.encoded_with.get(name) != wanted[name]]
         if scene.encoded_with and other:
-            had = scene.encoded_with.get(other[0])
+            had, needed = scene.encoded_with.get(other[0]), wanted[other[0]]
             raise UsageError(
-                f"The scene was encoded with {other[0]} = {had!r:.80}, not {wanted[other[0]]!r:.80} "
-                f"as method {self.name!r} needs now; encode the image again."
+                f"The scene was encoded with {other[0]} = {had!r:.80}, but method {self.name!r} "
+                f"has {needed!r:.80} now; encode the image again."
             )
         return scene
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from lexiseg.config import to_dict
+from lexiseg.config import override, to_dict
 from lexiseg.models.bundled import bundled_weights
 from lexiseg.models.hub import checkpoints
 from lexiseg.models.image_text import load_image_text
@@ -29,6 +29,18 @@ def segmenter_checkpoints(name: str, weights: str | Path | None) -> tuple[str | 
     return (name,) if name in checkpoints() or name in bundled_weights() else ()
 
 
+def check_scorer(name: str, options: Mapping[str, object]) -> None:
+    """Check what is asked of a scorer before anything is loaded.
+
+    Raises:
+        UnknownNameError: no such scorer or option.
+        UsageError: a value of the wrong type or out of its range.
+    """
+    kind = getattr(SCORERS[name], "config_type", None)
+    if kind is not None:
+        override(kind(), options)
+
+
 def load_scorer(
     name: str, weights: str | Path, device: str, dtype: str, options: Mapping[str, object]
 ) -> DenseScorer:
@@ -45,8 +57,7 @@ def load_scorer(
         UnknownNameError: no such scorer or option.
         WeightsNotFoundError: the weights are not on this machine.
     """
-    build = SCORERS[name]
-    scorer: DenseScorer = build(load_image_text(weights, device, dtype), **options)
+    scorer: DenseScorer = SCORERS[name](load_image_text(weights, device, dtype), **options)
     return scorer
 
 

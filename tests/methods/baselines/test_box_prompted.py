@@ -10,6 +10,7 @@ import lexiseg
 from lexiseg.errors import UnknownNameError, UsageError, WeightsNotFoundError
 from lexiseg.methods.baselines import GroundedSam, GroundedSamConfig, OwlSam, OwlSamConfig
 from lexiseg.models.detectors import Detections
+from lexiseg.registry import SEGMENTERS
 from lexiseg.types import Method
 from tests.models.published_detectors import make_grounding_dino, make_owlv2
 
@@ -107,13 +108,13 @@ def test_owl_reads_names_in_a_sentence(objects, world):
 def test_from_folders_to_masks(method, tmp_path, monkeypatch, tiny_sam, photo):
     make = make_grounding_dino if method == "grounded-sam" else make_owlv2
     make(tmp_path)
-    monkeypatch.setattr(
-        "lexiseg.methods.baselines.box_prompted.SEGMENTERS", {"sam-vit-h": lambda **_: tiny_sam}
-    )
+    monkeypatch.setitem(SEGMENTERS._targets, "tiny", lambda **_: tiny_sam)
     loose = {"min_score": 0.0, "max_objects": 3, "nms_iou": 1.0}
     if method == "grounded-sam":
         loose["min_word_score"] = 0.0
-    baseline = lexiseg.load(method, detector_weights=tmp_path, device="cpu", **loose)
+    baseline = lexiseg.load(
+        method, detector_weights=tmp_path, segmenter="tiny", device="cpu", **loose
+    )
     scene = baseline.encode(photo)
     first, again = (baseline.segment(scene, ["dog", "red apple"]) for _ in range(2))
     assert first.instances.items == again.instances.items and 0 < len(first.instances) <= 3

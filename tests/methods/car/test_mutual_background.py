@@ -9,13 +9,15 @@ import pytest
 from lexiseg.methods.car.background import BACKGROUND_LISTS, background_words
 from lexiseg.methods.car.config import RELEASED, CarConfig
 from lexiseg.methods.car.mutual_background import plan_passes
+from lexiseg.types import Vocabulary
 
 NAMES = ("dog", "Sky", "car", "grass")
+ASKED = Vocabulary.parse(NAMES)
 CONFIG = CarConfig(stuff=("sky", "grass"), background=("released",))
 
 
 def test_things_and_stuff_are_each_others_background() -> None:
-    things, stuff = plan_passes(NAMES, NAMES, range(4), CONFIG)
+    things, stuff = plan_passes(ASKED, NAMES, range(4), CONFIG)
     assert (things.positions, things.is_thing) == ((0, 2), True)
     assert (stuff.positions, stuff.is_thing) == ((1, 3), False)
     assert things.question.background == ("Sky", "grass")
@@ -24,21 +26,21 @@ def test_things_and_stuff_are_each_others_background() -> None:
 
 
 def test_released_things_keep_the_general_words() -> None:
-    things, stuff = plan_passes(NAMES, NAMES, range(4), replace(CONFIG, procedure=RELEASED))
+    things, stuff = plan_passes(ASKED, NAMES, range(4), replace(CONFIG, procedure=RELEASED))
     assert things.question.background == BACKGROUND_LISTS["released"]
     assert stuff.question.background == ("dog", "car")
 
 
 def test_without_the_counterpart_the_general_words_compete_save_those_asked() -> None:
-    (stuff,) = plan_passes(NAMES, NAMES, [1, 3], CONFIG)
+    (stuff,) = plan_passes(ASKED, NAMES, [1, 3], CONFIG)
     assert "sky" not in stuff.question.background and "road" in stuff.question.background
-    (same,) = plan_passes(NAMES, NAMES, [1, 3], replace(CONFIG, procedure=RELEASED))
+    (same,) = plan_passes(ASKED, NAMES, [1, 3], replace(CONFIG, procedure=RELEASED))
     assert "sky" in same.question.background
 
 
 def test_queries_follow_their_names() -> None:
     wordings = ("puppy", "blue sky", "auto", "lawn")
-    things, stuff = plan_passes(NAMES, wordings, range(4), CONFIG)
+    things, stuff = plan_passes(ASKED, wordings, range(4), CONFIG)
     assert things.question.queries == ("puppy", "auto")
     assert things.question.background == ("blue sky", "lawn")
     assert stuff.question.background == ("puppy", "auto")
@@ -54,6 +56,15 @@ def test_lists_have_their_published_length(name: str, count: int) -> None:
 
 
 def test_lists_and_words_mix_without_repetition() -> None:
-    words = background_words(["released", "clip-es-voc", "couch"], dropped=["SKY"])
-    assert len(words) == len(set(words)) == 25 - 1 + 1
+    words = background_words(["released", "clip-es-voc", "couch"])
+    assert len(words) == len(set(words)) == 25 + 1
     assert background_words([]) == ()
+
+
+def test_no_wording_of_an_asked_name_competes_though_another_one_is_the_query() -> None:
+    vocabulary = Vocabulary.parse({"heaven": "sky", "GRASS": "lawn", "dog": "dog"})
+    (things,) = plan_passes(
+        vocabulary, ("heaven", "GRASS", "dog"), range(3), replace(CONFIG, stuff=())
+    )
+    assert {"sky", "grass"}.isdisjoint(things.question.background)
+    assert "road" in things.question.background

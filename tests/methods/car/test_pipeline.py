@@ -178,7 +178,7 @@ def test_the_recipe_tells_how_the_answer_was_made(car: CaR, picture: Paint) -> N
     assert recipe.settings["theta"] == 0.2
     assert recipe.settings["procedure"]["template_scores"] == "averaged"
     assert car.proposal.fingerprint in recipe.weights["proposal"]
-    assert {"lexiseg", "torch", "transformers"} == set(recipe.versions)
+    assert {"lexiseg", "torch", "transformers", "pillow", "numpy", "scipy"} == set(recipe.versions)
     spent = recipe.timing_ms
     assert {"encode", "text", "cam", "prompts", "classifier", "crf", "segment"} < set(spent)
     assert spent["total"] == pytest.approx(spent["encode"] + spent["segment"])

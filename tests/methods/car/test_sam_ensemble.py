@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from lexiseg.config import override
 from lexiseg.methods.car import CaR, SegmentEnsemble
 from lexiseg.methods.car.sam_ensemble import intersections, merge_segments, segment_membership
 from lexiseg.types import Mask
@@ -91,8 +92,8 @@ def test_a_segmenter_sharpens_the_answer_and_is_asked_once_per_scene(
             left[:, : image.shape[1] // 2] = True
             return [Mask.from_array(left), Mask.from_array(~left)]
 
-    loose = car.configured(**{"segments.min_iou": 0.0, "max_steps": 0})
-    loose.segmenter = Halves()
+    config = override(car.config, {"segments.min_iou": 0.0, "max_steps": 0})
+    loose = CaR(car.proposal, car.classifier, config, Halves())
     scene = loose.encode(picture())
     result = loose.segment(scene, ["cat", "boat"])
     loose.segment(scene, ["lamp"])

@@ -34,7 +34,7 @@ def test_without_background_every_pixel_has_a_name(scorer, image) -> None:
     assert isinstance(method, Method)
     result = method.segment(image, ["dog", "cat", "sky"])
     assert sum(item.mask.area for item in result.instances) == 40 * 70
-    assert result.recipe.method == "sclip" and "scorer" in result.recipe.settings
+    assert result.recipe.method == "sclip" and "scorer.templates" in result.recipe.settings
 
 
 def test_background_words_and_thresholds_leave_pixels_unnamed(scorer, image) -> None:

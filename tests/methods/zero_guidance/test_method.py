@@ -12,7 +12,8 @@ from lexiseg.methods.zero_guidance.pipeline import encode_scene
 from lexiseg.methods.zero_guidance.report import NAMELESS
 from lexiseg.methods.zero_guidance.segments import Segments
 from lexiseg.models.dino import Dino, DinoConfig, DinoNetwork
-from lexiseg.types import Captioner, Description, Labeler, Result
+from lexiseg.ops.stopwatch import Stopwatch
+from lexiseg.types import Captioner, Description, Method, Result
 
 QUARTERS = np.repeat(np.repeat([[0, 1], [2, 3]], 4, axis=0), 5, axis=1).astype(np.int16)
 
@@ -58,12 +59,12 @@ def quartered(build, picture, ids=(3, 4, 5, 6), **options):
     """A scene of four equal parts with these places in the tree."""
     zero = build(**options)
     cut = Segments(QUARTERS, ids)
-    return zero, encode_scene(picture, lambda _: cut, zero.clip, zero.config)
+    return zero, encode_scene(picture, lambda _: cut, zero.clip, zero.config, Stopwatch())
 
 
 def test_every_pixel_gets_one_label(build, picture):
     zero = build(merge=False)
-    assert isinstance(zero, Labeler) and isinstance(zero.captioner, Captioner)
+    assert isinstance(zero, Method) and isinstance(zero.captioner, Captioner)
     result = zero.label(picture)
     assert isinstance(result, Result) and result.size_hw == picture.shape[:2]
     assert np.array_equal(result.instances.dense_masks().sum(axis=0), np.ones(result.size_hw))

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -47,7 +47,10 @@ class BoxScene(BaseScene):
     embedding: ImageEmbedding
 
 
-class BoxPrompted(BaseMethod[BoxScene, BoxConfig]):
+BoxConfigT = TypeVar("BoxConfigT", bound=BoxConfig)
+
+
+class BoxPrompted(BaseMethod[BoxScene, BoxConfigT]):
     """Detect, then segment.
 
     Args:
@@ -60,14 +63,14 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfig]):
     task = "instances"
     scene_type = BoxScene
     encoding = ("method", "weights", "dtypes")
-    config_type: ClassVar[type[BoxConfig]]
+    config_type: type[BoxConfigT]
     presets: ClassVar[Mapping[str, Preset]]
 
     def __init__(
         self,
         detector: Any,
         segmenter: PromptableSegmenter,
-        config: BoxConfig | None = None,
+        config: BoxConfigT | None = None,
         origin: Origin = ASSEMBLED,
     ) -> None:
         super().__init__(config or self.config_type(), origin)
@@ -85,7 +88,7 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfig]):
         detector_weights: str | Path | None = None,
         segmenter_weights: str | Path | None = None,
         **options: Any,
-    ) -> BoxPrompted:
+    ) -> Self:
         """Load settings and weights.
 
         Args:
@@ -198,7 +201,7 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfig]):
         return entries
 
 
-class GroundedSam(BoxPrompted):
+class GroundedSam(BoxPrompted[GroundedSamConfig]):
     """Grounding DINO and a promptable segmenter (Ren et al. 2024).
 
     Example:
@@ -227,7 +230,7 @@ class GroundedSam(BoxPrompted):
         return found
 
 
-class OwlSam(BoxPrompted):
+class OwlSam(BoxPrompted[OwlSamConfig]):
     """OWLv2 and a promptable segmenter.
 
     Example:

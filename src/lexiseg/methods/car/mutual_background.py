@@ -52,4 +52,3 @@ def plan_passes(
         ),
     ]
     return [one for one in passes if one.positions]
-

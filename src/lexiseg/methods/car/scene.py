@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -25,7 +25,7 @@ from lexiseg.ops.last_block import LastBlock, Tail
 from lexiseg.types import Mask, MaskProposer
 
 ImageArray = NDArray[np.uint8]
-KeyT = TypeVar("KeyT", bound=Hashable)
+KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
 
 

@@ -17,13 +17,12 @@ from lexiseg.config import override, split_options
 from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, BaseScene, Origin
 from lexiseg.methods.dense.config import B16, MINI, DenseConfig, find_config
 from lexiseg.methods.dense.labels import Labels, label_pixels
-from lexiseg.methods.parts import load_scorer, part_options
+from lexiseg.methods.parts import check_scorer, load_scorer, part_options
 from lexiseg.models.hub import require_weights
 from lexiseg.ops.stopwatch import Stopwatch
-from lexiseg.scorers.base import ClipScorer
 from lexiseg.scorers.dense_maps import DenseMaps, WindowConfig, encode_windows
 from lexiseg.scorers.slide import pixel_scores
-from lexiseg.types import Instance, Mask, Presence, Vocabulary, rivals
+from lexiseg.types import DenseScorer, Instance, Mask, Presence, Vocabulary, rivals
 
 ImageArray = NDArray[np.uint8]
 NOTHING_ELSE = "background"  # where every word of the background is asked for
@@ -69,7 +68,7 @@ class DenseSegmenter(BaseMethod[DenseScene, DenseConfig]):
     )
 
     def __init__(
-        self, scorer: ClipScorer, config: DenseConfig, origin: Origin = ASSEMBLED
+        self, scorer: DenseScorer, config: DenseConfig, origin: Origin = ASSEMBLED
     ) -> None:
         super().__init__(config, origin)
         self.scorer = scorer
@@ -100,19 +99,20 @@ class DenseSegmenter(BaseMethod[DenseScene, DenseConfig]):
         own, inner = split_options(options, "scorer.")
         config = override(find_config(cls.name, preset), own)
         source = str(weights or (MINI if preset == "mini" else B16))
+        check_scorer(cls.name, inner)
         require_weights(source)
         scorer = load_scorer(cls.name, source, device, dtype, inner)
         return cls(scorer, config, Origin(preset, {"weights": source}))
 
     @property
     def networks(self) -> Mapping[str, Any]:
-        """The scorer's CLIP."""
-        return {"clip": self.scorer.clip}
+        """The scorer, which has the weights."""
+        return {"scorer": self.scorer}
 
     @property
     def part_settings(self) -> Mapping[str, object]:
         """Options of the scorer."""
-        return part_options("scorer", self.scorer.config)
+        return part_options("scorer", getattr(self.scorer, "config", None))
 
     def _encode(self, image: ImageArray, watch: Stopwatch) -> DenseScene:
         canvas = resize_short_side(image, self.config.short_side, self.config.long_side)
@@ -128,9 +128,7 @@ class DenseSegmenter(BaseMethod[DenseScene, DenseConfig]):
     def _segment(self, scene: DenseScene, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
         labels = self.classify_pixels(scene, vocabulary)
         regions = self._regions(labels, vocabulary.names)
-        return Answer(
-            list(regions.values()), self._presence(labels, vocabulary.names, regions)
-        )
+        return Answer(list(regions.values()), self._presence(labels, vocabulary.names, regions))
 
     @torch.no_grad()
     def classify_pixels(self, scene: DenseScene, vocabulary: Vocabulary) -> Labels:

@@ -9,8 +9,14 @@ from typing import Any, ClassVar, Self
 
 from lexiseg.config import override, split_options
 from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, ImageArray, Origin
-from lexiseg.methods.parts import load_scorer, load_segmenter, part_options
-from lexiseg.methods.parts import segmenter_checkpoints, source_of
+from lexiseg.methods.parts import (
+    check_scorer,
+    load_scorer,
+    load_segmenter,
+    part_options,
+    segmenter_checkpoints,
+    source_of,
+)
 from lexiseg.methods.tides.config import TidesConfig, variant_config
 from lexiseg.methods.tides.pipeline import find_objects
 from lexiseg.methods.tides.presets import PRESETS, find_preset
@@ -104,6 +110,7 @@ class Tides(BaseMethod[Scene, TidesConfig]):
             scorer or chosen.scorer,
             segmenter or chosen.segmenter,
         )
+        check_scorer(seer, scorer_options)
         require_weights(clip, *segmenter_checkpoints(cutter, segmenter_weights))
         parts = {
             "variant": variant,

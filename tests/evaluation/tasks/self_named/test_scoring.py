@@ -26,7 +26,7 @@ from lexiseg.methods.zero_guidance import ZeroGuidance, ZeroGuidanceConfig
 from lexiseg.methods.zero_guidance.pipeline import Scene
 from lexiseg.methods.zero_guidance.segments import Segments
 from lexiseg.metrics import class_overlaps, dataset_miou, image_iou, released_recall, segment_recall
-from lexiseg.types import Description, Recipe
+from lexiseg.types import Description
 
 NAMES = ("dog", "cat", "tree")
 
@@ -67,22 +67,21 @@ class Painted(ZeroGuidance):
 
     def __init__(self, mistaken: int | None = None) -> None:
         config = ZeroGuidanceConfig(merge=False, template="{}")
-        super().__init__(None, ColorClip(), Namer(), config, "toy")
+        super().__init__(None, ColorClip(), Namer(), config)
         self.eyes = Colors(mistaken)
 
-    def encode(self, image: Any) -> Scene:
+    def _encode(self, image: Any, watch: Any) -> Scene:
         colors, labels = np.unique(image[..., 0] // 10, return_inverse=True)
-        colors = np.where(colors > 3, 1, colors)  # the grey picture of the recipe
         segments = Segments(labels.reshape(image.shape[:2]).astype(np.int16),
                             tuple(range(len(colors))))  # fmt: skip
         eyes = SimpleNamespace(
             embed=lambda unions: self.eyes.embed([(int(colors[u[0]]) - 1,) for u in unions])
         )
-        return Scene(image, segments, eyes.embed([(k,) for k in range(len(colors))]), eyes,
-                     timing_ms={"encode": 0.0})  # fmt: skip
+        return Scene(image, segments, eyes.embed([(k,) for k in range(len(colors))]), eyes)
 
-    def _recipe(self, scene: Scene, watch: Any) -> Recipe:
-        return Recipe("zero-guidance", "toy", {"mistaken": self.eyes.mistaken}, {"eye": "0"})
+    @property
+    def part_settings(self) -> Any:
+        return {"mistaken": self.eyes.mistaken}
 
 
 @pytest.fixture(autouse=True)
