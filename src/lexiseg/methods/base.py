@@ -46,7 +46,7 @@ HALVES = ("encode", "segment", "label")  # whose times add up to the total
 
 
 @dataclass(frozen=True)
-class Origin:
+class Provenance:
     """How `load` came to the parts of a method.
 
     Attributes:
@@ -58,7 +58,7 @@ class Origin:
     parts: Mapping[str, str | None] = field(default_factory=dict)
 
 
-ASSEMBLED = Origin()
+ASSEMBLED = Provenance()
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,7 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
 
     Args:
         config: settings, a frozen dataclass.
-        origin: how its parts were loaded; by default they were put together by hand.
+        provenance: how its parts were loaded; by default they were put together by hand.
 
     Attributes:
         name: in `lexiseg.registry.METHODS`.
@@ -127,9 +127,9 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
     encoding: ClassVar[tuple[str, ...]] = ("settings", "weights", "dtypes")
     scene_type: type[SceneT]
 
-    def __init__(self, config: ConfigT, origin: Origin = ASSEMBLED) -> None:
+    def __init__(self, config: ConfigT, provenance: Provenance = ASSEMBLED) -> None:
         self.config = config
-        self.origin = origin
+        self.provenance = provenance
 
     @property
     @abstractmethod
@@ -167,7 +167,7 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
     @property
     def preset(self) -> str:
         """Where the settings started from."""
-        return self.origin.preset
+        return self.provenance.preset
 
     @property
     def device(self) -> torch.device:
@@ -201,7 +201,7 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
     @property
     def settings(self) -> dict[str, object]:
         """Which parts, their options and the method's own, as plain data."""
-        return {**self.origin.parts, **self.part_settings, **to_dict(self.config)}
+        return {**self.provenance.parts, **self.part_settings, **to_dict(self.config)}
 
     @final
     def recipe(self) -> Recipe:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lexiseg.config import override
-from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, BaseScene, ImageArray, Origin
+from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, BaseScene, ImageArray, Provenance
 from lexiseg.methods.baselines.box_masks import masks_in_boxes
 from lexiseg.methods.baselines.config import BoxConfig, GroundedSamConfig, OwlSamConfig
 from lexiseg.methods.baselines.presets import GROUNDED_SAM, OWL_SAM, Preset, find_preset
@@ -57,7 +57,7 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfigT]):
         detector: finds boxes for phrases.
         segmenter: answers boxes by masks.
         config: settings.
-        origin: how the parts were loaded.
+        provenance: how the parts were loaded.
     """
 
     task = "instances"
@@ -71,9 +71,9 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfigT]):
         detector: Any,
         segmenter: PromptableSegmenter,
         config: BoxConfigT | None = None,
-        origin: Origin = ASSEMBLED,
+        provenance: Provenance = ASSEMBLED,
     ) -> None:
-        super().__init__(config or self.config_type(), origin)
+        super().__init__(config or self.config_type(), provenance)
         self.detector = detector
         self.segmenter = segmenter
 
@@ -118,7 +118,7 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfigT]):
             cls.load_detector(finder, device),
             load_segmenter(cutter, segmenter_weights, device, dtype),
             config,
-            Origin(preset, parts),
+            Provenance(preset, parts),
         )
 
     @staticmethod

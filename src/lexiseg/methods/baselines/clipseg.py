@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from lexiseg.config import override
-from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, BaseScene, ImageArray, Origin
+from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, BaseScene, ImageArray, Provenance
 from lexiseg.methods.baselines.config import ClipSegConfig
 from lexiseg.methods.baselines.presets import CLIPSEG, find_preset
 from lexiseg.methods.baselines.ranking import best_first
@@ -60,7 +60,7 @@ class ClipSegMethod(BaseMethod[ClipSegScene, ClipSegConfig]):
     Args:
         network: draws a map for each text.
         config: settings.
-        origin: how the network was loaded.
+        provenance: how the network was loaded.
 
     Example:
         >>> import lexiseg
@@ -73,9 +73,12 @@ class ClipSegMethod(BaseMethod[ClipSegScene, ClipSegConfig]):
     encoding = ("weights", "dtypes")
 
     def __init__(
-        self, network: ClipSeg, config: ClipSegConfig | None = None, origin: Origin = ASSEMBLED
+        self,
+        network: ClipSeg,
+        config: ClipSegConfig | None = None,
+        provenance: Provenance = ASSEMBLED,
     ) -> None:
-        super().__init__(config or ClipSegConfig(), origin)
+        super().__init__(config or ClipSegConfig(), provenance)
         self.network = network
 
     @classmethod
@@ -109,7 +112,7 @@ class ClipSegMethod(BaseMethod[ClipSegScene, ClipSegConfig]):
         from lexiseg.models.clipseg import ClipSeg
 
         network = ClipSeg.load(source, device, dtype)
-        return cls(network, config, Origin(preset, {"weights": source}))
+        return cls(network, config, Provenance(preset, {"weights": source}))
 
     @property
     def networks(self) -> Mapping[str, Any]:

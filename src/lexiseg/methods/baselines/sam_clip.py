@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lexiseg.config import override
-from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, BaseScene, ImageArray, Origin
+from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, BaseScene, ImageArray, Provenance
 from lexiseg.methods.baselines.config import SamClipConfig
 from lexiseg.methods.baselines.crops import crop_square
 from lexiseg.methods.baselines.presets import SAM_CLIP, find_preset
@@ -52,7 +52,7 @@ class SamClip(BaseMethod[SamClipScene, SamClipConfig]):
         clip: names the masks.
         segmenter: makes them, prompted with a grid of points.
         config: settings.
-        origin: how the parts were loaded.
+        provenance: how the parts were loaded.
 
     Example:
         >>> import lexiseg
@@ -75,9 +75,9 @@ class SamClip(BaseMethod[SamClipScene, SamClipConfig]):
         clip: Clip,
         segmenter: PromptableSegmenter,
         config: SamClipConfig | None = None,
-        origin: Origin = ASSEMBLED,
+        provenance: Provenance = ASSEMBLED,
     ) -> None:
-        super().__init__(config or SamClipConfig(), origin)
+        super().__init__(config or SamClipConfig(), provenance)
         self.clip = clip
         self.segmenter = segmenter
 
@@ -119,7 +119,7 @@ class SamClip(BaseMethod[SamClipScene, SamClipConfig]):
         }
         clip = Clip.load(reader, device, dtype)
         masks = load_segmenter(cutter, segmenter_weights, device, dtype)
-        return cls(clip, masks, config, Origin(preset, parts))
+        return cls(clip, masks, config, Provenance(preset, parts))
 
     @property
     def networks(self) -> Mapping[str, Any]:

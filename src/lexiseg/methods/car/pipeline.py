@@ -8,7 +8,7 @@ from typing import Any
 
 from lexiseg.config import override, split_options
 from lexiseg.errors import UsageError
-from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, Finder, ImageArray, Origin
+from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, Finder, ImageArray, Provenance
 from lexiseg.methods.car.classifier import MaskClassifier
 from lexiseg.methods.car.config import CarConfig
 from lexiseg.methods.car.loading import load_clip_pair, load_mask_proposer
@@ -36,7 +36,7 @@ class CaR(BaseMethod[Scene, CarConfig]):
         classifier: CLIP that judges them; may be the same object.
         config: settings.
         segmenter: a class-agnostic mask model that sharpens the masks (paper, section 3.4).
-        origin: how the parts were loaded.
+        provenance: how the parts were loaded.
 
     Example:
         >>> import lexiseg
@@ -64,9 +64,9 @@ class CaR(BaseMethod[Scene, CarConfig]):
         classifier: Clip,
         config: CarConfig | None = None,
         segmenter: MaskProposer | None = None,
-        origin: Origin = ASSEMBLED,
+        provenance: Provenance = ASSEMBLED,
     ) -> None:
-        super().__init__(config or CarConfig(), origin)
+        super().__init__(config or CarConfig(), provenance)
         self.proposal = proposal
         self.classifier = classifier
         self.segmenter = segmenter
@@ -125,7 +125,7 @@ class CaR(BaseMethod[Scene, CarConfig]):
             if segmenter
             else None
         )
-        return cls(proposal, classifier, config, proposer, Origin(preset, parts))
+        return cls(proposal, classifier, config, proposer, Provenance(preset, parts))
 
     @property
     def networks(self) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lexiseg.config import override, split_options
-from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, BaseScene, Origin
+from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, BaseScene, Provenance
 from lexiseg.methods.dense.config import B16, MINI, DenseConfig, find_config
 from lexiseg.methods.dense.labels import Labels, label_pixels
 from lexiseg.methods.parts import check_scorer, load_scorer, part_options
@@ -47,7 +47,7 @@ class DenseSegmenter(BaseMethod[DenseScene, DenseConfig]):
     Args:
         scorer: whose maps are used.
         config: settings.
-        origin: how the parts were loaded.
+        provenance: how the parts were loaded.
 
     Example:
         >>> import lexiseg
@@ -68,9 +68,9 @@ class DenseSegmenter(BaseMethod[DenseScene, DenseConfig]):
     )
 
     def __init__(
-        self, scorer: DenseScorer, config: DenseConfig, origin: Origin = ASSEMBLED
+        self, scorer: DenseScorer, config: DenseConfig, provenance: Provenance = ASSEMBLED
     ) -> None:
-        super().__init__(config, origin)
+        super().__init__(config, provenance)
         self.scorer = scorer
 
     @classmethod
@@ -102,7 +102,7 @@ class DenseSegmenter(BaseMethod[DenseScene, DenseConfig]):
         check_scorer(cls.name, inner)
         require_weights(source)
         scorer = load_scorer(cls.name, source, device, dtype, inner)
-        return cls(scorer, config, Origin(preset, {"weights": source}))
+        return cls(scorer, config, Provenance(preset, {"weights": source}))
 
     @property
     def networks(self) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from lexiseg.config import override, split_options
-from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, ImageArray, Origin
+from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, ImageArray, Provenance
 from lexiseg.methods.parts import (
     check_scorer,
     load_scorer,
@@ -36,7 +36,7 @@ class Tides(BaseMethod[Scene, TidesConfig]):
         segmenter: cuts objects out at points.
         config: settings.
         steps: who carries out steps A to D; exchange one to see what it costs.
-        origin: how the parts were loaded.
+        provenance: how the parts were loaded.
 
     Example:
         >>> import lexiseg
@@ -64,9 +64,9 @@ class Tides(BaseMethod[Scene, TidesConfig]):
         segmenter: PromptableSegmenter,
         config: TidesConfig | None = None,
         steps: Steps = PUBLISHED,
-        origin: Origin = ASSEMBLED,
+        provenance: Provenance = ASSEMBLED,
     ) -> None:
-        super().__init__(config or TidesConfig(), origin)
+        super().__init__(config or TidesConfig(), provenance)
         self.scorer = scorer
         self.segmenter = segmenter
         self.steps = steps
@@ -123,7 +123,7 @@ class Tides(BaseMethod[Scene, TidesConfig]):
             load_scorer(seer, clip, device, dtype, scorer_options),
             load_segmenter(cutter, segmenter_weights, device, dtype),
             config,
-            origin=Origin(preset, parts),
+            provenance=Provenance(preset, parts),
         )
 
     @property

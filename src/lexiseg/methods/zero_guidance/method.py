@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, ImageArray, Origin
+from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, ImageArray, Provenance
 from lexiseg.methods.parts import part_options
 from lexiseg.methods.zero_guidance.candidates import find_segments
 from lexiseg.methods.zero_guidance.config import ZeroGuidanceConfig
@@ -31,7 +31,7 @@ class ZeroGuidance(BaseMethod[Scene, ZeroGuidanceConfig]):
         clip: sees the segments.
         captioner: puts what CLIP sees into words.
         config: settings.
-        origin: how the parts were loaded.
+        provenance: how the parts were loaded.
 
     Example:
         >>> import lexiseg
@@ -62,9 +62,9 @@ class ZeroGuidance(BaseMethod[Scene, ZeroGuidanceConfig]):
         clip: Clip,
         captioner: Captioner,
         config: ZeroGuidanceConfig | None = None,
-        origin: Origin = ASSEMBLED,
+        provenance: Provenance = ASSEMBLED,
     ) -> None:
-        super().__init__(config or ZeroGuidanceConfig(), origin)
+        super().__init__(config or ZeroGuidanceConfig(), provenance)
         self.dino = dino
         self.clip = clip
         self.captioner = captioner
@@ -111,7 +111,7 @@ class ZeroGuidance(BaseMethod[Scene, ZeroGuidanceConfig]):
         }
         dino, clip = Dino.load(seer, device, dtype), Clip.load(reader, device, dtype)
         captioner = load_captioner(choice, clip)
-        return cls(dino, clip, captioner, choice.config, Origin(preset, parts))
+        return cls(dino, clip, captioner, choice.config, Provenance(preset, parts))
 
     @property
     def networks(self) -> Mapping[str, Any]:

@@ -21,8 +21,8 @@ class Segments:
 
     Example:
         >>> halves = Segments(np.array([[0, 1]], np.int16), (1, 2))
-        >>> halves.masks().shape
-        (2, 1, 2)
+        >>> len(halves)
+        2
     """
 
     labels: NDArray[np.int16]
@@ -30,9 +30,3 @@ class Segments:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    def masks(self) -> NDArray[np.bool_]:
-        """(m, h, w) bool, one mask per label."""
-        numbers = np.arange(len(self.ids), dtype=self.labels.dtype)
-        inside: NDArray[np.bool_] = self.labels == numbers[:, None, None]
-        return inside
