@@ -54,6 +54,7 @@ class CaR(BaseMethod[Scene, CarConfig]):
         "weights.proposal",
         "dtypes.proposal",
         "settings.max_side",
+        "settings.attention_blocks",
         "settings.procedure.size_multiple",
         "settings.procedure.round_positions",
     )
