@@ -91,4 +91,4 @@ def test_keys_are_sorted_alike_joined_or_not(bits):
     ):
         assert np.array_equal(order, np.argsort(keys, kind="stable"))
         numbers = np.unique(keys, return_inverse=True)[1]
-        assert np.array_equal(np.cumsum(first) - 1, numbers[order])
+        assert np.array_equal(np.cumsum(np.asarray(first)) - 1, numbers[order])
