@@ -178,7 +178,7 @@ READERS = Registry(
         "coco-results": "lexiseg.io.coco_reader:COCO_RESULTS",
         "csv": "lexiseg.io.table:CSV",
         "json": "lexiseg.io.record:RECORD",
-        "labelme": "lexiseg.io.labelme:LABELME",
+        "labelme": "lexiseg.io.labelme_reader:LABELME",
         "masks": "lexiseg.io.object_png:OBJECT_PNGS",
         "panoptic": "lexiseg.io.panoptic:PANOPTIC",
         "png": "lexiseg.io.index_png:INDEX_PNG",

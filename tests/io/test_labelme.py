@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lexiseg.errors import UsageError
-from lexiseg.io.labelme import read_labelme, write_labelme, write_labelme_polygons
+from lexiseg.io.labelme import write_labelme, write_labelme_polygons
+from lexiseg.io.labelme_reader import read_labelme
 from lexiseg.io.reading import result_from_regions
 from lexiseg.types import Instance, Mask
 
@@ -74,41 +74,3 @@ def test_masks_anywhere_in_tall_and_wide_pictures(size_hw, tmp_path):
     (path,) = write_labelme_polygons([tall], tmp_path, name="a", tolerance=0.0)
     for item, mask in zip(read_labelme(path).instances, masks, strict=True):
         assert np.array_equal(item.mask.to_array(), mask)
-
-
-def labelme_file(path, shapes):
-    frame = {"imagePath": "a.png", "imageData": None, "imageHeight": 10, "imageWidth": 12}
-    path.write_text(json.dumps({"version": "5.5.0", "flags": {}, "shapes": shapes, **frame}))
-    return path
-
-
-def test_hand_drawn_shapes(tmp_path):
-    shapes = [
-        {"label": "a", "points": [[1, 1], [5, 1], [5, 4], [1, 4]], "shape_type": "polygon"},
-        {"label": "b", "points": [[8, 9], [2, 6]], "shape_type": "rectangle", "group_id": None},
-        {"label": "b", "points": [[0, 0], [1, 0], [1, 1], [0, 1]], "group_id": 4},
-        {"label": "b", "points": [[3, 0], [4, 0], [4, 1], [3, 1]], "group_id": 4},
-    ]
-    result = read_labelme(labelme_file(tmp_path / "a.json", shapes))
-    assert [(item.label, item.mask.area) for item in result.instances] == [
-        ("a", 12),
-        ("b", 18),
-        ("b", 2),
-    ]
-
-
-@pytest.mark.parametrize(
-    "shape",
-    [
-        {"label": "a", "points": [[1, 1]], "shape_type": "circle"},
-        {"label": "a", "points": "none", "shape_type": "polygon"},
-        {"label": "a", "points": [[0, 0], [1, 1]], "shape_type": "mask", "mask": "####"},
-        {"label": "a", "points": [[0, 0], [1, 1]], "shape_type": "mask", "mask": "AAAA"},
-        {"label": "a", "points": [[50, 0], [60, 1]], "shape_type": "mask", "mask": "AAAA"},
-        {"points": [[0, 0], [1, 1]]},
-    ],
-)
-def test_damaged_shapes_are_one_sentence(shape, tmp_path):
-    with pytest.raises(UsageError) as caught:
-        read_labelme(labelme_file(tmp_path / "a.json", [shape]))
-    assert "\n" not in str(caught.value)
