@@ -11,11 +11,13 @@ def test_top_level_names_are_exact_and_sorted() -> None:
     expected = [
         "Instances",
         "Mask",
+        "Recipe",
         "Result",
         "Vocabulary",
         "__version__",
         "errors",
         "load",
+        "load_recipe",
         "read",
         "segment",
     ]
