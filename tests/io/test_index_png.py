@@ -12,6 +12,7 @@ from PIL import Image
 from lexiseg.errors import UsageError
 from lexiseg.io.index_png import read_index_png, read_label_png, write_index_png
 from lexiseg.io.palette import color_of
+from lexiseg.io.read_context import ReadContext
 from lexiseg.types import Instance, Instances, Mask
 
 
@@ -52,7 +53,7 @@ def test_regions_that_do_not_overlap_come_back_with_their_score(result, tmp_path
 
 def test_damaged_pairs_are_one_sentence(result, tmp_path):
     picture, table = write_index_png([result], tmp_path, name="a")
-    table.write_text('{"names": {"1": "dog"}}')
+    table.write_text('{"names": {"1": "dog", "x": "cat"}}')
     with pytest.raises(UsageError, match="table of names"):
         read_index_png(picture)
     table.unlink()
@@ -64,3 +65,13 @@ def test_damaged_pairs_are_one_sentence(result, tmp_path):
     Image.new("RGB", (3, 3)).save(picture)
     with pytest.raises(UsageError, match="RGB"):
         read_label_png(picture)
+
+
+def test_numbers_without_a_name_cost_themselves(result, tmp_path):
+    picture, table = write_index_png([result], tmp_path, name="a")
+    table.write_text('{"names": {"1": "dog"}}')
+    context = ReadContext()
+    again = read_index_png(picture, context)
+    assert again.instances.labels == ("dog",)
+    assert context.report.skipped == {"number without a name": 3}
+    assert "a.semantic.png, number 2" in str(context.report.skips[0])

@@ -62,7 +62,7 @@ def convert(
     writer: Writer = WRITERS[to]
     reading = read_results(source, images, strict=strict, trust_paths=trust_paths)
     target = Destination(
-        Path(out), slug(name or "annotations"), overwrite, reading.report, reading.access
+        Path(out), slug(name or "annotations"), overwrite, reading.report, reading.context.access
     )
     if writer.scope == "collection":
         paths = writer.write(_counted(reading), target)

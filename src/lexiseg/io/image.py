@@ -145,6 +145,17 @@ def image_size(path: Path) -> tuple[int, int]:
         return (width, height) if swapped else (height, width)
 
 
+def orientation_of(path: Path) -> int:
+    """The EXIF orientation of a picture file, 1 (upright) to 8.
+
+    Raises:
+        ImageError: as for `read_image`.
+    """
+    require_file(path)
+    with path.open("rb") as stream, _open(stream, shown(path), MAX_PIXELS) as image:
+        return _orientation(image)
+
+
 def _read_file(source: str | os.PathLike[str], request: _Request) -> ImageArray:
     text = os.fspath(source)
     refuse_web_address(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,18 @@ from PIL import Image
 
 from lexiseg.errors import UsageError
 from lexiseg.io.image import MAX_PIXELS, shown
+from lexiseg.io.origin import origin_entry, origin_of
 from lexiseg.io.palette import color_of
-from lexiseg.io.read_context import ReadContext
+from lexiseg.io.read_context import EntryError, ReadContext
 from lexiseg.io.reader import Reader, Source
-from lexiseg.io.reading import MalformedFile, read_json, result_from_regions
+from lexiseg.io.reading import (
+    MalformedFile,
+    checked_size,
+    finite_number,
+    read_json,
+    result_from_regions,
+    whole_number,
+)
 from lexiseg.io.writer import Destination, image_writer, json_text
 from lexiseg.types import Instance, Mask, Result, SemanticMap
 
@@ -41,6 +49,7 @@ def write_index_png(result: Result, destination: Destination) -> list[Path]:
         "size": list(result.size_hw),
         "names": {str(number): name for number, name in names.items()},
         "scores": {str(number): scores[name] for number, name in names.items() if name in scores},
+        **origin_entry(result),
     }
     destination.text(table, json_text(content, indent=1))
     return [destination.bytes(picture, index_png(semantic)), table]
@@ -64,30 +73,41 @@ def read_index_png(path: Path, context: ReadContext | None = None) -> Result:
 
     Args:
         path: the ``.semantic.png`` file or its ``.names.json``.
+        context: where pictures lie; its report tells which numbers have no name.
 
     Raises:
-        UsageError: one of the two files is absent or damaged, or they do not belong together.
+        UsageError: one of the two files is absent or damaged.
     """
+    context = context or ReadContext()
     base = path.name.removesuffix(_TABLE).removesuffix(".semantic.png")
     table_path, map_path = path.with_name(base + _TABLE), path.with_name(f"{base}.semantic.png")
     table = read_json(table_path)
     ids = read_label_png(map_path)
     with MalformedFile(table_path, "a table of names"):
-        names = {int(number): str(name) for number, name in table["names"].items()}
-        scores = {int(number): score for number, score in table.get("scores", {}).items()}
-        present = [number for number in np.unique(ids).tolist() if number]
-        items = [_region(ids, number, names[number], scores.get(number)) for number in present]
+        names = {whole_number(number): str(name) for number, name in table["names"].items()}
+        scores = {whole_number(number): score for number, score in table.get("scores", {}).items()}
+        items = []
+        for number in np.unique(ids[ids != 0]).tolist():
+            with context.entry(map_path, f"number {number}"):
+                items.append(_region(ids, number, names, scores))
         name = table.get("image")
-        look = (context or ReadContext()).picture
-        picture = look(str(name), path.parent, also=Path()) if name else None
-        height, width = ids.shape
         return result_from_regions(
-            (height, width), items, source="png", path=picture, names=tuple(names.values())
+            checked_size(*ids.shape),
+            items,
+            source="png",
+            path=context.picture(str(name), path.parent, also=Path()) if name else None,
+            names=tuple(names.values()),
+            origin=origin_of(table),
         )
 
 
-def _region(ids: NDArray[Any], number: int, name: str, score: float | None) -> Instance:
-    return Instance(name, 1.0 if score is None else float(score), Mask.from_array(ids == number))
+def _region(
+    ids: NDArray[Any], number: int, names: Mapping[int, str], scores: Mapping[int, object]
+) -> Instance:
+    if number not in names:
+        raise EntryError("number without a name")
+    mask, score = Mask.from_array(ids == number), scores.get(number)
+    return Instance(names[number], 1.0 if score is None else finite_number(score), mask)
 
 
 def read_label_png(path: Path) -> NDArray[np.int64]:
@@ -120,7 +140,7 @@ def _tables(source: Source) -> list[Path]:
 
 
 def _read(source: Source, context: ReadContext) -> Iterator[Result]:
-    return (read_index_png(path, context) for path in _tables(source))
+    return context.each(_tables(source), lambda table: read_index_png(table, context))
 
 
 INDEX_PNG = Reader(lambda source: bool(_tables(source)), _read, rank=30)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
-from lexiseg.errors import UsageError
 from lexiseg.io.index_png import read_label_png
-from lexiseg.io.read_context import ReadContext
+from lexiseg.io.origin import origin_entry, origin_of
+from lexiseg.io.read_context import EntryError, ReadContext
 from lexiseg.io.reader import Reader, Source
-from lexiseg.io.reading import MalformedFile, read_json, result_from_regions
+from lexiseg.io.reading import (
+    MalformedFile,
+    checked_size,
+    finite_number,
+    read_json,
+    result_from_regions,
+)
 from lexiseg.io.writer import Destination, image_writer, json_text, slug
 from lexiseg.types import Instance, Mask, Result
 
@@ -40,6 +47,7 @@ def write_object_pngs(result: Result, destination: Destination) -> list[Path]:
         "size": list(result.size_hw),
         "names": list(result.names),
         "objects": entries,
+        **origin_entry(result),
     }
     destination.text(table, json_text(content, indent=1))
     return [*files, table]
@@ -55,27 +63,40 @@ def mask_png(mask: Mask) -> bytes:
 def read_object_pngs(folder: Path, context: ReadContext | None = None) -> Result:
     """Read a folder written by `write_object_pngs`.
 
+    Args:
+        folder: with ``objects.json`` and the masks.
+        context: where pictures lie; its report tells which masks were left out.
+
     Raises:
-        UsageError: ``objects.json`` or one of the masks is absent or damaged.
+        UsageError: ``objects.json`` is absent or damaged.
     """
+    context = context or ReadContext()
     table_path = folder / TABLE
     table = read_json(table_path)
     with MalformedFile(table_path, "a table of object masks"):
-        height, width = (int(side) for side in table["size"])
+        size_hw = checked_size(*table["size"])
         items = []
-        for entry in table["objects"]:
-            pixels = read_label_png(folder / Path(entry["file"]).name)
-            if pixels.shape != (height, width):
-                raise UsageError(f"{entry['file']} in {folder} has another size than its picture.")
-            mask = Mask.from_array(pixels)
-            thing = bool(entry.get("is_thing", True))
-            items.append(Instance(str(entry["label"]), float(entry["score"]), mask, thing))
+        for place, entry in enumerate(table["objects"], start=1):
+            with context.entry(table_path, f"object {place}"):
+                items.append(_instance(entry, folder, size_hw))
         name = table.get("image")
-        look = (context or ReadContext()).picture
-        picture = look(str(name), folder, also=Path()) if name else None
         return result_from_regions(
-            (height, width), items, source="masks", path=picture, names=tuple(table["names"])
+            size_hw,
+            items,
+            source="masks",
+            path=context.picture(str(name), folder, also=Path()) if name else None,
+            names=tuple(str(name) for name in table["names"]),
+            origin=origin_of(table),
         )
+
+
+def _instance(entry: Mapping[str, Any], folder: Path, size_hw: tuple[int, int]) -> Instance:
+    pixels = read_label_png(folder / Path(entry["file"]).name)
+    if pixels.shape != size_hw:
+        raise EntryError("mask of another size", str(entry["file"]))
+    thing = bool(entry.get("is_thing", True))
+    mask, score = Mask.from_array(pixels), finite_number(entry["score"])
+    return Instance(str(entry["label"]), score, mask, thing)
 
 
 def _tables(source: Source) -> list[Path]:
@@ -83,7 +104,7 @@ def _tables(source: Source) -> list[Path]:
 
 
 def _read(source: Source, context: ReadContext) -> Iterator[Result]:
-    return (read_object_pngs(table.parent, context) for table in _tables(source))
+    return context.each(_tables(source), lambda table: read_object_pngs(table.parent, context))
 
 
 OBJECT_PNGS = Reader(lambda source: bool(_tables(source)), _read, rank=70)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from pathlib import Path, PureWindowsPath
 
 from lexiseg.errors import LexisegError
 from lexiseg.io.reading import MALFORMED
 from lexiseg.io.report import Kind, Report, Skip
+from lexiseg.types import Result
 
 
 class EntryError(ValueError):
@@ -98,6 +100,26 @@ class ReadContext:
             text = str(error) if isinstance(error, LexisegError) else _said(error)
             self.skip(kind, "malformed entry", file, entry, text.rstrip("."))
 
+    def each(self, files: Sequence[Path], read: Callable[[Path], Result]) -> Iterator[Result]:
+        """Read files of one picture each; a damaged one among several costs itself only.
+
+        Args:
+            files: in order.
+            read: reads one.
+
+        Raises:
+            UsageError: the only file is damaged, or the report is strict.
+        """
+        if len(files) == 1:
+            yield read(files[0])
+            return
+        for file in files:
+            result = None
+            with self.entry(file, "", "picture"):
+                result = read(file)
+            if result is not None:
+                yield result
+
     def picture(self, name: str, folder: Path, *, also: Path | None = None) -> Path:
         """The picture that a file names, found as the tools that write such files mean it.
 
@@ -114,20 +136,15 @@ class ReadContext:
         posix = PureWindowsPath(name).as_posix() if "\\" in name else name
         roots = [folder.parent / "images", *([also] if also else [])]
         bases = [*([self.images] if self.images else []), folder, folder / "images", *roots]
-        for place in (base / named for named in dict.fromkeys((name, posix)) for base in bases):
-            if _is_file(place) and self.access.allows(place, *roots):
-                return self._grant(place, name)
-        for place in (base / Path(posix).name for base in bases):
-            if self.access.granted.get(Path(os.path.normpath(place)), name) == name and _is_file(
-                place
-            ):
-                return self._grant(place, name)
+        whole = (base / named for named in dict.fromkeys((name, posix)) for base in bases)
+        last = (base / Path(posix).name for base in bases)
+        for place, by_last_part in chain(zip(whole, repeat(False)), zip(last, repeat(True))):
+            path = Path(os.path.normpath(place))  # as it will be opened
+            taken = by_last_part and self.access.granted.get(path, name) != name
+            if not taken and _is_file(path) and self.access.allows(path, *roots):
+                self.access.granted.setdefault(path, name)
+                return path
         return Path(os.path.normpath(folder / posix)) if ".." in posix else Path(posix)
-
-    def _grant(self, place: Path, name: str) -> Path:
-        path = Path(os.path.normpath(place))
-        self.access.granted.setdefault(path, name)
-        return path
 
 
 def _is_file(path: Path) -> bool:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from lexiseg.errors import UsageError
+from lexiseg.io.fitting import fit_to_picture
 from lexiseg.io.image import shown
 from lexiseg.io.read_context import PictureAccess, ReadContext
 from lexiseg.io.reading import read_json
@@ -122,21 +123,29 @@ class Reading(Iterator[Result]):
     """Results of a file or folder, one by one.
 
     Args:
+        source: the file or folder.
         format: name of the reader.
-        results: what it gives.
-        report: the account, complete once the last result is read.
-        access: which of the pictures the source names may be read.
+        results: what the reader gives.
+        context: what it was told.
     """
 
+    source: Path
     format: str
     results: Iterator[Result]
-    report: Report
-    access: PictureAccess
+    context: ReadContext
+
+    @property
+    def report(self) -> Report:
+        """The account, complete once the last result is read."""
+        return self.context.report
 
     def __next__(self) -> Result:
-        result = next(self.results)
-        self.report.read.add(result)
-        return result
+        for result in self.results:
+            with self.context.entry(self.source, str(result.path), "picture"):
+                fitted = fit_to_picture(result, self.context)
+                self.report.read.add(fitted)
+                return fitted
+        raise StopIteration
 
 
 def read_results(
@@ -174,7 +183,7 @@ def read_results(
     roots = (found.folder, *((folder,) if folder else ()))
     context = ReadContext(folder, Report(strict), PictureAccess(roots, trust_paths))
     reader: Reader = READERS[name]
-    return Reading(name, reader.read(found, context), context.report, context.access)
+    return Reading(found.path, name, reader.read(found, context), context)
 
 
 def detect_format(path: str | Path) -> str:

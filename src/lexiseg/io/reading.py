@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,7 @@ def result_from_regions(
     source: str,
     path: Path | None = None,
     names: Sequence[str] = (),
+    scores: Mapping[str, float] | None = None,
     origin: Origin | None = None,
 ) -> Result:
     """A result for regions that a file holds without saying how the decision fell.
@@ -114,6 +115,7 @@ def result_from_regions(
         names: what the file says was looked for, found or not; labels of regions are added. A
             name of it without a region counts as refused, so a mere table of classes, which
             says nothing about this picture, does not belong here.
+        scores: of names without a region, where the file tells; 0 by default.
         origin: numbers and names as the file has them.
     """
     regions = tuple(items)
@@ -121,14 +123,17 @@ def result_from_regions(
     for item in regions:
         best[item.label] = max(item.score, best.get(item.label, 0.0))
     asked = tuple(dict.fromkeys([*names, *best]))
-    presence = PresenceTrace([_presence(name, best.get(name), source) for name in asked])
+    refused = dict.fromkeys(asked, 0.0) | dict(scores or {})
+    presence = PresenceTrace(
+        [_presence(name, best.get(name), refused[name], source) for name in asked]
+    )
     recipe = Recipe(method="file", preset=source)
     return Result(
         size_hw, asked, Instances(regions, size_hw), presence, recipe, path, origin=origin
     )
 
 
-def _presence(name: str, score: float | None, source: str) -> Presence:
+def _presence(name: str, score: float | None, refused: float, source: str) -> Presence:
     if score is None:
-        return Presence(name, 0.0, False, f"no region in the {source} file")
+        return Presence(name, refused, False, f"no region in the {source} file")
     return Presence(name, score, True, f"read from a {source} file")

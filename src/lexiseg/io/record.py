@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lexiseg.errors import OutputError, UsageError
 from lexiseg.io.image import shown
-from lexiseg.io.read_context import ReadContext
+from lexiseg.io.origin import origin_entry, origin_of
+from lexiseg.io.read_context import EntryError, ReadContext
 from lexiseg.io.reader import Reader, Source
+from lexiseg.io.reading import checked_size, finite_number
 from lexiseg.io.writer import Destination, collection_writer, json_text
 from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
 
@@ -100,31 +103,45 @@ def read_record_at(path: Path, begin: int) -> Result:
         return result_from_record(_parse(stream.readline()))
 
 
-def result_from_record(record: Mapping[str, Any]) -> Result:
+Attempt = Callable[[str], AbstractContextManager[None]]
+"""A context for one region, by the words that name it, that may swallow its errors."""
+
+
+def result_from_record(
+    record: Mapping[str, Any], attempt: Attempt = lambda _: nullcontext()
+) -> Result:
     """The inverse of `file_record` and `Result.to_json`, without the settings a run was made with.
+
+    Args:
+        record: parsed JSON.
+        attempt: stands around every region; one that swallows errors leaves odd regions out.
 
     Raises:
         ValueError: a key is missing or of the wrong type.
     """
     try:
-        height, width = (int(side) for side in record["size"])
-        items = tuple(_instance(entry) for entry in record["instances"])
+        size_hw = checked_size(*record["size"])
+        items = []
+        for place, entry in enumerate(record["instances"], start=1):
+            with attempt(f"region {place}"):
+                items.append(_instance(entry, size_hw))
         presence = [_presence(entry) for entry in record["presence"]]
         names = dict.fromkeys([entry.name for entry in presence] + [item.label for item in items])
         timing = {str(key): float(value) for key, value in record.get("timing_ms", {}).items()}
-        recipe = Recipe(str(record["method"]), str(record["preset"]), timing_ms=timing)
-        picture = Path(record["image"]) if record["image"] is not None else None
-    except (KeyError, TypeError, AttributeError, UsageError) as error:
+        recipe = Recipe(_text(record["method"]), _text(record["preset"]), timing_ms=timing)
+        picture = Path(_text(record["image"])) if record["image"] is not None else None
+    except (KeyError, TypeError, AttributeError, OverflowError, UsageError) as error:
         raise ValueError(f"not a result record: {error}") from error
-    size_hw = (height, width)
-    found = Instances(items, size_hw)
-    return Result(size_hw, tuple(names), found, PresenceTrace(presence), recipe, picture)
+    found = Instances(tuple(items), size_hw)
+    verdicts, origin = PresenceTrace(presence), origin_of(record)
+    return Result(size_hw, tuple(names), found, verdicts, recipe, picture, origin=origin)
 
 
 def file_record(result: Result) -> dict[str, Any]:
     """What ``--json`` prints, and what its schema has no place for.
 
-    ``is_thing`` stands with regions of stuff, ``step`` with verdicts of methods that have steps.
+    ``is_thing`` stands with regions of stuff, ``step`` with verdicts of methods that have steps,
+    ``origin`` with results that were read from a file which numbers its pictures.
     """
     record = result.to_json()
     for entry, item in zip(record["instances"], result.instances, strict=True):
@@ -133,7 +150,7 @@ def file_record(result: Result) -> dict[str, Any]:
     for entry, verdict in zip(record["presence"], result.presence.values(), strict=True):
         if verdict.step is not None:
             entry["step"] = verdict.step
-    return record
+    return record | origin_entry(result)
 
 
 def _line(result: Result) -> bytes:
@@ -141,31 +158,48 @@ def _line(result: Result) -> bytes:
 
 
 def _parse(line: bytes) -> Mapping[str, Any]:
-    record = json.loads(line)
+    try:
+        record = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
     if not isinstance(record, dict):
         raise ValueError("not an object")
     return record
 
 
-def _instance(entry: Mapping[str, Any]) -> Instance:
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.40} stands for text")
+    return value
+
+
+def _instance(entry: Mapping[str, Any], size_hw: tuple[int, int]) -> Instance:
+    mask = Mask.from_coco(entry["segmentation"])
+    if mask.size_hw != size_hw:
+        raise EntryError("mask of another size", f"{mask.size_hw} for a picture of {size_hw}")
     others = entry.get("alternatives", [])
     return Instance(
-        entry["label"],
-        float(entry["score"]),
-        Mask.from_coco(entry["segmentation"]),
+        _text(entry["label"]),
+        finite_number(entry["score"]),
+        mask,
         bool(entry.get("is_thing", True)),
-        details=dict(entry.get("details", {})),
-        alternatives=tuple((str(other["label"]), float(other["score"])) for other in others),
+        details={str(key): _measure(value) for key, value in entry.get("details", {}).items()},
+        alternatives=tuple((_text(e["label"]), finite_number(e["score"])) for e in others),
     )
+
+
+def _measure(value: object) -> float:
+    """A number that a method noted, whole ones as they are."""
+    return value if isinstance(value, int) else finite_number(value)
 
 
 def _presence(entry: Mapping[str, Any]) -> Presence:
     step = entry.get("step")
     return Presence(
-        str(entry["name"]),
-        float(entry["score"]),
+        _text(entry["name"]),
+        finite_number(entry["score"]),
         bool(entry["kept"]),
-        str(entry["reason"]),
+        _text(entry["reason"]),
         None if step is None else int(step),
     )
 
@@ -198,10 +232,32 @@ def _is_record(source: Source) -> bool:
 
 def _read_record(source: Source, context: ReadContext) -> Iterator[Result]:
     path = source.path / RECORDS if source.is_folder else source.path
-    for result in read_records(path):
-        named = result.path
-        found = context.picture(str(named), path.parent, also=Path()) if named else None
-        yield replace(result, path=found)
+    for number, line in enumerate(_lines(path), start=1):
+        result = None
+        with context.entry(path, f"line {number}", "picture"):
+            result = _result_of_line(line, path, number, context)
+        if result is not None:
+            yield result
+
+
+def _result_of_line(line: bytes, path: Path, number: int, context: ReadContext) -> Result | None:
+    if not line.strip():
+        return None
+    attempt = lambda region: context.entry(path, f"line {number}, {region}")  # noqa: E731
+    result = result_from_record(_parse(line), attempt)
+    if result.path is None:
+        return result
+    named = context.picture(str(result.path), path.parent, also=Path())
+    return replace(result, path=named)
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as stream:
+            yield from stream
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"{shown(path)} cannot be read ({reason}); check the path.") from error
 
 
 RECORD = Reader(_is_record, _read_record, rank=90)
