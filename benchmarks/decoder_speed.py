@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from lexiseg.models.device import choose_device, choose_dtype
 from lexiseg.models.sam import Preprocessing, Segmenter
-from lexiseg.models.sam.descendant import PromptingConfig, SamDescendant
 from lexiseg.models.sam.prompts import Prompts
+from lexiseg.models.sam.variant import PromptingConfig, SamVariant
 from lexiseg.types import Frame, ImageEmbedding
 
 FRAME = Frame(image_hw=(384, 512), content_hw=(768, 1024), frame_hw=(1024, 1024))
@@ -30,7 +30,7 @@ def main() -> None:
     torch.manual_seed(0)
     device = choose_device(options.device)
     dtype = choose_dtype(options.dtype, device)
-    network = SamDescendant(nn.Identity(), PromptingConfig())
+    network = SamVariant(nn.Identity(), PromptingConfig())
     segmenter = network.segmenter(Preprocessing(), device, dtype)
     embedding = ImageEmbedding(FRAME, (torch.randn(1, 256, 64, 64).to(device, dtype),))
     points = torch.rand(options.points, 1, 2) * torch.tensor(FRAME.image_hw[::-1])
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def our_masks(
-    network: SamDescendant, segmenter: Segmenter, embedding: ImageEmbedding, points: Tensor
+    network: SamVariant, segmenter: Segmenter, embedding: ImageEmbedding, points: Tensor
 ) -> Tensor:
     """(P, 3, 256, 256) logits on the host."""
     chunks = segmenter.predict_chunks(embedding, points=points)
@@ -65,7 +65,7 @@ def our_masks(
 
 @torch.no_grad()
 def plain_masks(
-    network: SamDescendant, segmenter: Segmenter, embedding: ImageEmbedding, points: Tensor
+    network: SamVariant, segmenter: Segmenter, embedding: ImageEmbedding, points: Tensor
 ) -> Tensor:
     """The same by transformers' modules, as `SamModel` calls them."""
     encoder, features = segmenter.prompts, embedding.maps[-1]

@@ -31,9 +31,9 @@ from lexiseg.methods.tides.class_filter import judge_classes
 from lexiseg.methods.tides.question import Question
 from lexiseg.methods.tides.scene import Scene
 from lexiseg.models.sam import FAMILIES, Preprocessing, Segmenter
-from lexiseg.models.sam.descendant import PromptingConfig, SamDescendant
 from lexiseg.models.sam.mobile_sam.config import MOBILE_SAM
 from lexiseg.models.sam.mobile_sam.tiny_vit import TinyVit
+from lexiseg.models.sam.variant import PromptingConfig, SamVariant
 from lexiseg.scorers.clip_surgery import ClipSurgery
 from lexiseg.types import Vocabulary
 
@@ -101,7 +101,7 @@ def random_segmenter(kind: str, device: str) -> Segmenter:
     place = "cuda" if device == "auto" and torch.cuda.is_available() else device
     place = "cpu" if place == "auto" else place
     if kind == "mobile-sam":
-        small = SamDescendant(TinyVit(MOBILE_SAM), PromptingConfig())
+        small = SamVariant(TinyVit(MOBILE_SAM), PromptingConfig())
         return small.segmenter(Preprocessing(), place)
     network: nn.Module = SamModel(SamConfig())
     return FAMILIES["sam"].assemble(network.to(place), Preprocessing())

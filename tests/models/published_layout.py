@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from lexiseg.models.normalization import fold_batch_norms
-from lexiseg.models.sam.descendant import PromptingConfig, SamDescendant
 from lexiseg.models.sam.efficientvit_sam.config import EfficientVitConfig
 from lexiseg.models.sam.efficientvit_sam.encoder import EfficientVitEncoder
 from lexiseg.models.sam.efficientvit_sam.loading import preprocessing
@@ -20,6 +19,7 @@ from lexiseg.models.sam.mobile_sam.tiny_vit import TinyVit
 from lexiseg.models.sam.preprocess import Preprocessing
 from lexiseg.models.sam.sam_keys import prompting_to_huggingface
 from lexiseg.models.sam.segmenter import Segmenter
+from lexiseg.models.sam.variant import PromptingConfig, SamVariant
 
 Convert = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
@@ -47,7 +47,7 @@ TINY_HQ_SAM2 = HqSam2Config(
 )  # fmt: skip
 
 
-def in_sams_layout(network: SamDescendant) -> dict[str, Tensor]:
+def in_sams_layout(network: SamVariant) -> dict[str, Tensor]:
     """What the published file of a network would hold."""
     own = network.state_dict()
     encoder = {key: tensor for key, tensor in own.items() if key.startswith("image_encoder.")}
@@ -84,13 +84,13 @@ def randomize(network: Any, seed: int = 0) -> Any:
     return network.eval()
 
 
-def tiny_mobile_sam() -> SamDescendant:
-    return randomize(SamDescendant(TinyVit(TINY_VIT), TINY_VIT_PROMPTING))
+def tiny_mobile_sam() -> SamVariant:
+    return randomize(SamVariant(TinyVit(TINY_VIT), TINY_VIT_PROMPTING))
 
 
-def tiny_efficientvit_sam() -> SamDescendant:
+def tiny_efficientvit_sam() -> SamVariant:
     encoder = EfficientVitEncoder(TINY_EFFICIENTVIT)
-    return randomize(SamDescendant(encoder, TINY_EFFICIENTVIT_PROMPTING))
+    return randomize(SamVariant(encoder, TINY_EFFICIENTVIT_PROMPTING))
 
 
 def tiny_hq_sam2() -> Any:

@@ -70,7 +70,7 @@ class Study:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class TidesParts:
     """TIDES with exchangeable parts."""
 
     preset: TidesPreset = "mini"
@@ -95,7 +95,7 @@ def psm_bias(
         Path | None,
         typer.Option("--groups", help="A YAML file that puts classes into groups; see docs."),
     ] = None,
-    parts: Parts,
+    parts: TidesParts,
     quiet: Quiet = False,
 ) -> None:
     """Does a promptable segmenter prefer parts, and does the IO score know better?
@@ -132,7 +132,7 @@ def psm_bias(
 def tides_oracles(
     *,
     study: Study,
-    parts: Parts,
+    parts: TidesParts,
     quiet: Quiet = False,
 ) -> None:
     """What would TIDES reach if names, places or masks were perfect? (Its Table 3.)

@@ -26,7 +26,7 @@ FORMATS = ("overlay", "png", "coco")
 
 
 @dataclass(frozen=True)
-class Question:
+class AskedNames:
     """Names to ask of a picture."""
 
     present: tuple[str, ...]
@@ -37,12 +37,12 @@ class Question:
         """All of them, what is there first."""
         return (*self.present, *self.absent)
 
-    def only(self, things: Sequence[str]) -> Question:
+    def only(self, things: Sequence[str]) -> AskedNames:
         """The same without stuff."""
         present, absent = (
             tuple(name for name in names if name in things) for names in (self.present, self.absent)
         )
-        return Question(present, absent)
+        return AskedNames(present, absent)
 
 
 def demo(
@@ -89,13 +89,15 @@ def demo(
     console.tell(f"Look at {out / 'demo.png'}: CaR, TIDES and, without a question, zero-guidance.")
 
 
-def _question(method: str, asked: Question) -> Question:
+def _question(method: str, asked: AskedNames) -> AskedNames:
     from lexiseg.datasets.miniworld import Miniworld
 
     return asked.only(Miniworld("test").thing_names) if method in OBJECTS else asked
 
 
-def _make_pictures(folder: Path, count: int, seed: int, *, overwrite: bool) -> dict[Path, Question]:
+def _make_pictures(
+    folder: Path, count: int, seed: int, *, overwrite: bool
+) -> dict[Path, AskedNames]:
     """Write picture files and say what to ask of each: what is there and a few things not."""
     from PIL import Image
 
@@ -107,7 +109,7 @@ def _make_pictures(folder: Path, count: int, seed: int, *, overwrite: bool) -> d
         scene = world[index]
         path = folder / f"scene-{index + 1}.png"
         _save(Image.fromarray(scene.image), path, overwrite=overwrite)
-        questions[path] = Question(scene.names, tuple(scene.absent(ABSENT)))
+        questions[path] = AskedNames(scene.names, tuple(scene.absent(ABSENT)))
     return questions
 
 
@@ -118,7 +120,7 @@ def _save(picture: Picture, path: Path, *, overwrite: bool) -> None:
         picture.save(stream, format="PNG")
 
 
-def _report(method: str, results: Sequence[Result], questions: Sequence[Question]) -> None:
+def _report(method: str, results: Sequence[Result], questions: Sequence[AskedNames]) -> None:
     """One line per picture, and how often the verdict on a name was right."""
     from lexiseg.cli.summary import summary
 

@@ -68,7 +68,7 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class NameOptions:
     """Names to look for."""
 
     text: Texts = None

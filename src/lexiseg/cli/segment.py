@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lexiseg.cli import console
-from lexiseg.cli.option_groups import Asked, ImageRun, Model, grouped
+from lexiseg.cli.option_groups import ImageRun, Model, NameOptions, grouped
 from lexiseg.cli.options import read_formats
 from lexiseg.errors import UsageError
 from lexiseg.types import Result, Vocabulary
@@ -24,7 +24,7 @@ Images = Annotated[
 
 
 @grouped
-def segment(images: Images, asked: Asked, run: ImageRun) -> None:
+def segment(images: Images, asked: NameOptions, run: ImageRun) -> None:
     """Find named things in images; names that are not there are refused.
 
     Example: lexiseg segment photos/ -t dog -t "red car" -o out --format overlay,coco

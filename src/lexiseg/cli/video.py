@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lexiseg.cli import console
-from lexiseg.cli.option_groups import Asked, Loading, grouped
+from lexiseg.cli.option_groups import Loading, NameOptions, grouped
 from lexiseg.cli.options import Json, MethodName, Overwrite, Preset, Quiet
 from lexiseg.cli.segment import require_verb
 from lexiseg.types import Result
@@ -26,7 +26,7 @@ def video(
         Path, typer.Argument(help="A video, an animated picture, or a frame folder.")
     ],
     *,
-    asked: Asked,
+    asked: NameOptions,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Overlay clip to write: .gif, .webp, .mp4.")
     ] = None,

@@ -45,7 +45,7 @@ def open_coco_object(
     )
     images = layout.find(data, f"images/{year}", year)
     classes = load_class_list("coco-80", wording)
-    maps = layout.look(data, f"annotations/{year}", f"stuffthingmaps/{year}", year)
+    maps = layout.find_optional(data, f"annotations/{year}", f"stuffthingmaps/{year}", year)
     ids = _stems_of_maps(maps) if maps else ()
     if maps and ids:
         read: Callable[[str], LabelMap] = lambda stem: from_background_zero(  # noqa: E731

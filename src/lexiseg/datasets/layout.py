@@ -38,12 +38,12 @@ class Layout:
         Raises:
             DatasetError: none does.
         """
-        found = self.look(data, *choices)
+        found = self.find_optional(data, *choices)
         if found is None:
             raise self.error(data)
         return found
 
-    def look(self, data: Path, *choices: str) -> Path | None:
+    def find_optional(self, data: Path, *choices: str) -> Path | None:
         """As `find`, but None where nothing is there."""
         places = [data, *(data / root for root in self.roots)]
         candidates = (place / choice for place in places for choice in choices)

@@ -12,7 +12,7 @@ from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.coco_instances import InstanceTables, open_coco
 from lexiseg.datasets.miniature import SIDE, find_annotations, scene_numbers
 from lexiseg.datasets.miniworld import Miniworld
-from lexiseg.datasets.miniworld.scene import VISIBLE_AREA, VISIBLE_FRACTION, Scene
+from lexiseg.datasets.miniworld.scene import VISIBLE_AREA, VISIBLE_FRACTION, WorldScene
 from lexiseg.datasets.sample import InstanceSample, TrueObject
 from lexiseg.types import Mask
 
@@ -73,7 +73,7 @@ class MiniworldObjects(Sequence[InstanceSample]):
         asked = self._asked(scene) if self.half_absent else None
         return InstanceSample(self.ids[index], index, scene.image, self._objects(scene), asked)
 
-    def _objects(self, scene: Scene) -> tuple[TrueObject, ...]:
+    def _objects(self, scene: WorldScene) -> tuple[TrueObject, ...]:
         number = self.classes.number
         return tuple(
             TrueObject(
@@ -83,7 +83,7 @@ class MiniworldObjects(Sequence[InstanceSample]):
             if item.name in number
         )
 
-    def _asked(self, scene: Scene) -> tuple[int, ...]:
+    def _asked(self, scene: WorldScene) -> tuple[int, ...]:
         number = self.classes.number
         present = {item.name for item in scene.objects if item.visible and item.name in number}
         absent = [name for name in scene.absent(len(self.world.names)) if name in number]

@@ -88,7 +88,7 @@ def open_ref_davis(data: Path, *, split: str = "val") -> DavisClips:
     images = layout.find(data, f"JPEGImages/{_RESOLUTION}")
     choices = (f"Annotations_unsupervised/{_RESOLUTION}", f"Annotations/{_RESOLUTION}")
     sentences = _read_sentences(layout, data, split)
-    listed = layout.look(data, f"ImageSets/2017/{split}.txt")
+    listed = layout.find_optional(data, f"ImageSets/2017/{split}.txt")
     clips = read_ids(listed) if listed else tuple(sorted(sentences))
     return DavisClips(
         name="ref-davis",
@@ -103,7 +103,7 @@ def open_ref_davis(data: Path, *, split: str = "val") -> DavisClips:
 def _read_sentences(layout: Layout, data: Path, split: str) -> Sentences:
     folders = {"val": "valid"}.get(split, split)
     names = (f"meta_expressions/{folders}", "meta_expressions")
-    path = layout.look(data, *(f"{name}/meta_expressions.json" for name in names))
+    path = layout.find_optional(data, *(f"{name}/meta_expressions.json" for name in names))
     if path:
         return _from_json(read_json(path)["videos"])
     folder = layout.find(data, "davis_text_annotations", "meta_expressions", ".")

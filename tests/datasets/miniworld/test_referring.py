@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lexiseg.datasets.miniworld import Miniworld, Scene, SceneObject
+from lexiseg.datasets.miniworld import Miniworld, SceneObject, WorldScene
 from lexiseg.datasets.miniworld.referring import centre
 
 SIDE = {"left": (0, -1), "right": (0, 1), "top": (1, -1), "bottom": (1, 1)}
@@ -16,7 +16,7 @@ def _reach(item: SceneObject, side: str) -> float:
     return sign * centre(item)[axis]
 
 
-def understand(sentence: str, scene: Scene) -> list[SceneObject]:
+def understand(sentence: str, scene: WorldScene) -> list[SceneObject]:
     """All objects a sentence fits, read without the generator's safety margins."""
     names = "|".join(sorted({re.escape(o.name) for o in scene.objects}, key=len, reverse=True))
     match = re.fullmatch(

@@ -6,14 +6,14 @@ import torch
 from safetensors.torch import save_file
 
 from lexiseg.errors import CheckpointError, WeightsNotFoundError
-from lexiseg.models.sam.descendant import (
-    PromptingConfig,
-    PublishedFile,
-    SamDescendant,
-    fill_descendant,
-)
 from lexiseg.models.sam.mobile_sam.tiny_vit import TinyVit
 from lexiseg.models.sam.preprocess import Preprocessing
+from lexiseg.models.sam.variant import (
+    PromptingConfig,
+    PublishedFile,
+    SamVariant,
+    fill_variant,
+)
 from lexiseg.registry import SEGMENTERS
 from tests.models.published_layout import (
     TINY_VIT,
@@ -45,7 +45,7 @@ def test_a_given_file_is_found(tmp_path):
 
 def test_sams_prompting_half_has_sams_tensors():
     with torch.device("meta"):
-        network = SamDescendant(TinyVit(TINY_VIT), PromptingConfig())
+        network = SamVariant(TinyVit(TINY_VIT), PromptingConfig())
     encoder = {key for key in network.state_dict() if key.startswith("image_encoder.")}
     prompting = set(network.state_dict()) - encoder
     assert len(prompting) == len(prompt_encoder() + mask_decoder()) == 137
@@ -54,7 +54,7 @@ def test_sams_prompting_half_has_sams_tensors():
 def test_what_does_not_belong_is_reported():
     state = {**tiny_mobile_sam().state_dict(), "teacher.weight": torch.zeros(1)}
     with pytest.raises(CheckpointError, match=r"1 unexpected \(teacher\.weight\)"):
-        fill_descendant(lambda: TinyVit(TINY_VIT), TINY_VIT_PROMPTING, state, "x.pt")
+        fill_variant(lambda: TinyVit(TINY_VIT), TINY_VIT_PROMPTING, state, "x.pt")
 
 
 @pytest.mark.parametrize("build", [tiny_mobile_sam, tiny_efficientvit_sam])

@@ -32,6 +32,6 @@ def tiny(tokenizer: BpeTokenizer) -> ClipTraining:
         batch=4,
         warmup=2,
         early_size=16,
-        teaching=2,
+        distillation_steps=2,
         checkpoint_every=2,
     )

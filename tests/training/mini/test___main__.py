@@ -17,7 +17,7 @@ def tiny_towers(monkeypatch: pytest.MonkeyPatch) -> None:
     vision = VisionConfig(64, 1, 1, 16, image_size=32, embed_dim=16, activation="gelu")
     text = TextConfig(64, 1, 1, embed_dim=16, activation="gelu")
     monkeypatch.setattr(recipe, "vision_config", lambda tower: vision)
-    monkeypatch.setattr("lexiseg.training.mini.clip.learner.teach", lambda *_: 1.0)
+    monkeypatch.setattr("lexiseg.training.mini.clip.learner.distill_names", lambda *_: 1.0)
     monkeypatch.setattr(recipe, "text_config", lambda size: replace(text, vocabulary=size))
 
 

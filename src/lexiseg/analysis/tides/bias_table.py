@@ -22,7 +22,7 @@ Numbers: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Candidates:
+class ObjectCandidates:
     """Candidates of one choice, (k,) float64 each: of a prompt m of them, of an instance n * m."""
 
     iou: Numbers
@@ -32,7 +32,7 @@ class Candidates:
 
 
 # How the candidate of a choice is found; ties of IO scores go to the segmenter's own.
-SELECTIONS: Mapping[str, Callable[[Candidates], list[int]]] = {
+SELECTIONS: Mapping[str, Callable[[ObjectCandidates], list[int]]] = {
     "All": lambda choice: list(range(len(choice.iou))),
     "Best Score": lambda choice: [int(choice.score.argmax())],
     "Best IO": lambda choice: [int(np.lexsort((choice.score, choice.io))[-1])],
@@ -73,7 +73,7 @@ class Selected:
 
 
 @dataclass(frozen=True)
-class Row:
+class BiasRow:
     """One line of the table; shares and IoU in [0, 1].
 
     Attributes:
@@ -112,7 +112,7 @@ class Row:
 
 def tabulate(
     records: Sequence[Record], names: Sequence[str], groups: Mapping[str, Sequence[str]]
-) -> tuple[dict[str, dict[str, Selected]], list[Row]]:
+) -> tuple[dict[str, dict[str, Selected]], list[BiasRow]]:
     """Select masks in every way and count.
 
     Args:
@@ -150,32 +150,33 @@ def _select(records: Sequence[Record], unit: str, selection: str) -> Selected:
     return Selected(image.astype(np.int64), label.astype(np.int64), iou, inside, best)
 
 
-def choices(item: Record, unit: str) -> list[Candidates]:
+def choices(item: Record, unit: str) -> list[ObjectCandidates]:
     """The choices at one object: one per point, or a single one among all candidates."""
-    tables = {field.name: np.array(item[field.name]) for field in fields(Candidates)}
+    tables = {field.name: np.array(item[field.name]) for field in fields(ObjectCandidates)}
     if unit == "instance":
         tables = {name: table.reshape(1, -1) for name, table in tables.items()}
     rows = len(next(iter(tables.values())))
     return [
-        Candidates(**{name: table[row] for name, table in tables.items()}) for row in range(rows)
+        ObjectCandidates(**{name: table[row] for name, table in tables.items()})
+        for row in range(rows)
     ]
 
 
 def _rows(
     selected: Mapping[str, Selected], classes: Sequence[int], of: tuple[str, str], images: int
-) -> list[Row]:
+) -> list[BiasRow]:
     """A row per selection for objects of some classes; none if there are no such objects."""
     own = {name: taken.of_classes(classes) for name, taken in selected.items()}
     raw = own[REFERENCE]
     return [_row(taken, raw, (*of, name), images) for name, taken in own.items() if len(taken)]
 
 
-def _row(taken: Selected, raw: Selected, of: tuple[str, str, str], images: int) -> Row:
+def _row(taken: Selected, raw: Selected, of: tuple[str, str, str], images: int) -> BiasRow:
     share, other = _good_share(taken, images), _good_share(raw, images)
     once = np.ones((1, images), dtype=np.int64)
     lost = ~taken.good & (taken.best > GOOD)
     mostly_inside = taken.inside > GOOD
-    return Row(
+    return BiasRow(
         *of,
         len(taken),
         float(taken.good.mean()),
@@ -203,10 +204,10 @@ def _good_share(taken: Selected, images: int) -> Callable[[NDArray[Any]], Number
     return share
 
 
-def to_csv(rows: Sequence[Row]) -> str:
+def to_csv(rows: Sequence[BiasRow]) -> str:
     """The table as comma-separated values."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, [field.name for field in fields(Row)], lineterminator="\n")
+    writer = csv.DictWriter(buffer, [field.name for field in fields(BiasRow)], lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow(
@@ -218,7 +219,7 @@ def to_csv(rows: Sequence[Row]) -> str:
     return buffer.getvalue()
 
 
-def to_markdown(rows: Sequence[Row]) -> str:
+def to_markdown(rows: Sequence[BiasRow]) -> str:
     """The table for people, in percent."""
     lines = [
         "| group | unit | mask taken | masks | IoU > 0.5 | 95 % interval | against Best Score | "
@@ -241,7 +242,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def _gain(row: Row) -> str:
+def _gain(row: BiasRow) -> str:
     if row.selection == REFERENCE:
         return ""
     gain, low, high = (f"{100 * value:+.1f}" for value in (row.gain, row.gain_low, row.gain_high))

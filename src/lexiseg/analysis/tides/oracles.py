@@ -47,7 +47,7 @@ ROWS: Mapping[str, tuple[Oracle, ...]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class OracleRow:
+class OracleNumbers:
     """One line of the table; numbers in [0, 1].
 
     Attributes:
@@ -81,7 +81,7 @@ class OracleStudy:
     """
 
     terms: Terms
-    rows: Sequence[OracleRow]
+    rows: Sequence[OracleNumbers]
     images: int
     failures: Mapping[str, str]
 
@@ -137,7 +137,7 @@ def _plain(value: Any) -> Any:
     return None if value != value else value
 
 
-def _flat(row: OracleRow) -> dict[str, str]:
+def _flat(row: OracleNumbers) -> dict[str, str]:
     cells: dict[str, str] = {}
     for name, value in asdict(row).items():
         if isinstance(value, tuple):
@@ -225,7 +225,7 @@ def _found(answer: Result, number: Mapping[str, int]) -> list[list[Any]]:
 
 def _row(
     truth: str, records: Sequence[Record], samples: Sequence[InstanceSample], classes: int
-) -> OracleRow:
+) -> OracleNumbers:
     """The numbers of one kind of help, and how far they would move with other images."""
     images = len(records)
     overlap = np.array(
@@ -237,7 +237,7 @@ def _row(
     answers = (_masks(record, truth) for record in records)
     matches = gather_matches(answers, samples).values()
     once = np.ones((1, images))
-    return OracleRow(
+    return OracleNumbers(
         truth=truth,
         class_iou=float(overlap.mean()),
         class_iou_interval=bootstrap_interval(images, lambda drawn: drawn @ overlap / images),

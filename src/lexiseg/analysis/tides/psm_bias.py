@@ -14,7 +14,7 @@ from typing import Any
 
 from lexiseg.analysis.terms import Terms, with_objects
 from lexiseg.analysis.tides.bias_plots import draw_figures
-from lexiseg.analysis.tides.bias_table import Row, Selected, tabulate, to_csv
+from lexiseg.analysis.tides.bias_table import BiasRow, Selected, tabulate, to_csv
 from lexiseg.analysis.tides.instance_masks import identity_scores, image_seed, prompt_objects
 from lexiseg.datasets import InstanceDataset, InstanceSample, TrueObject
 from lexiseg.evaluation.collecting import Collected, collect
@@ -58,7 +58,7 @@ class BiasStudy:
     terms: Terms
     groups: Mapping[str, Sequence[str]]
     selected: Mapping[str, Mapping[str, Selected]]
-    rows: Sequence[Row]
+    rows: Sequence[BiasRow]
     images: int
     failures: Mapping[str, str]
 

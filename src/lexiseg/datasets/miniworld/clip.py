@@ -10,19 +10,19 @@ from typing import overload
 import numpy as np
 
 from lexiseg.datasets.miniworld.motion import Motion, frame_plan
-from lexiseg.datasets.miniworld.plan import Placement, Plan
+from lexiseg.datasets.miniworld.plan import Placement, ScenePlan
 from lexiseg.datasets.miniworld.render import render
-from lexiseg.datasets.miniworld.scene import Scene, assemble, color_of
+from lexiseg.datasets.miniworld.scene import WorldScene, assemble, color_of
 from lexiseg.datasets.sample import Expression
 
 CLEAR_WAY = 0.1  # sides; what moves less is not said to move left or right
 
 
 @dataclass(frozen=True)
-class Clip(Sequence[Scene]):
+class VideoClip(Sequence[WorldScene]):
     """A sequence of scenes; each frame is drawn when indexed.
 
-    The number of an object in `Scene.instances` is the same in all frames.
+    The number of an object in `WorldScene.instances` is the same in all frames.
 
     Args:
         plan: what is in the clip.
@@ -31,7 +31,7 @@ class Clip(Sequence[Scene]):
         size: side of the frames, pixels.
     """
 
-    plan: Plan = field(repr=False)
+    plan: ScenePlan = field(repr=False)
     motions: tuple[Motion, ...] = field(repr=False)
     length: int
     size: int
@@ -42,17 +42,17 @@ class Clip(Sequence[Scene]):
         return self.length
 
     @overload
-    def __getitem__(self, index: int) -> Scene: ...
+    def __getitem__(self, index: int) -> WorldScene: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Scene]: ...
-    def __getitem__(self, index: int | slice) -> Scene | list[Scene]:
+    def __getitem__(self, index: slice) -> list[WorldScene]: ...
+    def __getitem__(self, index: int | slice) -> WorldScene | list[WorldScene]:
         if isinstance(index, slice):
             return [self._frame(k) for k in range(*index.indices(self.length))]
         if not -self.length <= index < self.length:
             raise IndexError(index)
         return self._frame(index % self.length)
 
-    def _frame(self, index: int) -> Scene:
+    def _frame(self, index: int) -> WorldScene:
         entropy = (*self.entropy, index)
         rng = np.random.default_rng(np.random.SeedSequence(entropy))
         plan = frame_plan(self.plan, self.motions, index / max(1, self.length - 1), rng)

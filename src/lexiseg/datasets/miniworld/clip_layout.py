@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lexiseg.datasets.miniworld.clip import Clip
+from lexiseg.datasets.miniworld.clip import VideoClip
 from lexiseg.datasets.miniworld.folder import WorldFolder
 from lexiseg.datasets.miniworld.world import Miniworld
 
@@ -48,7 +48,7 @@ class ClipLayout:
         folder.write_json("meta.json", {"videos": self._objects})
         folder.write_lines(f"ImageSets/2017/{split}.txt", list(self._expressions))
 
-    def _write_frames(self, clip: Clip, name: str) -> dict[int, list[int]]:
+    def _write_frames(self, clip: VideoClip, name: str) -> dict[int, list[int]]:
         """Write every frame; object id -> numbers of the frames that show it."""
         seen: dict[int, list[int]] = {}
         for k, scene in enumerate(clip):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lexiseg.datasets.miniworld.plan import Placement, Plan
+from lexiseg.datasets.miniworld.plan import Placement, ScenePlan
 
 Rng = np.random.Generator
 
@@ -38,7 +38,7 @@ class Motion:
         )
 
 
-def draw_motions(rng: Rng, plan: Plan) -> tuple[Motion, ...]:
+def draw_motions(rng: Rng, plan: ScenePlan) -> tuple[Motion, ...]:
     """Draw one path for each object of a plan."""
     motions = [_draw_motion(rng) for _ in plan.placements]
     if motions and rng.random() < ENTER_OR_LEAVE:
@@ -47,7 +47,7 @@ def draw_motions(rng: Rng, plan: Plan) -> tuple[Motion, ...]:
     return tuple(motions)
 
 
-def frame_plan(plan: Plan, motions: tuple[Motion, ...], time: float, rng: Rng) -> Plan:
+def frame_plan(plan: ScenePlan, motions: tuple[Motion, ...], time: float, rng: Rng) -> ScenePlan:
     """The plan of the frame at a time in 0..1, with fresh camera noise."""
     pairs = zip(plan.placements, motions, strict=True)
     moved = tuple(motion.at(placement, time) for placement, motion in pairs)

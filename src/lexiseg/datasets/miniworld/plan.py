@@ -79,7 +79,7 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScenePlan:
     """A whole scene; `placements` from the farthest to the nearest."""
 
     regions: tuple[Region, ...]
@@ -92,7 +92,7 @@ class Plan:
 
 def draw_plan(
     rng: Rng, split: str, things: tuple[int, int], novel: float = 0.0, neighbors: float = 0.0
-) -> Plan:
+) -> ScenePlan:
     """Draw the plan of one scene.
 
     Args:
@@ -114,7 +114,7 @@ def draw_plan(
     warmth, gain = rng.uniform(-0.04, 0.04), rng.uniform(0.88, 1.1)
     noise, at = rng.uniform(0.0, 7.0), rng.random(2)
     light = (float(slope[0]), float(slope[1]), float(warmth), float(gain))
-    return Plan(regions, placements, light, float(noise), (float(at[0]), float(at[1])), split)
+    return ScenePlan(regions, placements, light, float(noise), (float(at[0]), float(at[1])), split)
 
 
 def _draw_regions(rng: Rng, split: str, ranges: Ranges) -> tuple[Region, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from lexiseg.datasets.miniworld.plan import Blob, Line, Placement, Plan, Region
+from lexiseg.datasets.miniworld.plan import Blob, Line, Placement, Region, ScenePlan
 from lexiseg.datasets.miniworld.sprites import MARGIN, Level, Sprite
 from lexiseg.datasets.miniworld.stuff import tile
 
@@ -32,7 +32,7 @@ class Rendered:
     areas: tuple[int, ...]  # pixels each whole object would cover, were nothing in front
 
 
-def render(plan: Plan, size: int) -> Rendered:
+def render(plan: ScenePlan, size: int) -> Rendered:
     """Draw a plan at `size` x `size` pixels."""
     regions = region_map(plan.regions, size)
     canvas = _draw_background(plan, regions, size)
@@ -75,7 +75,7 @@ def _axis(size: int) -> NDArray[np.float64]:
     return (np.arange(size) + 0.5) / size
 
 
-def _draw_background(plan: Plan, labels: NDArray[np.uint8], size: int) -> Image.Image:
+def _draw_background(plan: ScenePlan, labels: NDArray[np.uint8], size: int) -> Image.Image:
     canvas = Image.new("RGB", (size, size))
     for number, region in enumerate(plan.regions):
         texture = _draw_texture(region, plan.split, size)
@@ -162,7 +162,7 @@ def _cast_shadow(
     canvas.paste((0, 0, 0), (*spot, spot[0] + soft.width, spot[1] + soft.height), soft)
 
 
-def _light(pixels: NDArray[np.uint8], plan: Plan) -> NDArray[np.uint8]:
+def _light(pixels: NDArray[np.uint8], plan: ScenePlan) -> NDArray[np.uint8]:
     """Apply a slope of brightness, a tint of light and camera noise."""
     size = pixels.shape[0]
     slope_x, slope_y, warmth, gain = plan.light

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lexiseg.datasets.miniworld.captions import Fact, describe
 from lexiseg.datasets.miniworld.colors import apply_matrix, color_word
-from lexiseg.datasets.miniworld.plan import Placement, Plan
+from lexiseg.datasets.miniworld.plan import Placement, ScenePlan
 from lexiseg.datasets.miniworld.referring import refer
 from lexiseg.datasets.miniworld.render import PARTS_PER_OBJECT, Rendered
 from lexiseg.datasets.miniworld.scene_object import SceneObject
@@ -23,7 +23,7 @@ CAPTION_STREAM, ABSENT_STREAM = 1, 2
 
 
 @dataclass(frozen=True)
-class Scene:
+class WorldScene:
     """A picture of Miniworld with its truth.
 
     Attributes:
@@ -42,7 +42,7 @@ class Scene:
     parts: NDArray[np.uint16]
     objects: tuple[SceneObject, ...]
     stuff: tuple[str, ...]
-    plan: Plan = field(repr=False)
+    plan: ScenePlan = field(repr=False)
     vocabulary: tuple[str, ...] = field(repr=False)
     entropy: tuple[int, ...] = field(repr=False)
 
@@ -86,8 +86,8 @@ class Scene:
 
 
 def assemble(
-    plan: Plan, drawn: Rendered, vocabulary: tuple[str, ...], entropy: tuple[int, ...]
-) -> Scene:
+    plan: ScenePlan, drawn: Rendered, vocabulary: tuple[str, ...], entropy: tuple[int, ...]
+) -> WorldScene:
     """Combine a plan and its rendering into a scene."""
     number = {name: k + 1 for k, name in enumerate(vocabulary)}
     things = (number.get(p.sprite.name, 0) for p in plan.placements)  # 0: a noun not in the list
@@ -95,7 +95,7 @@ def assemble(
     stuff = np.array([number[r.name] for r in plan.regions], np.uint16)
     instances = drawn.instances.astype(np.uint16)
     semantic = np.where(instances > 0, thing[drawn.instances], stuff[drawn.regions])
-    return Scene(
+    return WorldScene(
         image=drawn.image,
         semantic=semantic,
         instances=instances,
@@ -144,7 +144,7 @@ def _objects(
     return tuple(objects)
 
 
-def _visible_stuff(plan: Plan, drawn: Rendered) -> tuple[str, ...]:
+def _visible_stuff(plan: ScenePlan, drawn: Rendered) -> tuple[str, ...]:
     background = drawn.regions[drawn.instances == 0]
     areas = np.bincount(background, minlength=len(plan.regions)) / drawn.regions.size
     order = np.argsort(-areas, kind="stable")

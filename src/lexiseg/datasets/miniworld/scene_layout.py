@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lexiseg.datasets.miniworld.folder import WorldFolder, voc_palette
-from lexiseg.datasets.miniworld.scene import Scene
+from lexiseg.datasets.miniworld.scene import WorldScene
 from lexiseg.datasets.miniworld.sprites import all_sprites
 from lexiseg.datasets.miniworld.world import Miniworld
 from lexiseg.datasets.sample import Expression
@@ -75,14 +75,14 @@ class SceneLayout:
         folder.write_lines("classes.txt", self._world.names)
         self._write_refer(objects)
 
-    def _write_pictures(self, scene: Scene, stem: str) -> None:
+    def _write_pictures(self, scene: WorldScene, stem: str) -> None:
         folder = self._folder
         folder.write_photo(f"JPEGImages/{stem}.jpg", scene.image)
         folder.write_labels(f"SegmentationClass/{stem}.png", scene.semantic)
         folder.write_labels(f"SegmentationObject/{stem}.png", scene.instances)
         folder.write_labels(f"SegmentationPart/{stem}.png", scene.parts)
 
-    def _panoptic(self, scene: Scene, number: int, stem: str) -> Row:
+    def _panoptic(self, scene: WorldScene, number: int, stem: str) -> Row:
         """Segments: things carry their instance id, stuff comes after them."""
         ids = np.where(scene.instances > 0, scene.instances, 255 + scene.semantic)
         ids = ids.astype(np.int64) * (scene.semantic > 0)
@@ -93,7 +93,7 @@ class SceneLayout:
         segments = [_segment(ids == k, int(k), scene) for k in np.unique(ids) if k]
         return {"image_id": number, "file_name": name, "segments_info": segments}
 
-    def _add_references(self, scene: Scene, image: Row) -> None:
+    def _add_references(self, scene: WorldScene, image: Row) -> None:
         named = {item.instance_id: item.name for item in scene.objects}
         for instance, sentences in _chosen(scene.expressions).items():
             ref_id = len(self._tables["refs"])
@@ -120,7 +120,7 @@ class SceneLayout:
         folder.write_json(f"{REFER}/instances.json", objects)
 
 
-def _objects(scene: Scene, number: int, category: Mapping[str, int]) -> list[Row]:
+def _objects(scene: WorldScene, number: int, category: Mapping[str, int]) -> list[Row]:
     return [
         _annotation(number * OBJECT_STRIDE + item.instance_id, item.mask)
         | {"image_id": number, "category_id": category[item.name]}
@@ -130,7 +130,7 @@ def _objects(scene: Scene, number: int, category: Mapping[str, int]) -> list[Row
     ]
 
 
-def _parts(scene: Scene, number: int, category: Mapping[str, int]) -> list[Row]:
+def _parts(scene: WorldScene, number: int, category: Mapping[str, int]) -> list[Row]:
     named = {item.instance_id: item.name for item in scene.objects}
     return [
         _annotation(number * PART_STRIDE + part, scene.parts == part)
@@ -152,14 +152,14 @@ def _annotation(number: int, mask: NDArray[np.bool_]) -> Row:
     }
 
 
-def _captions(scene: Scene, number: int) -> list[Row]:
+def _captions(scene: WorldScene, number: int) -> list[Row]:
     return [
         {"id": number * CAPTIONS + k, "image_id": number, "caption": scene.describe(k)}
         for k in range(CAPTIONS)
     ]
 
 
-def _segment(mask: NDArray[np.bool_], number: int, scene: Scene) -> Row:
+def _segment(mask: NDArray[np.bool_], number: int, scene: WorldScene) -> Row:
     packed = Mask.from_array(mask)
     category = int(scene.semantic[mask][0])
     box = list(packed.bbox)

@@ -14,7 +14,7 @@ class SceneObject:
     """One object as it is seen."""
 
     name: str
-    instance_id: int  # its value in `Scene.instances`
+    instance_id: int  # its value in `WorldScene.instances`
     group: str  # coarser noun
     cell: int  # pictograph number on the sprite sheet
     color: str  # color word, "" if no word is honest

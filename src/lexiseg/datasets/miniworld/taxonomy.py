@@ -15,7 +15,7 @@ from lexiseg.datasets.miniworld.stuff import all_stuff
 from lexiseg.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from lexiseg.datasets.miniworld.scene import Scene
+    from lexiseg.datasets.miniworld.scene import WorldScene
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Taxonomy:
         """Name -> label."""
         return {name: k for k, name in enumerate(self.names, start=1)}
 
-    def semantic(self, scene: Scene) -> NDArray[np.uint16]:
+    def semantic(self, scene: WorldScene) -> NDArray[np.uint16]:
         """The (H, W) label map of a scene under this policy; 0 = no name of the list."""
         known = ["", *scene.vocabulary]
         table = [self.number.get(self.of_stuff.get(name, ""), 0) for name in known]
@@ -49,7 +49,7 @@ class Taxonomy:
             things[item.instance_id] = self.number.get(self.of_cell.get(item.cell, ""), 0)
         return np.where(scene.instances > 0, things[scene.instances], labels)
 
-    def present(self, scene: Scene) -> tuple[str, ...]:
+    def present(self, scene: WorldScene) -> tuple[str, ...]:
         """Names of this policy that are visibly present."""
         things = (self.of_cell.get(o.cell) for o in scene.objects if o.visible)
         stuff = (self.of_stuff.get(name) for name in scene.stuff)

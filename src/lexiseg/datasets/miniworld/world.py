@@ -8,11 +8,11 @@ from itertools import count
 
 import numpy as np
 
-from lexiseg.datasets.miniworld.clip import Clip
+from lexiseg.datasets.miniworld.clip import VideoClip
 from lexiseg.datasets.miniworld.motion import draw_motions
-from lexiseg.datasets.miniworld.plan import Plan, draw_plan
+from lexiseg.datasets.miniworld.plan import ScenePlan, draw_plan
 from lexiseg.datasets.miniworld.render import MAX_OBJECTS, render
-from lexiseg.datasets.miniworld.scene import Scene, assemble
+from lexiseg.datasets.miniworld.scene import WorldScene, assemble
 from lexiseg.datasets.miniworld.sprites import thing_names
 from lexiseg.datasets.miniworld.stuff import all_stuff
 from lexiseg.datasets.miniworld.taxonomy import Taxonomy, load_taxonomy
@@ -87,13 +87,13 @@ class Miniworld:
         """Things, then stuff; label k of a semantic map is ``names[k - 1]``."""
         return self.thing_names + self.stuff_names
 
-    def __getitem__(self, i: int) -> Scene:
+    def __getitem__(self, i: int) -> WorldScene:
         """Scene number `i`, any i >= 0; the same in every process."""
         entropy = self._entropy(i)
         plan = self._plan(entropy)[0]
         return assemble(plan, render(plan, self.size), self.names, entropy)
 
-    def __iter__(self) -> Iterator[Scene]:
+    def __iter__(self) -> Iterator[WorldScene]:
         """All scenes in order, without end."""
         return (self[i] for i in count())
 
@@ -101,7 +101,7 @@ class Miniworld:
         """The k-th alternative caption of scene `i`."""
         return self[i].describe(k)
 
-    def video(self, i: int, frames: int = 24) -> Clip:
+    def video(self, i: int, frames: int = 24) -> VideoClip:
         """Clip number `i`: objects that move, hide each other, sometimes enter or leave.
 
         Raises:
@@ -111,7 +111,7 @@ class Miniworld:
             raise UsageError(f"A Miniworld clip of {frames} frames was asked; give 1 or more.")
         entropy = (*self._entropy(i), VIDEO_STREAM)
         plan, rng = self._plan(entropy)
-        return Clip(plan, draw_motions(rng, plan), frames, self.size, self.names, entropy)
+        return VideoClip(plan, draw_motions(rng, plan), frames, self.size, self.names, entropy)
 
     def taxonomy(self, name: str) -> Taxonomy:
         """A label policy: "A", the names above, or "B", with finer, coarser and unseen names."""
@@ -122,6 +122,6 @@ class Miniworld:
             raise UsageError(f"Miniworld scene number is {i}; numbers start at 0.")
         return STREAM, SPLITS.index(self.split), self.seed, int(i)
 
-    def _plan(self, entropy: tuple[int, ...]) -> tuple[Plan, np.random.Generator]:
+    def _plan(self, entropy: tuple[int, ...]) -> tuple[ScenePlan, np.random.Generator]:
         rng = np.random.default_rng(np.random.SeedSequence(entropy))
         return draw_plan(rng, self.split, self.things, self.novel, self.neighbors), rng

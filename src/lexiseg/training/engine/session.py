@@ -1,4 +1,4 @@
-"""What every training here has: a plan, a pace, checkpoints that resume exactly, and a curve."""
+"""What every training has: a budget, settings, checkpoints that resume exactly, and a curve."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from lexiseg.errors import UsageError
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.device import choose_dtype
 from lexiseg.training.engine.memory import keep_freed_memory
-from lexiseg.training.engine.team import Team
+from lexiseg.training.engine.process_group import ProcessGroup
 
-ALONE = Team()
+ALONE = ProcessGroup()
 CHECKPOINT, CURVE = "checkpoint.pt", "curve.jsonl"
 RECORD = "training.json"  # left beside the weights
 SEED_STRIDE = 10_000_019  # steps that one seed has for itself
 
 
 @dataclass(frozen=True)
-class Plan:
+class Budget:
     """How long to train in all, earlier sessions included: by steps or by minutes."""
 
     steps: int | None = None
     minutes: float | None = None
 
     def progress(self, step: int, seconds: float) -> float:
-        """Share of the plan that is done, 0..1."""
+        """Share of it that is done, 0..1."""
         if self.steps is not None:
             return min(1.0, step / max(1, self.steps))
         return min(1.0, seconds / max(1e-9, 60 * (self.minutes or 0)))
 
 
 @dataclass(frozen=True)
-class Pace:
+class TrainingConfig:
     """Settings of any training; each network adds its own."""
 
     seed: int = 0
@@ -69,14 +69,16 @@ class Learner(ABC):
         config: its settings.
         drawn: how many different scenes or texts it can learn from.
         device: where to train.
-        team: processes that train together; each has its own examples.
+        group: processes that train together; each has its own examples.
     """
 
     label: str  # for people
 
-    def __init__(self, config: Pace, drawn: int, device: torch.device | str, team: Team) -> None:
+    def __init__(
+        self, config: TrainingConfig, drawn: int, device: torch.device | str, group: ProcessGroup
+    ) -> None:
         torch.manual_seed(config.seed)
-        self.pace, self.drawn, self.team = config, drawn, team
+        self.config, self.drawn, self.group = config, drawn, group
         self.device = torch.device(device)
         self.dtype = choose_dtype("auto", self.device)
         self.step, self.seconds = 0, 0.0
@@ -84,7 +86,7 @@ class Learner(ABC):
 
     @abstractmethod
     def advance(self, progress: float) -> dict[str, float]:
-        """Make one step at a share 0..1 of the plan and return the losses."""
+        """Make one step at a share 0..1 of the budget and return the losses."""
 
     @abstractmethod
     def parts(self) -> dict[str, Stateful]:
@@ -96,13 +98,13 @@ class Learner(ABC):
 
     def generator(self) -> torch.Generator:
         """The chance of this step and this process."""
-        number = self.step * self.team.size + self.team.rank
-        return torch.Generator().manual_seed(self.pace.seed * SEED_STRIDE + number)
+        number = self.step * self.group.size + self.group.rank
+        return torch.Generator().manual_seed(self.config.seed * SEED_STRIDE + number)
 
     def rate(self, progress: float) -> float:
         """Learning rate: linear warm-up, then half a cosine down to a hundredth."""
-        warm = min(1.0, (self.step + 1) / self.pace.warmup)
-        return self.pace.rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
+        warm = min(1.0, (self.step + 1) / self.config.warmup)
+        return self.config.rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
 
     def autocast(self) -> torch.autocast:
         """Mixed precision where the processor has it."""
@@ -115,7 +117,7 @@ class Learner(ABC):
         state = {name: part.state_dict() for name, part in self.parts().items()}
         own = {"step": self.step, "seconds": self.seconds, "sessions": self.sessions}
         partial = path.with_suffix(".partial")
-        torch.save({**state, **own, "config": asdict(self.pace)}, partial)
+        torch.save({**state, **own, "config": asdict(self.config)}, partial)
         partial.replace(path)
 
     def resume(self, path: Path) -> None:
@@ -131,12 +133,12 @@ class Learner(ABC):
             "first_step": self.step,
             "last_step": self.step,
             "drawn": self.drawn,
-            "seed": self.pace.seed,
-            "rate": self.pace.rate,
+            "seed": self.config.seed,
+            "rate": self.config.rate,
             "examples": 0,
             "minutes": 0.0,
             "began": self.seconds,
-            "processes": self.team.size,
+            "processes": self.group.size,
             "device": self.device.type,
         }
 
@@ -145,7 +147,7 @@ class Learner(ABC):
         session = self.sessions[-1]
         session["last_step"] = self.step
         steps = self.step - session["first_step"]
-        session["examples"] = steps * self.pace.batch * self.team.size
+        session["examples"] = steps * self.config.batch * self.group.size
         session["minutes"] = round((self.seconds - session["began"]) / 60, 2)
 
 
@@ -163,27 +165,27 @@ def begin(learner: Learner, folder: Path, resume: bool) -> None:
         learner.resume(checkpoint)
 
 
-def train(learner: Learner, plan: Plan, folder: Path) -> None:
-    """Train to the end of a plan, logging a curve and leaving checkpoints.
+def train(learner: Learner, budget: Budget, folder: Path) -> None:
+    """Train to the end of a budget, logging a curve and leaving checkpoints.
 
     Args:
         learner: new or resumed.
-        plan: counts what was done before too.
+        budget: counts what was done before too.
         folder: gets `curve.jsonl` and `checkpoint.pt`.
     """
     keep_freed_memory()
     began = time.monotonic() - learner.seconds
-    team = learner.team
-    bar = tqdm(total=1000, desc=learner.label, unit="permille", disable=not team.leads)
-    while (done := team.agree(plan.progress(learner.step, learner.seconds))) < 1:
+    group = learner.group
+    bar = tqdm(total=1000, desc=learner.label, unit="permille", disable=not group.is_main)
+    while (done := group.maximum(budget.progress(learner.step, learner.seconds))) < 1:
         losses = learner.advance(done)
         learner.seconds = time.monotonic() - began
         bar.n = round(1000 * done)
         bar.set_postfix({"step": learner.step, **losses})
-        if team.leads and learner.step % learner.pace.checkpoint_every == 0:
+        if group.is_main and learner.step % learner.config.checkpoint_every == 0:
             learner.save(folder / CHECKPOINT)
             _log(folder, learner, losses)
-    if team.leads:
+    if group.is_main:
         learner.save(folder / CHECKPOINT)
     bar.close()
 

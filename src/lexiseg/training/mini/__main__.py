@@ -43,14 +43,14 @@ def clip(
     With torchrun in front, several processes share the work. `--bundled` trains the shipped
     weights further instead of starting from nothing.
     """
-    from lexiseg.training.engine.session import Plan
-    from lexiseg.training.mini.clip.recipe import TOWERS, Recipe
+    from lexiseg.training.engine.session import Budget
+    from lexiseg.training.mini.clip.recipe import TOWERS, ClipRecipe
     from lexiseg.training.mini.pool import PoolConfig
 
     if (minutes is None) == (steps is None):
         raise typer.BadParameter("give either --minutes or --steps")
     pool = PoolConfig(scenes=scenes, seed=seed)
-    recipe = Recipe(out, Plan(steps, minutes), pool, seed, batch, resume, bundled, device)
+    recipe = ClipRecipe(out, Budget(steps, minutes), pool, seed, batch, resume, bundled, device)
     recipe.run(TOWERS if tower is Tower.BOTH else (tower.value,))
 
 
@@ -85,7 +85,7 @@ def sam(
 
     python -m lexiseg.training.mini sam --out run --minutes 45
     """
-    from lexiseg.training.engine.session import Plan
+    from lexiseg.training.engine.session import Budget
     from lexiseg.training.mini.sam.pool import SamPoolConfig
     from lexiseg.training.mini.sam.recipe import SamRecipe, SamTraining
 
@@ -97,8 +97,8 @@ def sam(
         raise typer.BadParameter("--only-scores goes with --bundled: a new network has no masks")
     pool = SamPoolConfig(scenes, seed=seed)
     training = SamTraining(seed, batch, rate, only_scores=only_scores)
-    plan = Plan(steps, minutes)
-    SamRecipe(out, plan, pool, training, resume, bundled, teacher, head_start, device).run()
+    budget = Budget(steps, minutes)
+    SamRecipe(out, budget, pool, training, resume, bundled, teacher, head_start, device).run()
 
 
 @app.command()
@@ -139,7 +139,7 @@ def dino(
 
     With torchrun in front, several processes share the work.
     """
-    from lexiseg.training.engine.session import Plan
+    from lexiseg.training.engine.session import Budget
     from lexiseg.training.mini.dino.learner import DinoTraining
     from lexiseg.training.mini.dino.recipe import DinoRecipe
     from lexiseg.training.mini.pool import PoolConfig
@@ -147,7 +147,7 @@ def dino(
     if (minutes is None) == (steps is None):
         raise typer.BadParameter("give either --minutes or --steps")
     config, pool = DinoTraining(seed=seed, batch=batch), PoolConfig(scenes=scenes, seed=seed)
-    print(DinoRecipe(out, Plan(steps, minutes), config, pool, resume, bundled, device).run())
+    print(DinoRecipe(out, Budget(steps, minutes), config, pool, resume, bundled, device).run())
 
 
 @app.command("evaluate-dino")
@@ -183,13 +183,13 @@ def gpt2(
 
     python -m lexiseg.training.mini gpt2 --out run --minutes 6
     """
-    from lexiseg.training.engine.session import Plan
+    from lexiseg.training.engine.session import Budget
     from lexiseg.training.mini.gpt2.recipe import Gpt2Recipe, Gpt2Training
 
     if (minutes is None) == (steps is None):
         raise typer.BadParameter("give either --minutes or --steps")
     config = Gpt2Training(seed=seed, texts=texts)
-    print(Gpt2Recipe(out, Plan(steps, minutes), config, resume, bundled, device).run())
+    print(Gpt2Recipe(out, Budget(steps, minutes), config, resume, bundled, device).run())
 
 
 @app.command("evaluate-gpt2")

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from lexiseg.errors import CheckpointError, UnknownNameError, WeightsNotFoundError
-from lexiseg.models.sam.descendant import SamDescendant
 from lexiseg.models.sam.efficientvit_sam.config import EFFICIENTVIT_SAM
 from lexiseg.models.sam.efficientvit_sam.encoder import EfficientVitEncoder
 from lexiseg.models.sam.efficientvit_sam.loading import (
@@ -15,6 +14,7 @@ from lexiseg.models.sam.efficientvit_sam.loading import (
     load_efficientvit_sam,
     preprocessing,
 )
+from lexiseg.models.sam.variant import SamVariant
 from tests.models.published_layout import (
     TINY_EFFICIENTVIT,
     TINY_EFFICIENTVIT_PROMPTING,
@@ -34,7 +34,7 @@ PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 def test_full_size_layouts_have_the_published_counts_and_load_strictly(variant, tensors, millions):
     config = EFFICIENTVIT_SAM[variant]
     with torch.device("meta"):
-        network = SamDescendant(EfficientVitEncoder(config), PROMPTING)
+        network = SamVariant(EfficientVitEncoder(config), PROMPTING)
     state = in_sams_layout(network)
     assert len(state) == tensors
     assert round(sum(learned_sizes(state).values()) / 1e6, 1) == millions
@@ -60,7 +60,7 @@ def test_loaded_network_answers_as_the_one_that_was_stored():
 
 def test_the_decoder_has_the_papers_eps_too():
     with torch.device("meta"):
-        network = SamDescendant(EfficientVitEncoder(TINY_EFFICIENTVIT), PROMPTING)
+        network = SamVariant(EfficientVitEncoder(TINY_EFFICIENTVIT), PROMPTING)
     norms = [m for m in network.modules() if isinstance(m, nn.LayerNorm)]
     assert {norm.eps for norm in norms} == {1e-6}
 

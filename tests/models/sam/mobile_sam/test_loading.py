@@ -6,11 +6,11 @@ import torch
 from safetensors.torch import save_file
 
 from lexiseg.errors import CheckpointError, WeightsNotFoundError
-from lexiseg.models.sam.descendant import PromptingConfig, SamDescendant
 from lexiseg.models.sam.mobile_sam.config import MOBILE_SAM
 from lexiseg.models.sam.mobile_sam.loading import fill_mobile_sam, load_mobile_sam
 from lexiseg.models.sam.mobile_sam.tiny_vit import TinyVit
 from lexiseg.models.sam.preprocess import Preprocessing
+from lexiseg.models.sam.variant import PromptingConfig, SamVariant
 from tests.models.published_layout import (
     TINY_VIT,
     TINY_VIT_PROMPTING,
@@ -22,7 +22,7 @@ from tests.models.published_layout import (
 PHOTO = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
 
-def published_state(network: SamDescendant) -> dict[str, torch.Tensor]:
+def published_state(network: SamVariant) -> dict[str, torch.Tensor]:
     """Every tensor of ``mobile_sam.pt``, with the classifier that nothing uses."""
     own, width = in_sams_layout(network), network.image_encoder.config.widths[-1]
     with next(iter(own.values())).device:
@@ -37,7 +37,7 @@ def published_state(network: SamDescendant) -> dict[str, torch.Tensor]:
 
 def test_full_size_layout_has_the_published_counts_and_loads_strictly():
     with torch.device("meta"):
-        network = SamDescendant(TinyVit(MOBILE_SAM), PromptingConfig())
+        network = SamVariant(TinyVit(MOBILE_SAM), PromptingConfig())
     state = published_state(network)
     assert len(state) == 439
     learned = learned_sizes(state)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lexiseg.models.clip import BpeTokenizer
-from lexiseg.training.engine.session import Plan, train
+from lexiseg.training.engine.session import Budget, train
 from lexiseg.training.mini.clip.learner import ClipLearner, ClipTraining, draw_vocabulary
 from lexiseg.training.mini.pool import Pool
 
@@ -23,7 +23,7 @@ def weights(learner: ClipLearner) -> torch.Tensor:
 def test_resumed_training_equals_uninterrupted_training(
     tiny: ClipTraining, pool: Pool, tokenizer: BpeTokenizer, tmp_path: Path
 ) -> None:
-    plan = Plan(steps=8)
+    plan = Budget(steps=8)
     whole = ClipLearner(tiny, pool, tokenizer)
     train(whole, plan, tmp_path)
     for stop in (2, 6):  # in the first words, and after the text tower has taken over
@@ -49,14 +49,14 @@ def test_all_parts_of_the_plan_lower_their_loss(
 def test_the_curve_is_logged_and_sessions_are_recorded(
     tiny: ClipTraining, pool: Pool, tokenizer: BpeTokenizer, tmp_path: Path
 ) -> None:
-    learner = ClipLearner(tiny, pool, tokenizer, watch=lambda _: {"accuracy": 0.5})
-    train(learner, Plan(steps=4), tmp_path)
+    learner = ClipLearner(tiny, pool, tokenizer, validation=lambda _: {"accuracy": 0.5})
+    train(learner, Budget(steps=4), tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 4]
     assert all(row["accuracy"] == 0.5 and row["choice"] > 0 for row in rows)
     resumed = ClipLearner(tiny, pool, tokenizer)
     resumed.resume(tmp_path / "checkpoint.pt")
-    train(resumed, Plan(steps=6), tmp_path)
+    train(resumed, Budget(steps=6), tmp_path)
     assert [s["last_step"] for s in resumed.sessions] == [4, 6]
     assert sum(s["examples"] for s in resumed.sessions) == 6 * 4
 
@@ -77,9 +77,9 @@ def test_the_classifier_inherits_what_the_proposal_tower_sees(
 
 
 def test_plans_count_steps_or_minutes() -> None:
-    assert Plan(steps=10).progress(5, 1e9) == 0.5
-    assert Plan(minutes=2).progress(99, 30) == 0.25
-    assert Plan(minutes=2).progress(0, 999) == 1.0
+    assert Budget(steps=10).progress(5, 1e9) == 0.5
+    assert Budget(minutes=2).progress(99, 30) == 0.25
+    assert Budget(minutes=2).progress(0, 999) == 1.0
 
 
 def test_every_picture_is_asked_something() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from lexiseg.methods.car.visual_prompts import draw_prompts, surroundings
-from lexiseg.training.mini.clip.prompts import Odds, ring, spotlight
+from lexiseg.training.mini.clip.prompts import PromptOdds, ring, spotlight
 
 
 def scene() -> tuple[torch.Tensor, torch.Tensor]:
@@ -15,19 +15,23 @@ def scene() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_inside_stays_and_outside_changes() -> None:
     pixels, regions = scene()
-    odds = Odds(blur=0, grey=0, black=1, circle=0)
+    odds = PromptOdds(blur=0, grey=0, black=1, circle=0)
     lit = spotlight(pixels, regions, torch.Generator(), odds)
     assert torch.equal(lit, pixels * regions)
 
 
 def test_without_any_prompt_nothing_changes() -> None:
     pixels, regions = scene()
-    assert torch.equal(spotlight(pixels, regions, torch.Generator(), Odds(0, 0, 0, 0)), pixels)
+    assert torch.equal(
+        spotlight(pixels, regions, torch.Generator(), PromptOdds(0, 0, 0, 0)), pixels
+    )
 
 
 def test_prompts_look_like_those_of_car() -> None:
     pixels, regions = scene()
-    ours = spotlight(pixels, regions, torch.Generator(), Odds(blur=1, grey=0, black=0, circle=1))
+    ours = spotlight(
+        pixels, regions, torch.Generator(), PromptOdds(blur=1, grey=0, black=0, circle=1)
+    )
     image = (pixels[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
     mask = regions[0, 0].numpy() > 0
     theirs = draw_prompts(image, surroundings(image, ("blur",)), mask, ("blur", "circle"))

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 from lexiseg.errors import UsageError
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.dino import Dino
-from lexiseg.training.engine.session import Plan, train
-from lexiseg.training.engine.team import Team
+from lexiseg.training.engine.process_group import ProcessGroup
+from lexiseg.training.engine.session import Budget, train
 from lexiseg.training.mini.__main__ import app
-from lexiseg.training.mini.dino.learner import DinoLearner, DinoTraining, Distiller, Lesson
+from lexiseg.training.mini.dino.learner import DinoLearner, DinoTraining, Distiller, TeacherTarget
 from lexiseg.training.mini.dino.losses import Centre, balanced, distillation, grouped
 from lexiseg.training.mini.dino.measure import (
     best_iou,
@@ -40,7 +40,7 @@ TINY = DinoTraining(
     picture_prototypes=16,
     key_prototypes=8,
     batch=4,
-    watched=1,
+    held_out_scenes=1,
     checkpoint_every=2,
 )
 
@@ -103,7 +103,7 @@ def test_the_centre_takes_away_what_all_pictures_share() -> None:
     centre = Centre(3)
     scores = torch.tensor([[0.9, 0.1, 0.0], [0.9, 0.0, 0.1]])
     for _ in range(60):
-        centre.update(scores, Team())
+        centre.update(scores, ProcessGroup())
     torch.testing.assert_close(centre.mean, scores.mean(dim=0), atol=2e-3, rtol=0)
     assert centre.sharpen(scores).argmax(dim=1).tolist() == [1, 2]
 
@@ -146,22 +146,22 @@ def test_key_losses_count_shared_places_only() -> None:
     target[..., 0] = 1
     target[:, :, :2] = torch.tensor([0.0, 1.0])  # left half, which the other view does not show
     scores = torch.tensor([1.0, -1.0]).expand(1, 16, 2)
-    lesson = Lesson(view, torch.zeros(1, 1), target)
-    assert float(lesson.key_loss(aside, scores, None)) < 1e-3
+    target = TeacherTarget(view, torch.zeros(1, 1), target)
+    assert float(target.key_loss(aside, scores, None)) < 1e-3
     kept = torch.tensor([[0, 4]])  # left column of the other view: the middle of the picture
-    assert float(lesson.key_loss(view, scores[:, :2], kept)) > 10
+    assert float(target.key_loss(view, scores[:, :2], kept)) > 10
 
 
 def test_resumed_training_equals_uninterrupted_training(pool: Pool, tmp_path: Path) -> None:
     whole = DinoLearner(TINY, pool)
-    train(whole, Plan(steps=4), tmp_path)
+    train(whole, Budget(steps=4), tmp_path)
     part = DinoLearner(TINY, pool)
     while part.step < 2:
         part.advance(part.step / 4)
     part.save(tmp_path / "part.pt")
     later = DinoLearner(replace(TINY, seed=0), pool)
     later.resume(tmp_path / "part.pt")
-    train(later, Plan(steps=4), tmp_path)
+    train(later, Budget(steps=4), tmp_path)
     for ours, theirs in zip(whole.teacher.parameters(), later.teacher.parameters(), strict=True):
         assert torch.equal(ours, theirs)
     rows = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]

@@ -14,7 +14,7 @@ from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.errors import UsageError
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.sam import load_segmenter
-from lexiseg.training.engine.session import Plan, train
+from lexiseg.training.engine.session import Budget, train
 from lexiseg.training.mini.__main__ import app
 from lexiseg.training.mini.sam import network as sam_network
 from lexiseg.training.mini.sam import recipe as sam
@@ -32,7 +32,7 @@ from lexiseg.training.mini.sam.network import sam_config
 from lexiseg.training.mini.sam.pool import SamPool, SamPoolConfig, open_sam_pool
 from lexiseg.training.mini.sam.prompts import bounding_boxes, draw_corner, draw_prompts
 from lexiseg.training.mini.sam.recipe import SamLearner, SamTraining
-from lexiseg.training.mini.sam.watch import Watch
+from lexiseg.training.mini.sam.validation import Validation
 
 SIDE = 64
 CORNERS = [(0, 0), (0, 1), (1, 0), (1, 1)]
@@ -288,7 +288,7 @@ def test_scores_alone_are_trained_only_where_there_are_masks(tmp_path: Path) -> 
 
 
 def test_resumed_training_equals_uninterrupted_training(pool: SamPool, tmp_path: Path) -> None:
-    plan, whole = Plan(steps=4), learner(pool)
+    plan, whole = Budget(steps=4), learner(pool)
     train(whole, plan, _made(tmp_path / "whole"))
     part = learner(pool)
     part.advance(0.0)
@@ -307,7 +307,7 @@ def _made(folder: Path) -> Path:
 
 def test_held_out_measures_are_shares(pool: SamPool) -> None:
     one = learner(pool)
-    found = Watch(count=2, side=SIDE)(one.sam, one.autocast())
+    found = Validation(count=2, side=SIDE)(one.sam, one.autocast())
     assert list(found) == ["val_part", "val_object", "val_group", "val_box"]
     assert all(0 <= value <= 1 for value in found.values())
 
@@ -319,7 +319,7 @@ def test_command_trains_resumes_and_writes_a_card(
         return open_sam_pool(folder, replace(config, size=SIDE), workers=1)
 
     monkeypatch.setattr(sam, "open_sam_pool", draw_small)
-    monkeypatch.setattr(sam, "Watch", lambda: Watch(1, SIDE))
+    monkeypatch.setattr(sam, "Validation", lambda: Validation(1, SIDE))
     common = ["sam", "--out", str(tmp_path), "--scenes", "4", "--batch", "1", "--device", "cpu"]
     run = CliRunner()
     run.invoke(app, [*common, "--steps", "1"], catch_exceptions=False)

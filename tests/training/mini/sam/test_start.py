@@ -8,7 +8,7 @@ from transformers import ViTConfig, ViTModel
 from typer.testing import CliRunner
 
 from lexiseg.errors import UsageError
-from lexiseg.training.engine.session import Pace
+from lexiseg.training.engine.session import TrainingConfig
 from lexiseg.training.mini.__main__ import app
 from lexiseg.training.mini.sam import network as sam_network
 from lexiseg.training.mini.sam import recipe as sam
@@ -17,7 +17,7 @@ from lexiseg.training.mini.sam.network import build_sam, sam_config
 from lexiseg.training.mini.sam.pool import SamPool, SamPoolConfig, open_sam_pool
 from lexiseg.training.mini.sam.recipe import SamLearner, SamTraining, export
 from lexiseg.training.mini.sam.start import TAKEN, EncoderLearner, take_blocks, take_decoder
-from lexiseg.training.mini.sam.watch import Watch
+from lexiseg.training.mini.sam.validation import Validation
 
 SIDE, WIDTH, LAYERS, HEADS = 64, 32, 3, 2
 
@@ -104,7 +104,7 @@ def test_the_decoder_is_taken_whole_or_not_at_all() -> None:
 def test_the_encoder_learns_the_embedding_and_nothing_else_changes(
     pool: SamPool, teacher: Path
 ) -> None:
-    one = EncoderLearner(Pace(batch=4, rate=3e-3, warmup=1), pool, teacher)
+    one = EncoderLearner(TrainingConfig(batch=4, rate=3e-3, warmup=1), pool, teacher)
     before = {k: v.clone() for k, v in one.model.mask_decoder.state_dict().items()}
     losses = [one.advance(0.2)["embedding"] for _ in range(20)]
     assert sum(losses[-4:]) < 0.9 * sum(losses[:4])
@@ -119,7 +119,7 @@ def test_command_begins_with_a_teacher_and_resumes_without(
         return open_sam_pool(folder, replace(config, size=SIDE), workers=1)
 
     monkeypatch.setattr(sam, "open_sam_pool", draw_small)
-    monkeypatch.setattr(sam, "Watch", lambda: Watch(1, SIDE))
+    monkeypatch.setattr(sam, "Validation", lambda: Validation(1, SIDE))
     out = tmp_path / "run"
     common = ["sam", "--out", str(out), "--scenes", "4", "--batch", "1", "--device", "cpu"]
     common += ["--teacher", str(teacher), "--head-start", "0.001"]

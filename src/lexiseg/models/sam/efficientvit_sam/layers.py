@@ -79,7 +79,7 @@ class Branch(nn.Module):
         return maps + answer if self.skip else answer
 
 
-class ResidualBlock(nn.Module):
+class SkipBlock(nn.Module):
     """Two 3x3 convolutions."""
 
     def __init__(
@@ -132,7 +132,7 @@ class Bottleneck(nn.Module):
 
 
 BLOCKS: dict[str, Callable[[int, int, int, float, bool], nn.Module]] = {
-    "residual": ResidualBlock,
+    "residual": SkipBlock,
     "fused": FusedBottleneck,
     "bottleneck": Bottleneck,
 }

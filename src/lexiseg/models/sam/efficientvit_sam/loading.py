@@ -8,17 +8,17 @@ from typing import Any
 from torch import Tensor
 
 from lexiseg.config import look_up
-from lexiseg.models.sam.descendant import (
-    PromptingConfig,
-    PublishedSegmenter,
-    SamDescendant,
-    fill_descendant,
-)
 from lexiseg.models.sam.efficientvit_sam.config import EFFICIENTVIT_SAM, EfficientVitConfig
 from lexiseg.models.sam.efficientvit_sam.encoder import EfficientVitEncoder
 from lexiseg.models.sam.efficientvit_sam.layers import EPS
 from lexiseg.models.sam.preprocess import Preprocessing
 from lexiseg.models.sam.segmenter import Segmenter
+from lexiseg.models.sam.variant import (
+    PromptingConfig,
+    PublishedSegmenter,
+    SamVariant,
+    fill_variant,
+)
 
 SOURCE = "the model zoo of the EfficientViT code repository (github.com/mit-han-lab/efficientvit)"
 PROMPTING = PromptingConfig(eps=EPS)  # unlike SAM's, its decoder has this eps too
@@ -65,7 +65,7 @@ def fill_efficientvit_sam(
     origin: str,
     config: EfficientVitConfig,
     prompting: PromptingConfig = PROMPTING,
-) -> SamDescendant:
+) -> SamVariant:
     """Build an EfficientViT-SAM from tensors in the published layout.
 
     Args:
@@ -77,7 +77,7 @@ def fill_efficientvit_sam(
     Raises:
         CheckpointError: keys or shapes do not fit.
     """
-    return fill_descendant(lambda: EfficientVitEncoder(config), prompting, state, origin)
+    return fill_variant(lambda: EfficientVitEncoder(config), prompting, state, origin)
 
 
 load_efficientvit_sam_l0 = published("l0")

@@ -11,7 +11,6 @@ from transformers.initialization import no_init_weights
 from transformers.models.sam2.modeling_sam2 import Sam2Model
 
 from lexiseg.config import look_up
-from lexiseg.models.sam.descendant import PublishedSegmenter
 from lexiseg.models.sam.hq_sam2.config import HQ_SAM2, HqSam2Config
 from lexiseg.models.sam.hq_sam2.decoder import HqSam2Decoder, HqSam2MaskDecoder
 from lexiseg.models.sam.hq_sam2.layout import sam2_to_huggingface
@@ -19,6 +18,7 @@ from lexiseg.models.sam.loading import place
 from lexiseg.models.sam.preprocess import Preprocessing
 from lexiseg.models.sam.prompts import PromptEncoder
 from lexiseg.models.sam.segmenter import Segmenter
+from lexiseg.models.sam.variant import PublishedSegmenter
 from lexiseg.models.weights import load_strictly
 
 SOURCE = "the model zoo of the SAM-HQ code repository (github.com/SysCV/sam-hq, folder sam-hq2)"

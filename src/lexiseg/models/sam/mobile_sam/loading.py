@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from lexiseg.models.sam.descendant import (
-    PromptingConfig,
-    PublishedSegmenter,
-    SamDescendant,
-    fill_descendant,
-)
 from lexiseg.models.sam.mobile_sam.config import MOBILE_SAM, TinyVitConfig
 from lexiseg.models.sam.mobile_sam.tiny_vit import TinyVit
 from lexiseg.models.sam.preprocess import Preprocessing
+from lexiseg.models.sam.variant import (
+    PromptingConfig,
+    PublishedSegmenter,
+    SamVariant,
+    fill_variant,
+)
 
 # TinyViT's classifier travels with the trunk; segmentation does not use it.
 CLASSIFIER = ("image_encoder.norm_head.", "image_encoder.head.")
@@ -25,7 +25,7 @@ def fill_mobile_sam(
     origin: str,
     config: TinyVitConfig = MOBILE_SAM,
     prompting: PromptingConfig | None = None,
-) -> SamDescendant:
+) -> SamVariant:
     """Build MobileSAM, or a network of its kind, from tensors in the published layout.
 
     Args:
@@ -38,7 +38,7 @@ def fill_mobile_sam(
         CheckpointError: keys or shapes do not fit.
     """
     used = {key: tensor for key, tensor in state.items() if not key.startswith(CLASSIFIER)}
-    return fill_descendant(lambda: TinyVit(config), prompting or PromptingConfig(), used, origin)
+    return fill_variant(lambda: TinyVit(config), prompting or PromptingConfig(), used, origin)
 
 
 load_mobile_sam = PublishedSegmenter(

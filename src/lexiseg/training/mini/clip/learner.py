@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from lexiseg.models.clip import BpeTokenizer, ClipNetwork, TextConfig, VisionConfig
 from lexiseg.training.engine.optimizer import Optimizer
-from lexiseg.training.engine.session import ALONE, Learner, Pace, Stateful
-from lexiseg.training.engine.team import Team
+from lexiseg.training.engine.process_group import ProcessGroup
+from lexiseg.training.engine.session import ALONE, Learner, Stateful, TrainingConfig
 from lexiseg.training.mini.augment import distort, mirror, normalize
-from lexiseg.training.mini.clip.objective import WEIGHTS, Labels, Objective
+from lexiseg.training.mini.clip.objective import WEIGHTS, NameLabels, Objective
 from lexiseg.training.mini.clip.prompts import find_regions, spotlight
-from lexiseg.training.mini.clip.speech import teach
+from lexiseg.training.mini.clip.text_distillation import distill_names
 from lexiseg.training.mini.clip.texts import NameTable
 from lexiseg.training.mini.clip.towers import read_tokens, thin
 from lexiseg.training.mini.pool import Pool
@@ -28,10 +28,10 @@ LARGEST_SCALE = math.log(100)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipTraining(Pace):
+class ClipTraining(TrainingConfig):
     """Settings of one tower's training.
 
-    The plan has three parts. First words: pictures of one thing, unchanged but for mirroring, asked
+    Training has three parts. First words: pictures of one thing, unchanged but for mirroring, asked
     for things only. Then all pictures, still small. Then native size, with half of the patches left
     out, which halves the time and hides parts of things; at the end with all of them.
     """
@@ -39,12 +39,12 @@ class ClipTraining(Pace):
     tower: str  # "proposal" or "classifier"
     vision: VisionConfig
     text: TextConfig
-    first_share: float = 0.25  # of the plan, end of the first words
-    early_share: float = 0.6  # of the plan, end of the small pictures
+    first_share: float = 0.25  # of the budget, end of the first words
+    early_share: float = 0.6  # of the budget, end of the small pictures
     early_size: int = 128  # pixels per side until then
-    thin_share: float = 0.9  # of the plan, end of the native pictures with few tokens
+    thin_share: float = 0.9  # of the budget, end of the native pictures with few tokens
     kept: float = 0.5  # share of the patch tokens that such pictures keep
-    teaching: int = 200  # steps on texts alone that fit the text tower to the word vectors
+    distillation_steps: int = 200  # steps that fit the text tower to the name vectors
     prompted: float = 0.7  # share of pictures with a visual prompt, if proposals can be asked
 
 
@@ -53,20 +53,20 @@ class Batch:
     """Pictures and what is asked about them."""
 
     pixels: Tensor
-    labels: Labels
+    labels: NameLabels
     captions: list[str]
     templates: Tensor  # (W,) the wording of every name
 
 
-class Words(nn.Module):
+class NameEmbeddings(nn.Module):
     """Free vectors (W, E) in the place of names, until the text tower takes over."""
 
-    spoken: Tensor
+    distilled: Tensor
 
     def __init__(self, count: int, width: int) -> None:
         super().__init__()
         self.vectors = nn.Parameter(0.07 * torch.randn(count, width))
-        self.register_buffer("spoken", torch.tensor(False))
+        self.register_buffer("distilled", torch.tensor(False))
 
 
 class ClipLearner(Learner):
@@ -77,9 +77,11 @@ class ClipLearner(Learner):
         pool: drawn scenes.
         tokenizer: of the pair.
         proposals: a trained proposal pair; with it some pictures are visually prompted.
-        device, team: as of `Learner`.
-        watch: function of the learner giving measures for the curve.
+        device, group: as of `Learner`.
+        validation: function of the learner giving measures for the curve.
     """
+
+    config: ClipTraining
 
     def __init__(
         self,
@@ -88,17 +90,17 @@ class ClipLearner(Learner):
         tokenizer: BpeTokenizer,
         proposals: ClipNetwork | None = None,
         device: torch.device | str = "cpu",
-        team: Team = ALONE,
-        watch: Callable[[ClipLearner], dict[str, float]] | None = None,
+        group: ProcessGroup = ALONE,
+        validation: Callable[[ClipLearner], dict[str, float]] | None = None,
     ) -> None:
-        self.proposals, self.watch = proposals, watch
-        super().__init__(config, len(pool.images), device, team)
+        self.proposals, self.validation = proposals, validation
+        super().__init__(config, len(pool.images), device, group)
         self.label = f"training {config.tower}"
-        self.config, self.pool, self.tokenizer = config, pool, tokenizer
+        self.pool, self.tokenizer = pool, tokenizer
         self.network = ClipNetwork(config.vision, config.text).to(self.device).train()
         self.objective = Objective(WEIGHTS[config.tower]).to(self.device)
         self.table = NameTable(tokenizer, pool.names)
-        self.words = Words(len(pool.names), config.vision.embed_dim).to(self.device)
+        self.words = NameEmbeddings(len(pool.names), config.vision.embed_dim).to(self.device)
         things = torch.from_numpy(pool.present[:, : pool.thing_count]).sum(dim=1)
         self.everything, self.singles = torch.arange(len(things)), torch.nonzero(things == 1)[:, 0]
         whole = nn.ModuleList([self.network, self.objective, self.words])
@@ -107,9 +109,9 @@ class ClipLearner(Learner):
         self.current_size = self.size(0.0)
 
     @property
-    def spoken(self) -> bool:
+    def distilled(self) -> bool:
         """Whether the text tower has taken over from the free vectors."""
-        return bool(self.words.spoken)
+        return bool(self.words.distilled)
 
     def parts(self) -> dict[str, Stateful]:
         """Everything with a state, by the name it has in a checkpoint."""
@@ -123,7 +125,7 @@ class ClipLearner(Learner):
     def measure(self) -> dict[str, float]:
         """A quick look at held-out scenes, and the sharpness of the softmax."""
         scale = round(float(self.network.logit_scale.detach().exp()), 2)
-        return {**(self.watch(self) if self.watch else {}), "scale": scale}
+        return {**(self.validation(self) if self.validation else {}), "scale": scale}
 
     def inherit(self, network: ClipNetwork) -> None:
         """Begin with the weights of a trained pair, whose position table is resized."""
@@ -132,7 +134,7 @@ class ClipLearner(Learner):
         side = self.config.vision.grid
         state[key] = network.visual.position.resize(state[key], native, (side, side))
         self.network.load_state_dict(state)
-        self.words.spoken.fill_(True)
+        self.words.distilled.fill_(True)
 
     def size(self, progress: float) -> int:
         """Picture size: small first, native later."""
@@ -148,10 +150,10 @@ class ClipLearner(Learner):
         """Make one step and return the losses."""
         generator = self.generator()
         self.current_size = self.size(progress)
-        if not self.spoken and progress >= self.config.early_share:
-            config = self.config
-            teach(self.network.text, self.table, self.words.vectors, config.teaching, config.seed)
-            self.words.spoken.fill_(True)
+        if not self.distilled and progress >= self.config.early_share:
+            steps, seed = self.config.distillation_steps, self.config.seed
+            distill_names(self.network.text, self.table, self.words.vectors, steps, seed)
+            self.words.distilled.fill_(True)
         batch = self._batch(progress, generator)
         with self.autocast():
             tokens = self.network.visual.embed(batch.pixels)
@@ -162,7 +164,7 @@ class ClipLearner(Learner):
         scale = self.network.logit_scale.exp()
         parts = self.objective(seen, names, captions, batch.labels, scale)
         torch.autograd.backward(torch.stack(list(parts.values())).sum())
-        self.team.average(parameter.grad for parameter in self.parameters)
+        self.group.average(parameter.grad for parameter in self.parameters)
         self.optimizer.step(self.rate(progress))
         with torch.no_grad():
             self.network.logit_scale.clamp_(0, LARGEST_SCALE)
@@ -175,7 +177,7 @@ class ClipLearner(Learner):
         A text tower that is trained from the beginning gives one and the same feature to all
         things that cannot be told apart yet, and stays there; free vectors find their ways.
         """
-        if not self.spoken:
+        if not self.distilled:
             return self.words.vectors, None
         text = self.network.text
         names = text(self.table.pick(batch.templates).to(self.device)).float()
@@ -199,7 +201,7 @@ class ClipLearner(Learner):
             pixels, present, judged, whole = self._prompt(pixels, present, said, generator)
         asked = judged if first else draw_vocabulary(present, generator)
         move = self.device
-        labels = Labels(present.to(move), asked.to(move), judged.to(move), whole.to(move))
+        labels = NameLabels(present.to(move), asked.to(move), judged.to(move), whole.to(move))
         return Batch(normalize(pixels), labels, said, self.table.draw(generator))
 
     def _prompt(

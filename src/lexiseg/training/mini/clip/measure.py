@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from lexiseg.datasets.miniworld import Miniworld, Scene
+from lexiseg.datasets.miniworld import Miniworld, WorldScene
 from lexiseg.methods.car.config import CarConfig, VisualPrompt
 from lexiseg.methods.car.proposals import ProposalGenerator, enlarge
 from lexiseg.methods.car.scene import Scene as EncodedScene
@@ -60,7 +60,7 @@ def measure(folder: Path, sample: Sample) -> dict[str, float]:
     return {name: round(value, 4) for name, value in result.items()}
 
 
-def scenes(split: str, things: tuple[int, int]) -> Iterator[Scene]:
+def scenes(split: str, things: tuple[int, int]) -> Iterator[WorldScene]:
     """Endless held-out scenes with at least one visible thing."""
     world = Miniworld(split, seed=MEASURE_SEED, things=things)
     return (scene for scene in world if any(o.visible for o in scene.objects))
@@ -100,7 +100,7 @@ def image_features(
     return torch.cat(parts)
 
 
-def vocabulary(scene: Scene, size: int) -> tuple[list[str], int]:
+def vocabulary(scene: WorldScene, size: int) -> tuple[list[str], int]:
     """Visible things first, then absent names up to `size`; and how many are visible."""
     present = list(dict.fromkeys(o.name for o in scene.objects if o.visible))
     hidden = {o.name for o in scene.objects}
@@ -132,12 +132,12 @@ def localization(clip: Clip, sample: Sample) -> dict[str, float]:
     return {kind: float(mean.max()) for kind, mean in means.items()}
 
 
-def _region(scene: Scene, name: str) -> NDArray[np.bool_]:
+def _region(scene: WorldScene, name: str) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = np.any([o.mask for o in scene.objects if o.name == name], axis=0)
     return found
 
 
-def _value_maps(clip: Clip, scene: Scene, queries: Tensor) -> Tensor:
+def _value_maps(clip: Clip, scene: WorldScene, queries: Tensor) -> Tensor:
     pixels = clip.preprocessing.normalize(scene.image).to(clip.device, clip.dtype)
     value = F.normalize(read(clip.visual, pixels).value[0], dim=-1)
     heat = queries @ value.T

@@ -32,7 +32,7 @@ WEIGHTS = {"proposal": Weights(), "classifier": Weights(mean=0.0, value=0.25)}
 
 
 @dataclass(frozen=True)
-class Labels:
+class NameLabels:
     """What captions say about a batch of B pictures, over W names."""
 
     present: Tensor  # (B, W) bool
@@ -52,7 +52,12 @@ class Objective(nn.Module):
         self.value_offset = nn.Parameter(torch.tensor(-5.0))
 
     def forward(
-        self, seen: Readings, names: Tensor, captions: Tensor | None, labels: Labels, scale: Tensor
+        self,
+        seen: Readings,
+        names: Tensor,
+        captions: Tensor | None,
+        labels: NameLabels,
+        scale: Tensor,
     ) -> dict[str, Tensor]:
         """Weighted losses by name.
 

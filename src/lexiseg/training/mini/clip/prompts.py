@@ -17,7 +17,7 @@ LINE = 1.0 / 224  # thickness of the circle
 
 
 @dataclass(frozen=True)
-class Odds:
+class PromptOdds:
     """How often each kind of prompt is used; they combine freely."""
 
     blur: float = 0.75
@@ -52,7 +52,7 @@ def find_regions(
 
 
 def spotlight(
-    pixels: Tensor, regions: Tensor, generator: torch.Generator, odds: Odds = Odds()
+    pixels: Tensor, regions: Tensor, generator: torch.Generator, odds: PromptOdds = PromptOdds()
 ) -> Tensor:
     """Blur, grey or blacken what lies outside the regions and circle them in red.
 

@@ -11,12 +11,12 @@ from lexiseg.errors import WeightsNotFoundError
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.clip import BpeTokenizer, Clip, ClipNetwork, Preprocessing, save_pretrained
 from lexiseg.models.device import choose_device
-from lexiseg.training.engine.session import Plan, begin, bundled_sessions, train, write_record
-from lexiseg.training.engine.team import Team
+from lexiseg.training.engine.process_group import ProcessGroup
+from lexiseg.training.engine.session import Budget, begin, bundled_sessions, train, write_record
 from lexiseg.training.mini.clip.learner import ClipLearner, ClipTraining
 from lexiseg.training.mini.clip.texts import TEMPLATES
 from lexiseg.training.mini.clip.towers import text_config, vision_config
-from lexiseg.training.mini.clip.watch import Watch
+from lexiseg.training.mini.clip.validation import Validation
 from lexiseg.training.mini.pool import Pool, PoolConfig, open_pool
 from lexiseg.training.mini.vocabulary import learn_merges, vocabulary_size, write_vocabulary
 
@@ -25,11 +25,11 @@ MERGES = 2000
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ClipRecipe:
     """One run of `clip`."""
 
     folder: Path
-    plan: Plan
+    budget: Budget
     pool: PoolConfig = field(default_factory=PoolConfig)
     seed: int = 0
     batch: int = 64  # per process
@@ -39,17 +39,17 @@ class Recipe:
 
     def run(self, towers: tuple[str, ...]) -> None:
         """Train the towers in order; the classifier's prompts need the proposal tower."""
-        team = Team.join()
-        with team.leader_first():
+        group = ProcessGroup.join()
+        with group.main_first():
             pool = open_pool(self.folder / "pool", self.pool)
             tokenizer = self._tokenizer(pool)
         for tower in towers:
             place = self.folder / tower
-            learner = self._learner(tower, pool, tokenizer, team)
+            learner = self._learner(tower, pool, tokenizer, group)
             begin(learner, place, self.resume)
-            train(learner, self.plan, place)
-            with team.leader_first():
-                if team.leads:
+            train(learner, self.budget, place)
+            with group.main_first():
+                if group.is_main:
                     export(learner, place / "weights")
 
     def _tokenizer(self, pool: Pool) -> BpeTokenizer:
@@ -69,13 +69,15 @@ class Recipe:
             own = bundled_folder("mini-clip-proposal")
         return load_network(own, device)
 
-    def _learner(self, tower: str, pool: Pool, tokenizer: BpeTokenizer, team: Team) -> ClipLearner:
+    def _learner(
+        self, tower: str, pool: Pool, tokenizer: BpeTokenizer, group: ProcessGroup
+    ) -> ClipLearner:
         device = choose_device(self.device)
         proposals = self._proposals(device) if tower == "classifier" else None
         parent = self._parent(tower, device)
         config = self._config(tower, vocabulary_size(tokenizer.folder), parent is not None)
-        watch = Watch(seed=self.seed)
-        learner = ClipLearner(config, pool, tokenizer, proposals, device, team, watch)
+        validation = Validation(seed=self.seed)
+        learner = ClipLearner(config, pool, tokenizer, proposals, device, group, validation)
         if parent is not None:
             learner.inherit(parent)
         if self.bundled:

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import ViTConfig, ViTModel
 
-from lexiseg.datasets.miniworld import Scene
+from lexiseg.datasets.miniworld import WorldScene
 from lexiseg.training.engine.optimizer import Optimizer
-from lexiseg.training.engine.session import ALONE, Learner, Pace, Stateful
-from lexiseg.training.engine.team import Team
+from lexiseg.training.engine.process_group import ProcessGroup
+from lexiseg.training.engine.session import ALONE, Learner, Stateful, TrainingConfig
 from lexiseg.training.mini.dino.losses import (
     Centre,
     KeyHead,
@@ -25,7 +25,7 @@ from lexiseg.training.mini.dino.losses import (
     grouped,
 )
 from lexiseg.training.mini.dino.measure import (
-    WATCH_SEED,
+    VALIDATION_SEED,
     held_out,
     key_features,
     measure_features,
@@ -38,7 +38,7 @@ NATIVE = 224  # pixels per side for which the shipped position table is made
 
 
 @dataclass(frozen=True)
-class DinoTraining(Pace):
+class DinoTraining(TrainingConfig):
     """Sizes and settings of the small DINO."""
 
     width: int = 192
@@ -57,7 +57,7 @@ class DinoTraining(Pace):
     momentum: tuple[float, float] = (0.98, 0.998)  # of the teacher, at first and at last
     batch: int = 32
     checkpoint_every: int = 100
-    watched: int = 16  # scenes
+    held_out_scenes: int = 16
 
     def vit(self, size: int) -> ViTConfig:
         """Configuration for pictures of one size."""
@@ -95,9 +95,10 @@ class DinoLearner(Learner):
     Args:
         config: sizes and settings.
         pool: drawn scenes, of which only the pictures are used.
-        device, team: as of `Learner`.
+        device, group: as of `Learner`.
     """
 
+    config: DinoTraining
     label = "training DINO"
 
     def __init__(
@@ -105,10 +106,10 @@ class DinoLearner(Learner):
         config: DinoTraining,
         pool: Pool,
         device: torch.device | str = "cpu",
-        team: Team = ALONE,
+        group: ProcessGroup = ALONE,
     ) -> None:
-        super().__init__(config, len(pool.images), device, team)
-        self.config, self.images = config, pool.images
+        super().__init__(config, len(pool.images), device, group)
+        self.images = pool.images
         self.student = Distiller(config).to(self.device).train()
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
         self.centre = Centre(config.picture_prototypes).to(self.device)
@@ -131,22 +132,22 @@ class DinoLearner(Learner):
         """One step: the teacher judges two global views, the student all views."""
         generator = self.generator()
         wide, narrow = self._views(generator)
-        kept = [self._keep(generator) for _ in wide]
+        kept = [self._draw_kept(generator) for _ in wide]
         with self.autocast(), torch.no_grad():
-            taught = [self._teach(view) for view in wide]
+            targets = [self._teacher_target(view) for view in wide]
         with self.autocast():
-            parts = self._learn([*wide, *narrow], [*kept, *(None for _ in narrow)], taught)
+            parts = self._losses([*wide, *narrow], [*kept, *(None for _ in narrow)], targets)
         torch.autograd.backward(parts["picture"] + self.config.key_weight * parts["keys"])
-        self.team.average(parameter.grad for parameter in self.student.parameters())
+        self.group.average(parameter.grad for parameter in self.student.parameters())
         self.optimizer.step(self.rate(progress))
-        self._follow(progress)
+        self._update_teacher(progress)
         self.step += 1
         return {name: round(loss.item(), 4) for name, loss in parts.items()}
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
         """Fit of the teacher's clusters to a few held-out scenes."""
-        return measure_features(key_features(self.teacher.backbone), self._watched)
+        return measure_features(key_features(self.teacher.backbone), self._held_out)
 
     def parts(self) -> dict[str, Stateful]:
         """Student, teacher, the teacher's centre and the optimizer."""
@@ -168,8 +169,8 @@ class DinoLearner(Learner):
         return shipped
 
     @cached_property
-    def _watched(self) -> list[Scene]:
-        return held_out("val", self.config.watched, WATCH_SEED)
+    def _held_out(self) -> list[WorldScene]:
+        return held_out("val", self.config.held_out_scenes, VALIDATION_SEED)
 
     def _views(self, generator: torch.Generator) -> tuple[list[View], list[View]]:
         """Two global and several local views of each picture of a random batch."""
@@ -187,35 +188,35 @@ class DinoLearner(Learner):
         ]
         return wide, narrow
 
-    def _teach(self, view: View) -> Lesson:
+    def _teacher_target(self, view: View) -> TeacherTarget:
         picture, scores, keys = self.teacher(view.pixels)
         target = self.centre.sharpen(picture)
-        self.centre.update(picture, self.team)
+        self.centre.update(picture, self.group)
         flat = balanced(scores.flatten(0, 1)).view_as(scores)
         local = grouped(flat, keys).view(len(keys), self.grid, self.grid, -1)
-        return Lesson(view, target, local)
+        return TeacherTarget(view, target, local)
 
-    def _learn(
-        self, views: list[View], kept: list[Tensor | None], taught: list[Lesson]
+    def _losses(
+        self, views: list[View], kept: list[Tensor | None], targets: list[TeacherTarget]
     ) -> dict[str, Tensor]:
         """Losses on pictures and on keys, over all pairs of a student's and a teacher's view."""
         picture: list[Tensor] = []
         keys: list[Tensor] = []
         for view, patches in zip(views, kept, strict=True):
             said, scores, _ = self.student(view.pixels, patches)
-            others = [lesson for lesson in taught if lesson.view is not view]
-            picture += [distillation(lesson.picture, said).mean() for lesson in others]
-            keys += [lesson.key_loss(view, scores, patches) for lesson in others]
+            others = [target for target in targets if target.view is not view]
+            picture += [distillation(target.picture, said).mean() for target in others]
+            keys += [target.key_loss(view, scores, patches) for target in others]
         return {"picture": torch.stack(picture).mean(), "keys": torch.stack(keys).mean()}
 
-    def _keep(self, generator: torch.Generator) -> Tensor:
+    def _draw_kept(self, generator: torch.Generator) -> Tensor:
         """Which patches of a global view the student sees: (B, n) numbers."""
         total = self.grid**2
         order = torch.rand(self.config.batch, total, generator=generator).argsort(dim=1)
         return order[:, : round(self.config.kept * total)].to(self.device)
 
     @torch.no_grad()
-    def _follow(self, progress: float) -> None:
+    def _update_teacher(self, progress: float) -> None:
         """Move the teacher towards the student."""
         first, last = self.config.momentum
         momentum = first + (last - first) * progress
@@ -224,7 +225,7 @@ class DinoLearner(Learner):
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TeacherTarget:
     """What the teacher says about one view."""
 
     view: View

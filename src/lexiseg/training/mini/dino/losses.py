@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lexiseg.training.engine.team import Team
+from lexiseg.training.engine.process_group import ProcessGroup
 
 STUDENT_TEMPERATURE = 0.1
 TEACHER_TEMPERATURE = 0.05  # lower than the student's: sharpening
@@ -59,10 +59,10 @@ class Centre(nn.Module):
         """The teacher's distributions (B, K): centred, and sharper than the student's."""
         return ((scores - self.mean) / TEACHER_TEMPERATURE).softmax(dim=-1)
 
-    def update(self, scores: Tensor, team: Team) -> None:
-        """Follow the mean over a batch of scores (B, K), the same for the whole team."""
+    def update(self, scores: Tensor, group: ProcessGroup) -> None:
+        """Follow the mean over a batch of scores (B, K), the same for the whole group."""
         mean = scores.mean(dim=0)
-        team.average([mean])
+        group.average([mean])
         self.mean.lerp_(mean, 1 - CENTRE_MOMENTUM)
 
 

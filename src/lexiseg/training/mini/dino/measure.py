@@ -13,22 +13,22 @@ from scipy.cluster.hierarchy import linkage, to_tree
 from torch import Tensor
 from transformers import ViTModel
 
-from lexiseg.datasets.miniworld import Miniworld, Scene
+from lexiseg.datasets.miniworld import Miniworld, WorldScene
 from lexiseg.training.mini.dino.network import read
 
-WATCH_SEED, MEASURE_SEED = 997, 2024  # scenes that no training seed draws
+VALIDATION_SEED, MEASURE_SEED = 997, 2024  # scenes that no training seed draws
 LEAVES = 20  # the part of the tree that zero-guidance segmentation looks at
 FOUND = 0.5  # IoU above which a region counts as found
 
 Features = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # picture -> (rows, columns, D)
 
 
-def held_out(split: str, count: int, seed: int) -> list[Scene]:
+def held_out(split: str, count: int, seed: int) -> list[WorldScene]:
     """Scenes with two to six things."""
     return list(islice(Miniworld(split, seed=seed, things=(2, 6)), count))
 
 
-def measure_features(features: Features, scenes: list[Scene]) -> dict[str, float]:
+def measure_features(features: Features, scenes: list[WorldScene]) -> dict[str, float]:
     """How well the best clusters fit what is visible, by name.
 
     Returns:
@@ -48,7 +48,7 @@ def measure_features(features: Features, scenes: list[Scene]) -> dict[str, float
     }
 
 
-def regions(scene: Scene) -> Iterator[tuple[bool, NDArray[np.bool_]]]:
+def regions(scene: WorldScene) -> Iterator[tuple[bool, NDArray[np.bool_]]]:
     """Whether it is a thing, and its mask (H, W), for every name that is visibly present."""
     for name in scene.names:
         number = scene.vocabulary.index(name) + 1

@@ -17,7 +17,7 @@ IMAGE_MEAN, IMAGE_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
-class Seen:
+class PatchReadings:
     """What is read from a batch of B pictures with N patches."""
 
     cls: Tensor  # (B, D) after the final norm
@@ -32,7 +32,7 @@ def load_backbone(folder: Path) -> ViTModel:
     return model.requires_grad_(False)
 
 
-def read(backbone: ViTModel, pixels: Tensor, kept: Tensor | None = None) -> Seen:
+def read(backbone: ViTModel, pixels: Tensor, kept: Tensor | None = None) -> PatchReadings:
     """Run the backbone once for both readings; the last block works for the class token alone.
 
     Args:
@@ -50,7 +50,7 @@ def read(backbone: ViTModel, pixels: Tensor, kept: Tensor | None = None) -> Seen
     keys = last.attention.k_proj(normed)
     cls = tokens[:, :1] + gather(last.attention, normed, keys)
     cls = cls + last.mlp(last.layernorm_after(cls))
-    return Seen(backbone.layernorm(cls)[:, 0], keys[:, 1:])
+    return PatchReadings(backbone.layernorm(cls)[:, 0], keys[:, 1:])
 
 
 def gather(attention: ViTAttention, normed: Tensor, keys: Tensor) -> Tensor:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.device import choose_device
+from lexiseg.training.engine.process_group import ProcessGroup
 from lexiseg.training.engine.session import (
-    Plan,
+    Budget,
     begin,
     bundled_sessions,
     train,
@@ -16,7 +17,6 @@ from lexiseg.training.engine.session import (
     write_preprocessor,
     write_record,
 )
-from lexiseg.training.engine.team import Team
 from lexiseg.training.mini.dino.learner import NATIVE, DinoLearner, DinoTraining
 from lexiseg.training.mini.dino.network import IMAGE_MEAN, IMAGE_STD, load_backbone
 from lexiseg.training.mini.pool import PoolConfig, open_pool
@@ -27,7 +27,7 @@ class DinoRecipe:
     """One run of `dino`."""
 
     folder: Path
-    plan: Plan
+    budget: Budget
     config: DinoTraining = field(default_factory=DinoTraining)
     pool: PoolConfig = field(default_factory=PoolConfig)
     resume: bool = False
@@ -36,17 +36,17 @@ class DinoRecipe:
 
     def run(self) -> Path:
         """Draw scenes, train and write the weights; returns their folder."""
-        team, place = Team.join(), self.folder / "dino"
-        with team.leader_first():
+        group, place = ProcessGroup.join(), self.folder / "dino"
+        with group.main_first():
             pool = open_pool(self.folder / "pool", self.pool)
         config = replace(self.config, rate=self.config.rate / 3) if self.bundled else self.config
-        learner = DinoLearner(config, pool, choose_device(self.device), team)
+        learner = DinoLearner(config, pool, choose_device(self.device), group)
         if self.bundled:
             learner.inherit(load_backbone(bundled_folder("mini-dino")))
             learner.sessions = [*bundled_sessions("mini-dino"), *learner.sessions]
         begin(learner, place, self.resume)
-        train(learner, self.plan, place)
-        if team.leads:
+        train(learner, self.budget, place)
+        if group.is_main:
             export(learner, place / "weights")
         return place / "weights"
 

@@ -17,29 +17,29 @@ from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedT
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.device import choose_device
 from lexiseg.training.engine.optimizer import Optimizer
+from lexiseg.training.engine.process_group import ProcessGroup
 from lexiseg.training.engine.session import (
     ALONE,
+    Budget,
     Learner,
-    Pace,
-    Plan,
     Stateful,
+    TrainingConfig,
     begin,
     bundled_sessions,
     train,
     write_half,
     write_record,
 )
-from lexiseg.training.engine.team import Team
 from lexiseg.training.mini.gpt2.texts import draw_text
 from lexiseg.training.mini.gpt2.vocabulary import learn_merges, write_vocabulary
 
 MERGES = 1500
 IGNORED = -100  # a target that cross_entropy leaves out
-WATCHED = 500  # texts that no step sees
+HELD_OUT = 500  # texts that no step sees
 
 
 @dataclass(frozen=True)
-class Gpt2Training(Pace):
+class Gpt2Training(TrainingConfig):
     """Sizes and settings of the small GPT-2."""
 
     width: int = 192
@@ -72,11 +72,12 @@ class Gpt2Learner(Learner):
 
     Args:
         config: sizes and settings.
-        texts: what to read; the first `WATCHED` are only watched.
+        texts: what to read; the first `HELD_OUT` are held out.
         tokenizer: of the network.
-        device, team: as of `Learner`.
+        device, group: as of `Learner`.
     """
 
+    config: Gpt2Training
     label = "training GPT-2"
 
     def __init__(
@@ -85,10 +86,10 @@ class Gpt2Learner(Learner):
         texts: Sequence[str],
         tokenizer: PreTrainedTokenizerBase,
         device: torch.device | str = "cpu",
-        team: Team = ALONE,
+        group: ProcessGroup = ALONE,
     ) -> None:
-        super().__init__(config, len(texts), device, team)
-        self.config, self.tokenizer = config, tokenizer
+        super().__init__(config, len(texts), device, group)
+        self.tokenizer = tokenizer
         self.model = config.network(len(tokenizer))
         nn.Module.to(self.model, self.device)  # typed, unlike the model's own
         self.optimizer = Optimizer(self.model, dtype=self.dtype, blocks=".h.")
@@ -96,12 +97,12 @@ class Gpt2Learner(Learner):
 
     def advance(self, progress: float) -> dict[str, float]:
         """Predict every token of a batch from those before it."""
-        held_out = min(WATCHED, len(self.tokens) // 2)
+        held_out = min(HELD_OUT, len(self.tokens) // 2)
         seen = len(self.tokens) - held_out
-        rows = torch.randint(seen, (self.pace.batch,), generator=self.generator()) + held_out
+        rows = torch.randint(seen, (self.config.batch,), generator=self.generator()) + held_out
         loss = self._loss(self.tokens[rows])
         torch.autograd.backward(loss)
-        self.team.average(parameter.grad for parameter in self.model.parameters())
+        self.group.average(parameter.grad for parameter in self.model.parameters())
         self.optimizer.step(self.rate(progress))
         self.step += 1
         return {"loss": round(loss.item(), 4)}
@@ -109,9 +110,9 @@ class Gpt2Learner(Learner):
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
         """Loss per token on the texts kept apart."""
-        held_out = self.tokens[: min(WATCHED, len(self.tokens) // 2)]
-        losses = [self._loss(part).item() for part in torch.split(held_out, self.pace.batch)]
-        return {"watched_loss": round(sum(losses) / len(losses), 4)}
+        held_out = self.tokens[: min(HELD_OUT, len(self.tokens) // 2)]
+        losses = [self._loss(part).item() for part in torch.split(held_out, self.config.batch)]
+        return {"val_loss": round(sum(losses) / len(losses), 4)}
 
     def parts(self) -> dict[str, Stateful]:
         """Network and optimizer."""
@@ -143,7 +144,7 @@ class Gpt2Recipe:
     """One run of `gpt2`."""
 
     folder: Path
-    plan: Plan
+    budget: Budget
     config: Gpt2Training = Gpt2Training()
     resume: bool = False
     bundled: bool = False  # begin with the weights of the package
@@ -151,20 +152,20 @@ class Gpt2Recipe:
 
     def run(self) -> Path:
         """Read, train and write the weights; returns their folder."""
-        team, place = Team.join(), self.folder / "gpt2"
-        with team.leader_first():
+        group, place = ProcessGroup.join(), self.folder / "gpt2"
+        with group.main_first():
             texts = self._texts()
             vocabulary = self._vocabulary(texts)
         tokenizer = AutoTokenizer.from_pretrained(vocabulary, local_files_only=True)
         config = replace(self.config, rate=1e-3) if self.bundled else self.config
-        learner = Gpt2Learner(config, texts, tokenizer, choose_device(self.device), team)
+        learner = Gpt2Learner(config, texts, tokenizer, choose_device(self.device), group)
         if self.bundled:
             shipped = GPT2LMHeadModel.from_pretrained(vocabulary, local_files_only=True)
             learner.model.load_state_dict(shipped.state_dict())
             learner.sessions = [*bundled_sessions("mini-gpt2"), *learner.sessions]
         begin(learner, place, self.resume)
-        train(learner, self.plan, place)
-        if team.leads:
+        train(learner, self.budget, place)
+        if group.is_main:
             export(learner, vocabulary, place / "weights")
         return place / "weights"
 

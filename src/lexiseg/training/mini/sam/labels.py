@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from lexiseg.datasets.miniworld import Scene
+from lexiseg.datasets.miniworld import WorldScene
 
 LEVELS = ("part", "object", "group")
 GAP = 4  # pixels between two objects that count as touching
@@ -18,7 +18,7 @@ LEAST_AREA = 40  # pixels; smaller regions are no truth
 Labels = NDArray[np.uint8]
 
 
-def label_levels(scene: Scene) -> Labels:
+def label_levels(scene: WorldScene) -> Labels:
     """Label maps (3, H, W) of the parts, of objects and stuff, and of groups; 0 = no such truth.
 
     A part is as Miniworld cuts its pictographs, as far as it is seen. A group is a chain of

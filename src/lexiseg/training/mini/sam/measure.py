@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from lexiseg.datasets.miniworld import Miniworld, Scene
+from lexiseg.datasets.miniworld import Miniworld, WorldScene
 from lexiseg.models.sam import Segmenter, load_segmenter
 from lexiseg.training.mini.sam.labels import label_levels
 from lexiseg.training.mini.sam.loss import pairwise_iou
@@ -26,7 +26,7 @@ KINDS = ((2, FEW), (FEW, 14))  # least and largest number of objects, in turn
 
 
 @dataclass(frozen=True)
-class Asked:
+class ClickResults:
     """What is measured of a click on an object, and of the object's box.
 
     Attributes:
@@ -57,8 +57,8 @@ def measure_sam(folder: Path, scenes: int = 200, split: str = "test") -> dict[st
 
     Returns:
         Means over all objects of more than `LARGE` pixels, each clicked once, of the fields of
-        `Asked`; `objects`, their number; `best_few` and `best_crowded`, the mean of `best` in
-        scenes of at most `FEW` objects and of more.
+        `ClickResults`; `objects`, their number; `best_few` and `best_crowded`, the mean of `best`
+        in scenes of at most `FEW` objects and of more.
     """
     segmenter = load_segmenter(folder)
     chance = np.random.default_rng(MEASURE_SEED)
@@ -67,14 +67,14 @@ def measure_sam(folder: Path, scenes: int = 200, split: str = "test") -> dict[st
     result = {"objects": float(sum(len(part.best) for part in asked))}
     joined = {
         field.name: torch.cat([getattr(part, field.name) for part in asked]).float()
-        for field in fields(Asked)
+        for field in fields(ClickResults)
     }
     crowded = joined["crowded"].bool()
     joined["best_few"], joined["best_crowded"] = joined["best"][~crowded], joined["best"][crowded]
     return result | {name: round(float(values.nanmean()), 4) for name, values in joined.items()}
 
 
-def held_out_scenes(split: str) -> Iterator[Scene]:
+def held_out_scenes(split: str) -> Iterator[WorldScene]:
     """Endless scenes with at least one large object; every second one is crowded."""
     worlds = [Miniworld(split, 224, MEASURE_SEED, things) for things in KINDS]
     for pair in zip(*worlds, strict=True):
@@ -84,7 +84,7 @@ def held_out_scenes(split: str) -> Iterator[Scene]:
 
 
 @torch.no_grad()
-def ask(segmenter: Segmenter, scene: Scene, chance: np.random.Generator) -> Asked:
+def ask(segmenter: Segmenter, scene: WorldScene, chance: np.random.Generator) -> ClickResults:
     """Click at a random pixel of every large object of a scene, and draw a box around it."""
     objects = [o for o in scene.objects if o.visible and o.area > LARGE]
     spots = np.array([chance.choice(np.flatnonzero(o.mask)) for o in objects])
@@ -101,7 +101,7 @@ def ask(segmenter: Segmenter, scene: Scene, chance: np.random.Generator) -> Aske
     shown = overlaps.gather(1, top[:, None, None].expand(-1, 1, 3))[:, 0]
     best, place = overlaps.max(dim=1)
     exists = truth.any(dim=2)
-    return Asked(
+    return ClickResults(
         best=best[:, 1],
         chosen=shown[:, 1],
         part=best[:, 0].where(exists[:, 0], torch.nan),

@@ -14,13 +14,14 @@ from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.device import choose_device
 from lexiseg.models.sam.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from lexiseg.training.engine.optimizer import Optimizer
+from lexiseg.training.engine.process_group import ProcessGroup
 from lexiseg.training.engine.session import (
     ALONE,
     CHECKPOINT,
+    Budget,
     Learner,
-    Pace,
-    Plan,
     Stateful,
+    TrainingConfig,
     begin,
     bundled_sessions,
     train,
@@ -28,7 +29,6 @@ from lexiseg.training.engine.session import (
     write_preprocessor,
     write_record,
 )
-from lexiseg.training.engine.team import Team
 from lexiseg.training.mini.augment import recolor
 from lexiseg.training.mini.sam.loss import decoder_losses
 from lexiseg.training.mini.sam.network import (
@@ -42,11 +42,11 @@ from lexiseg.training.mini.sam.network import (
 from lexiseg.training.mini.sam.pool import SamPool, SamPoolConfig, open_sam_pool
 from lexiseg.training.mini.sam.prompts import draw_corner, draw_prompts
 from lexiseg.training.mini.sam.start import EncoderLearner
-from lexiseg.training.mini.sam.watch import Watch
+from lexiseg.training.mini.sam.validation import Validation
 
 
 @dataclass(frozen=True)
-class SamTraining(Pace):
+class SamTraining(TrainingConfig):
     """Settings of the small SAM's training."""
 
     batch: int = 8
@@ -66,10 +66,11 @@ class SamLearner(Learner):
         pool: drawn scenes.
         network: to train; None for a new one.
         device: where to train.
-        team: processes that train together; each draws its own scenes.
-        watch: looks at held-out scenes for the curve.
+        group: processes that train together; each draws its own scenes.
+        validation: looks at held-out scenes for the curve.
     """
 
+    config: SamTraining
     label = "training sam"
 
     def __init__(
@@ -78,11 +79,11 @@ class SamLearner(Learner):
         pool: SamPool,
         network: SamModel | None = None,
         device: torch.device | str = "cpu",
-        team: Team = ALONE,
-        watch: Watch | None = None,
+        group: ProcessGroup = ALONE,
+        validation: Validation | None = None,
     ) -> None:
-        super().__init__(config, len(pool.images), device, team)
-        self.config, self.pool, self.watch = config, pool, watch
+        super().__init__(config, len(pool.images), device, group)
+        self.pool, self.validation = pool, validation
         self.model: Any = build_sam(sam_config()) if network is None else network
         self.model.train().to(self.device)
         self.sam = PromptedSam(self.model)
@@ -102,7 +103,7 @@ class SamLearner(Learner):
 
     def measure(self) -> dict[str, float]:
         """A quick look at held-out scenes."""
-        return self.watch(self.sam, self.autocast()) if self.watch else {}
+        return self.validation(self.sam, self.autocast()) if self.validation else {}
 
     def advance(self, progress: float) -> dict[str, float]:
         """Make one step and return the losses."""
@@ -121,7 +122,7 @@ class SamLearner(Learner):
             asked.drawn.flatten().to(self.device),
         )
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
-        self.team.average(parameter.grad for parameter in self.model.parameters())
+        self.group.average(parameter.grad for parameter in self.model.parameters())
         self.optimizer.step(self.rate(progress))
         self.step += 1
         return {name: round(loss.item(), 4) for name, loss in losses.items()}
@@ -132,7 +133,7 @@ class SamRecipe:
     """One run of `sam`."""
 
     folder: Path
-    plan: Plan
+    budget: Budget
     pool: SamPoolConfig = field(default_factory=SamPoolConfig)
     training: SamTraining = field(default_factory=SamTraining)
     resume: bool = False
@@ -143,36 +144,36 @@ class SamRecipe:
 
     def run(self) -> None:
         """Draw scenes, train, and write the weights."""
-        team = Team.join()
-        with team.leader_first():
+        group = ProcessGroup.join()
+        with group.main_first():
             pool = open_sam_pool(self.folder / "pool", self.pool)
         place = self.folder / "sam"
-        learner = self._learner(pool, team)
+        learner = self._learner(pool, group)
         begin(learner, place, self.resume)
-        train(learner, self.plan, place)
-        with team.leader_first():
-            if team.leads:
+        train(learner, self.budget, place)
+        with group.main_first():
+            if group.is_main:
                 export(learner, place / "weights")
 
-    def _learner(self, pool: SamPool, team: Team) -> SamLearner:
-        device, watch = choose_device(self.device), Watch()
-        network, sessions = self._beginning(pool, team, device)
-        learner = SamLearner(self.training, pool, network, device, team, watch)
+    def _learner(self, pool: SamPool, group: ProcessGroup) -> SamLearner:
+        device, validation = choose_device(self.device), Validation()
+        network, sessions = self._beginning(pool, group, device)
+        learner = SamLearner(self.training, pool, network, device, group, validation)
         learner.sessions = [*sessions, *learner.sessions]
         return learner
 
     def _beginning(
-        self, pool: SamPool, team: Team, device: torch.device
+        self, pool: SamPool, group: ProcessGroup, device: torch.device
     ) -> tuple[SamModel | None, list[dict[str, Any]]]:
         """The network to train further, None for a new one, and how it was made."""
         if self.bundled:
             return read_sam(bundled_folder("mini-sam")), bundled_sessions("mini-sam")
         if self.teacher is None or (self.folder / "sam" / CHECKPOINT).is_file():
             return None, []
-        pupil = EncoderLearner(self.training, pool, self.teacher, device, team)
+        pupil = EncoderLearner(self.training, pool, self.teacher, device, group)
         place = self.folder / "encoder"
         begin(pupil, place, self.resume)
-        train(pupil, Plan(minutes=self.head_start), place)
+        train(pupil, Budget(minutes=self.head_start), place)
         return pupil.model, pupil.sessions
 
 

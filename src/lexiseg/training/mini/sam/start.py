@@ -17,8 +17,8 @@ from transformers import ViTModel
 from lexiseg.errors import UsageError
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.training.engine.optimizer import Optimizer
-from lexiseg.training.engine.session import ALONE, Learner, Pace, Stateful, read_sessions
-from lexiseg.training.engine.team import Team
+from lexiseg.training.engine.process_group import ProcessGroup
+from lexiseg.training.engine.session import ALONE, Learner, Stateful, TrainingConfig, read_sessions
 from lexiseg.training.mini.augment import recolor
 from lexiseg.training.mini.sam.network import build_sam, normalize, read_sam, sam_config
 from lexiseg.training.mini.sam.pool import SamPool
@@ -47,7 +47,7 @@ class EncoderLearner(Learner):
         pool: drawn scenes, whose labels are not used.
         teacher: folder of the other small SAM.
         device: where to train.
-        team: processes that train together.
+        group: processes that train together.
         dino: folder of a small DINO, whose blocks come first.
     """
 
@@ -55,14 +55,14 @@ class EncoderLearner(Learner):
 
     def __init__(
         self,
-        config: Pace,
+        config: TrainingConfig,
         pool: SamPool,
         teacher: Path,
         device: torch.device | str = "cpu",
-        team: Team = ALONE,
+        group: ProcessGroup = ALONE,
         dino: Path | None = None,
     ) -> None:
-        super().__init__(config, len(pool.images), device, team)
+        super().__init__(config, len(pool.images), device, group)
         self.pool = pool
         self.teacher: Any = read_sam(teacher, self.device)
         self.model: Any = build_sam(sam_config())
@@ -81,7 +81,7 @@ class EncoderLearner(Learner):
     def advance(self, progress: float) -> dict[str, float]:
         """Make one step and return the loss."""
         generator = self.generator()
-        drawn, _ = self.pool.draw(self.pace.batch, generator)
+        drawn, _ = self.pool.draw(self.config.batch, generator)
         pixels = normalize(recolor(drawn.to(self.device), generator))
         with self.autocast():
             with torch.no_grad():
@@ -90,7 +90,7 @@ class EncoderLearner(Learner):
         wanted = interpolate(known.float(), found.shape[-2:], mode="bilinear")
         loss = (found.float() - wanted).square().mean()
         torch.autograd.backward(loss)
-        self.team.average(parameter.grad for parameter in self.encoder.parameters())
+        self.group.average(parameter.grad for parameter in self.encoder.parameters())
         self.optimizer.step(self.rate(progress))
         self.step += 1
         return {"embedding": round(loss.item(), 4)}

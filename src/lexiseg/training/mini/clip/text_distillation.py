@@ -1,4 +1,4 @@
-"""Teach the text tower to say what free word vectors have learnt."""
+"""Fits the text tower to the vectors that names have learnt without it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ SCALE = torch.tensor(20.0)  # of cosines
 RATE = 3e-3
 
 
-def teach(tower: TextTower, table: NameTable, words: Tensor, steps: int, seed: int) -> float:
+def distill_names(
+    tower: TextTower, table: NameTable, words: Tensor, steps: int, seed: int
+) -> float:
     """Fit the features of all names, in all templates, to given vectors.
 
     Args:

@@ -15,13 +15,13 @@ from lexiseg.training.mini.sam.loss import pairwise_iou
 from lexiseg.training.mini.sam.network import SIDE, PromptedSam, enlarge, normalize
 from lexiseg.training.mini.sam.prompts import Prompted, draw_prompts
 
-WATCH_SEED = 999  # scenes that no training seed draws
+VALIDATION_SEED = 999  # scenes that no training seed draws
 CLICKS, BOXES = 12, 4  # per scene
 CELLS = 128
 
 
 @dataclass(frozen=True)
-class Watch:
+class Validation:
     """Mean IoU of the best of three candidates, by level, and of the single mask of boxes."""
 
     count: int = 24
@@ -30,11 +30,11 @@ class Watch:
     @cached_property
     def scenes(self) -> tuple[Tensor, Prompted]:
         """Normalized pictures of the val split and prompts on them."""
-        world = Miniworld("val", self.side, WATCH_SEED, things=(1, 8))
+        world = Miniworld("val", self.side, VALIDATION_SEED, things=(1, 8))
         scenes = [world[number] for number in range(self.count)]
         images = torch.from_numpy(np.stack([scene.image for scene in scenes]))
         labels = torch.from_numpy(np.stack([label_levels(scene) for scene in scenes]))
-        chance = torch.Generator().manual_seed(WATCH_SEED)
+        chance = torch.Generator().manual_seed(VALIDATION_SEED)
         cells = min(CELLS, self.side)
         pixels = normalize(images.permute(0, 3, 1, 2).float() / 255)
         return pixels, draw_prompts(labels, CLICKS, BOXES, cells, chance)

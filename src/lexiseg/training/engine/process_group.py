@@ -13,14 +13,14 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Team:
-    """This process's place among its peers; alone by default."""
+class ProcessGroup:
+    """This process's place among those that train together; alone by default."""
 
     rank: int = 0
     size: int = 1
 
     @classmethod
-    def join(cls) -> Team:
+    def join(cls) -> ProcessGroup:
         """Join the processes that torchrun started; without torchrun, be alone."""
         if "RANK" not in os.environ or not dist.is_available():
             return cls()
@@ -30,20 +30,20 @@ class Team:
         return cls(dist.get_rank(), dist.get_world_size())
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes the files."""
         return self.rank == 0
 
     @contextmanager
-    def leader_first(self) -> Iterator[None]:
-        """Let the leader finish a block of code before the others enter it."""
-        if self.size > 1 and not self.leads:
+    def main_first(self) -> Iterator[None]:
+        """Let the main process finish a block of code before the others enter it."""
+        if self.size > 1 and not self.is_main:
             dist.barrier()
         yield
-        if self.size > 1 and self.leads:
+        if self.size > 1 and self.is_main:
             dist.barrier()
 
-    def agree(self, value: float) -> float:
+    def maximum(self, value: float) -> float:
         """The largest of all members' values."""
         if self.size == 1:
             return value
@@ -52,7 +52,7 @@ class Team:
         return float(shared)
 
     def average(self, gradients: Iterable[Tensor | None]) -> None:
-        """Replace gradients by their means over the team."""
+        """Replace gradients by their means over the group."""
         present = [gradient for gradient in gradients if gradient is not None]
         if self.size == 1 or not present:
             return

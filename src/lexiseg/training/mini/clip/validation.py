@@ -14,11 +14,11 @@ from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.models.clip.preprocess import Preprocessing
 from lexiseg.training.mini.clip.learner import ClipLearner
 
-WATCH_SEED = 999  # scenes that no training seed draws
+VALIDATION_SEED = 999  # scenes that no training seed draws
 
 
 @dataclass(frozen=True)
-class Watch:
+class Validation:
     """Top-1 accuracy on single things of the val split, among all thing names."""
 
     count: int = 256
@@ -27,7 +27,7 @@ class Watch:
     @cached_property
     def scenes(self) -> tuple[Tensor, Tensor]:
         """Images (N, S, S, 3) uint8 and the numbers of their things."""
-        world = Miniworld("val", seed=WATCH_SEED + self.seed, things=(1, 1))
+        world = Miniworld("val", seed=VALIDATION_SEED + self.seed, things=(1, 1))
         shown = [scene for k in range(self.count) if (scene := world[k]).objects]
         number = {name: k for k, name in enumerate(world.thing_names)}
         images = torch.from_numpy(np.stack([scene.image for scene in shown]))
@@ -41,9 +41,8 @@ class Watch:
         prepare = Preprocessing(size)
         bare = learner.table.ids[0, : learner.pool.thing_count].to(learner.device)
         with learner.autocast():
-            said = (
-                learner.network.text(bare) if learner.spoken else learner.words.vectors[: len(bare)]
-            )
+            vectors = learner.words.vectors[: len(bare)]
+            said = learner.network.text(bare) if learner.distilled else vectors
             names = F.normalize(said.float(), dim=-1)
             seen = [
                 learner.network.visual(

@@ -2,7 +2,7 @@ import torch
 import torch.nn.functional as F
 
 from lexiseg.models.clip import BpeTokenizer, TextConfig, TextTower
-from lexiseg.training.mini.clip.speech import teach
+from lexiseg.training.mini.clip.text_distillation import distill_names
 from lexiseg.training.mini.clip.texts import TEMPLATES, NameTable
 from lexiseg.training.mini.vocabulary import vocabulary_size
 
@@ -16,7 +16,7 @@ def test_the_text_tower_learns_to_say_the_vectors_in_every_template(
     size = vocabulary_size(tokenizer.folder)
     tower = TextTower(TextConfig(32, 1, 1, vocabulary=size, embed_dim=8, activation="gelu"))
     table, words = NameTable(tokenizer, NAMES), torch.randn(len(NAMES), 8)
-    assert teach(tower, table, words, steps=80, seed=0) > 0.9
+    assert distill_names(tower, table, words, steps=80, seed=0) > 0.9
     with torch.no_grad():
         for ids in table.ids:
             said = F.normalize(tower(ids), dim=-1) @ F.normalize(words, dim=-1).T

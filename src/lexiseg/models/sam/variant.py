@@ -80,7 +80,7 @@ class PromptingConfig:
         )  # fmt: skip
 
 
-class SamDescendant(nn.Module):
+class SamVariant(nn.Module):
     """All weights of such a network; keys are transformers' but for the image encoder's.
 
     Args:
@@ -130,12 +130,12 @@ class SamDescendant(nn.Module):
         return (self.image_encoder(pixels.contiguous(memory_format=torch.channels_last)),)
 
 
-def fill_descendant(
+def fill_variant(
     image_encoder: Callable[[], nn.Module],
     prompting: PromptingConfig,
     state: Mapping[str, Tensor],
     origin: str,
-) -> SamDescendant:
+) -> SamVariant:
     """Build a network and fill it with the tensors of a published file.
 
     Args:
@@ -148,7 +148,7 @@ def fill_descendant(
         CheckpointError: keys or shapes do not fit.
     """
     with torch.device("meta"), no_init_weights():
-        network = SamDescendant(image_encoder(), prompting)
+        network = SamVariant(image_encoder(), prompting)
     others = {key: tensor for key, tensor in state.items() if not key.startswith(PROMPTING)}
     fitting = {**others, **prompting_to_huggingface(state)}
     load_strictly(network, fitting, origin, torch.float32)
