@@ -23,7 +23,7 @@ from lexiseg.replication.zero_guidance.numbers import (
     shapes_found,
 )
 from lexiseg.replication.zero_guidance.records import ZeroGuidanceRecords, to_markdown
-from lexiseg.replication.zero_guidance.report import SETTINGS, Report
+from lexiseg.replication.zero_guidance.report import SETTINGS, ReplicationReport
 from lexiseg.replication.zero_guidance.worker import BASELINES, FULL, ROWS, ZEROCAP
 
 
@@ -54,7 +54,7 @@ class Letters:
 
 
 @pytest.fixture(scope="module")
-def report(world: MiniworldRegions) -> Report:
+def report(world: MiniworldRegions) -> ReplicationReport:
     """All settings see a dog, crop and mask sees a cat; the third scene is doubtful."""
     records = {
         row: by_meaning(
@@ -73,7 +73,7 @@ def report(world: MiniworldRegions) -> Report:
         "images": 3, "split": "test", "weights": {"dino": "toy"}, "versions": {"lexiseg": "0"},
         "settings": dict.fromkeys(SETTINGS, 1),
     }  # fmt: skip
-    return Report("command", terms, records, world)
+    return ReplicationReport("command", terms, records, world)
 
 
 def test_shapes_are_found_whatever_they_are_called() -> None:
@@ -89,7 +89,7 @@ def test_segments_are_right_by_most_of_their_pixels() -> None:
     ]  # fmt: skip
 
 
-def test_numbers_of_a_row(report: Report) -> None:
+def test_numbers_of_a_row(report: ReplicationReport) -> None:
     full, crop = report.found["full"], report.found["crop"]
     assert full.value("things") == full.value("stuff") == 1.0
     assert crop.value("things") == 1.0 and crop.value("named_things") == 0.0
@@ -101,7 +101,7 @@ def test_numbers_of_a_row(report: Report) -> None:
     assert gain(full, crop, "recall") == (50.0, 50.0, 50.0)
 
 
-def test_labels_that_mean_their_class(report: Report) -> None:
+def test_labels_that_mean_their_class(report: ReplicationReport) -> None:
     full, crop = report.found["full"], report.found["crop"]
     assert full.value("quality") == full.value("tt_recall") == 1.0
     assert full.value("tt_iou") == full.value("iou")
@@ -109,7 +109,7 @@ def test_labels_that_mean_their_class(report: Report) -> None:
     assert crop.value("quality") == (1.0 if cosine > 0.5 else 0.5)
 
 
-def test_page_says_what_was_measured(report: Report) -> None:
+def test_page_says_what_was_measured(report: ReplicationReport) -> None:
     page = report.to_markdown()
     full = "| full method | 56.4 (56.4 to 56.4) | 100.0 (100.0 to 100.0) | 100.0 (100.0 to 100.0) |"
     assert full in page
@@ -121,7 +121,7 @@ def test_page_says_what_was_measured(report: Report) -> None:
     assert "![" not in page and "![IoU by threshold](x.png)" in report.to_markdown("x.png")
 
 
-def test_doubtful_segments_lose_their_class(report: Report, tmp_path: Path) -> None:
+def test_doubtful_segments_lose_their_class(report: ReplicationReport, tmp_path: Path) -> None:
     seen = report.words.sweeps[CLIP_SWEEP]["full method"]
     at = dict(zip(CLIP_SWEEP.thresholds, seen, strict=True))
     assert at[0.0] == at[0.1] == pytest.approx(100 * report.found["full"].value("iou"))
@@ -134,7 +134,7 @@ def test_doubtful_segments_lose_their_class(report: Report, tmp_path: Path) -> N
     assert (tmp_path / "replication-zero-guidance-threshold.png").stat().st_size > 1000
 
 
-def test_published_curves_are_as_long_as_ours(report: Report) -> None:
+def test_published_curves_are_as_long_as_ours(report: ReplicationReport) -> None:
     for sweep, curves in report.words.sweeps.items():
         assert {len(curve) for curve in curves.values()} == {len(sweep.thresholds)}
         assert {"paper, PC-59", "paper, PAS-20"} < set(curves)
@@ -163,7 +163,7 @@ def test_settings_of_the_rows_are_those_of_the_paper() -> None:
     }
 
 
-def test_intervals_hold_their_values(report: Report) -> None:
+def test_intervals_hold_their_values(report: ReplicationReport) -> None:
     finding = Finding(report.records[ROWS[0]], report.dataset)
     low, high = finding.interval("iou")
     assert low <= finding.value("iou") <= high

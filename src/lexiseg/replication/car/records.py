@@ -13,7 +13,7 @@ from typing import Any
 from lexiseg.evaluation.protocol import Protocol, protocol_of
 from lexiseg.evaluation.records import Record, RecordFile
 from lexiseg.evaluation.tasks import referring
-from lexiseg.replication.car.report import Finding, ReferringFinding, Report
+from lexiseg.replication.car.report import Finding, ReferringFinding, ReplicationReport
 from lexiseg.replication.car.tables import REFERRING, ablation_tables
 from lexiseg.replication.car.worker import CarWorker, Changes, Task, split_tasks
 from lexiseg.replication.engine import Replication
@@ -82,10 +82,10 @@ class CarRecords:
         for kind, record in zip(task.kinds, of_sentences, strict=True):
             self._sentences[kind].append(record)
 
-    def report(self, command: str) -> Report:
+    def report(self, command: str) -> ReplicationReport:
         """The page's content, once nothing is missing."""
         dataset = self._worker.dataset
-        return Report(
+        return ReplicationReport(
             command=command,
             protocol=self.protocol.to_json(),
             tables=[

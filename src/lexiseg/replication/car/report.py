@@ -82,7 +82,7 @@ class ReferringFinding:
 
 
 @dataclass(frozen=True)
-class Report:
+class ReplicationReport:
     """Everything the page says.
 
     Args:

@@ -9,7 +9,7 @@ from lexiseg.evaluation.protocol import Protocol, protocol_of
 from lexiseg.evaluation.records import RecordFile
 from lexiseg.replication.engine import Replication
 from lexiseg.replication.rows import RowRecords
-from lexiseg.replication.tides.report import Report
+from lexiseg.replication.tides.report import ReplicationReport
 from lexiseg.replication.tides.rows import Row, all_rows
 from lexiseg.replication.tides.worker import TidesWorker
 
@@ -42,9 +42,9 @@ class TidesRecords(RowRecords[Row]):
             images=self._worker.scenes,
         )
 
-    def report(self, command: str) -> Report:
+    def report(self, command: str) -> ReplicationReport:
         """The page's content, once nothing is missing."""
-        return Report(
+        return ReplicationReport(
             command=command,
             protocols={row: protocol.to_json() for row, protocol in self._protocols.items()},
             records=self.records(),

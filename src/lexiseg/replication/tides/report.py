@@ -31,8 +31,8 @@ from lexiseg.replication.tides.rows import (
     PAPER_GAIN,
     READINGS,
     SCORER,
+    OpenChoice,
     OracleRow,
-    Reading,
     Row,
 )
 from lexiseg.replication.tides.selection import describe_selection
@@ -48,7 +48,7 @@ _COLUMNS = ("ar10", "ar100", "ap_small", "ap_medium", "ap_large", "ap75", "ap50"
 
 
 @dataclass(frozen=True)
-class Report:
+class ReplicationReport:
     """Everything the page says.
 
     Args:
@@ -166,7 +166,7 @@ class Report:
         compared = {io.scorer: (self.found[raw], self.found[io]) for raw, io in PAIRS}
         return describe_selection(compared, self.gain)
 
-    def _readings(self, reading: Reading) -> Iterator[str]:
+    def _readings(self, reading: OpenChoice) -> Iterator[str]:
         yield f"### {reading.title} ({SCORER})"
         yield ""
         yield reading.about

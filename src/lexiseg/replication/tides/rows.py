@@ -75,7 +75,7 @@ ORACLE_ROWS = (
 
 
 @dataclass(frozen=True)
-class Reading:
+class OpenChoice:
     """Something the paper leaves open, read in several ways.
 
     Args:
@@ -95,7 +95,7 @@ LITERAL = (("assignment", "foreground"), ("min_overlap", 0.2))
 BY_DENSITY = (("confidence", "semantic*identity"), ("identity", "share"))
 CHOSEN = "as in the settings above"
 READINGS = (
-    Reading(
+    OpenChoice(
         "What overlap means in step C",
         "overlap",
         "The paper proposes a mask for a class whose foreground it overlaps by more than 0.2, by "
@@ -108,7 +108,7 @@ READINGS = (
             CHOSEN: PAIRS[0],
         },
     ),
-    Reading(
+    OpenChoice(
         "What the final score is made of",
         "final score",
         "The paper says how masks are chosen by IO score and weighed by semantic score, and not "

@@ -15,7 +15,7 @@ from lexiseg.evaluation.tasks.self_named.scoring import TERMS
 from lexiseg.evaluation.tasks.self_named.thresholds import plot_sweeps
 from lexiseg.replication.engine import Replication
 from lexiseg.replication.rows import RowRecords
-from lexiseg.replication.zero_guidance.report import Report
+from lexiseg.replication.zero_guidance.report import ReplicationReport
 from lexiseg.replication.zero_guidance.worker import (
     FULL,
     ROWS,
@@ -60,11 +60,11 @@ class ZeroGuidanceRecords(RowRecords[Row]):
         """Ids of the scenes that a row is asked about, the first ones."""
         return self._ids[: row.scenes_of(len(self._ids))]
 
-    def report(self, command: str) -> Report:
+    def report(self, command: str) -> ReplicationReport:
         """The page's content, once nothing is missing."""
         dataset = self._worker.dataset
         texts = ClipTexts(self._worker.configured(FULL).clip)
-        return Report(
+        return ReplicationReport(
             command=command,
             protocol=self._protocols[FULL].to_json(),
             records={
@@ -75,7 +75,7 @@ class ZeroGuidanceRecords(RowRecords[Row]):
         )
 
 
-def to_markdown(report: Report, folder: Path) -> str:
+def to_markdown(report: ReplicationReport, folder: Path) -> str:
     """The page; with matplotlib its plot is drawn beside it."""
     if not find_spec("matplotlib"):
         return report.to_markdown()

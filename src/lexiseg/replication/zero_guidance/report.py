@@ -33,7 +33,7 @@ _CONTEXT = (
 
 
 @dataclass(frozen=True)
-class Report:
+class ReplicationReport:
     """Everything the page says.
 
     Args:
