@@ -1,4 +1,4 @@
-"""A class name means one thing: no two rooms have public classes of one name, with few exceptions."""
+"""A class name means one thing: two rooms have public classes of one name only by exception."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from lexiseg.types import Result
 
 if TYPE_CHECKING:
     from lexiseg.io.samples import ImageArray
-    from lexiseg.io.video import Frame
+    from lexiseg.io.video import TimedFrame
 
 
 @grouped
@@ -72,7 +72,7 @@ def video(
     console.tell(f"{count} frames" + (f" -> {target}" if target else ""))
 
 
-def _remembering(frames: Iterator[Frame], seconds: deque[float]) -> Iterator[ImageArray]:
+def _remembering(frames: Iterator[TimedFrame], seconds: deque[float]) -> Iterator[ImageArray]:
     """Pass pixels on, and keep how long each frame is shown."""
     for frame in frames:
         seconds.append(frame.seconds)

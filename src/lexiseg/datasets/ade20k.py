@@ -11,7 +11,7 @@ from lexiseg.datasets.label_map import (
     from_class_zero,
     read_labels,
 )
-from lexiseg.datasets.layout import Layout, list_stems
+from lexiseg.datasets.layout import FolderLayout, list_stems
 
 _FOLDERS = {"val": "validation", "train": "training"}
 
@@ -28,7 +28,7 @@ def open_ade150(data: Path, *, split: str = "val", wording: str = "released") ->
         DatasetError: the folder is not laid out as published.
     """
     folder = _FOLDERS.get(split, split)
-    layout = Layout(
+    layout = FolderLayout(
         "ade150",
         "http://sceneparsing.csail.mit.edu",
         f"images/{folder}/*.jpg and annotations/{folder}/*.png with 0 = other, 1..150",
@@ -62,7 +62,7 @@ def open_ade847(data: Path, *, split: str = "val", wording: str = "released") ->
         DatasetError: the folder is not laid out as published.
     """
     folder = _FOLDERS.get(split, split)
-    layout = Layout(
+    layout = FolderLayout(
         "ade847",
         "https://ade20k.csail.mit.edu, converted by MaskFormer's prepare_ade20k_full_sem_seg.py",
         f"images_detectron2/{folder}/*.jpg and annotations_detectron2/{folder}/*.tif with 0..846 "

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from lexiseg.datasets.annotation import annotation_mask, read_instances
 from lexiseg.datasets.class_list import ClassList, load_class_list
-from lexiseg.datasets.layout import Layout
+from lexiseg.datasets.layout import FolderLayout
 from lexiseg.datasets.sample import InstanceSample, TrueObject
 from lexiseg.errors import DatasetError
 from lexiseg.types import Mask
@@ -122,7 +122,7 @@ def open_coco(data: Path, *, split: str = "val") -> InstanceTables:
         DatasetError: the folder is not laid out as published, or a table is damaged.
     """
     data = Path(data)
-    layout = Layout(
+    layout = FolderLayout(
         "coco",
         "https://cocodataset.org",
         f"{split}2017/*.jpg with annotations/instances_{split}2017.json",

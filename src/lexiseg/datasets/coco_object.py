@@ -12,7 +12,7 @@ import numpy as np
 from lexiseg.datasets.annotation import annotation_mask, read_instances
 from lexiseg.datasets.class_list import load_class_list
 from lexiseg.datasets.label_map import LabelMapDataset, from_background_zero, read_labels
-from lexiseg.datasets.layout import Layout
+from lexiseg.datasets.layout import FolderLayout
 from lexiseg.datasets.sample import LabelMap
 
 _SUFFIX = "_instanceTrainIds.png"
@@ -37,7 +37,7 @@ def open_coco_object(
     """
     data = Path(data)
     year = f"{split}2017"
-    layout = Layout(
+    layout = FolderLayout(
         "coco-object",
         "https://cocodataset.org",
         f"{year}/*.jpg with annotations/instances_{year}.json (or annotations/{year}/*{_SUFFIX})",

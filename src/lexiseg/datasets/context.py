@@ -16,7 +16,7 @@ from lexiseg.datasets.label_map import (
     from_class_zero,
     read_labels,
 )
-from lexiseg.datasets.layout import Layout, list_stems, read_ids
+from lexiseg.datasets.layout import FolderLayout, list_stems, read_ids
 from lexiseg.datasets.sample import LabelMap
 from lexiseg.errors import DatasetError
 
@@ -64,7 +64,7 @@ def open_pc459(data: Path, *, split: str = "val", wording: str = "released") -> 
         f"annotations_ctx459/{long_split}",
         "trainval",
     )
-    layout = Layout(
+    layout = FolderLayout(
         "pc459", _SOURCE, "JPEGImages and one of " + ", ".join(f"{f}/" for f in folders), _ROOTS
     )
     classes = load_class_list("pc-459", wording)
@@ -89,7 +89,7 @@ def _open_59(name: str, data: Path, split: str, wording: str) -> LabelMapDataset
         raw = to_59[_read_mat(path)] if path.suffix == ".mat" else read_labels(path)
         return from_background_zero(raw, len(classes))
 
-    layout = Layout(name, _SOURCE, expected, _ROOTS)
+    layout = FolderLayout(name, _SOURCE, expected, _ROOTS)
     return _open(layout, data, split, classes, _WHOLE, read)
 
 
@@ -103,7 +103,7 @@ def _frequent_of_all(classes: ClassList) -> NDArray[np.int64]:
 
 
 def _open(
-    layout: Layout,
+    layout: FolderLayout,
     data: Path,
     split: str,
     classes: ClassList,

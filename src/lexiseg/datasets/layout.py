@@ -10,7 +10,7 @@ from lexiseg.errors import DatasetError
 
 
 @dataclass(frozen=True)
-class Layout:
+class FolderLayout:
     """How a data set lies on disk.
 
     Args:

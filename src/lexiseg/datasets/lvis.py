@@ -9,7 +9,7 @@ from typing import Any
 
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.coco_instances import InstanceTables, read_tables
-from lexiseg.datasets.layout import Layout
+from lexiseg.datasets.layout import FolderLayout
 
 _KEYS = ("id", "coco_url", "height", "width", "neg_category_ids", "not_exhaustive_category_ids")
 
@@ -27,7 +27,7 @@ def open_lvis(data: Path, *, split: str = "val") -> InstanceTables:
     Raises:
         DatasetError: the folder is not laid out as published, or a table is damaged.
     """
-    layout = Layout(
+    layout = FolderLayout(
         "lvis",
         "https://www.lvisdataset.org",
         f"lvis_v1_{split}.json with COCO's val2017/*.jpg and train2017/*.jpg",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lexiseg.datasets.annotation import read_instances, read_json
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.label_map import read_labels
-from lexiseg.datasets.layout import Layout, read_ids
+from lexiseg.datasets.layout import FolderLayout, read_ids
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.datasets.miniworld.scene import VISIBLE_AREA, VISIBLE_FRACTION
 from lexiseg.datasets.sample import IGNORE, LabelMap, Picture, SemanticSample
@@ -199,7 +199,7 @@ def find_annotations(dataset: str, data: Path, split: str) -> Path:
     Raises:
         DatasetError: the folder holds no such split; the message calls it `dataset`.
     """
-    layout = Layout(
+    layout = FolderLayout(
         dataset,
         "the command `lexiseg miniworld --out DIR` (https://github.com/lexiseg/lexiseg)",
         f"classes.txt, JPEGImages, SegmentationClass and annotations/instances_{split}.json",

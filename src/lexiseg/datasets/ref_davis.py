@@ -12,7 +12,7 @@ import numpy as np
 
 from lexiseg.datasets.annotation import read_json
 from lexiseg.datasets.label_map import read_labels
-from lexiseg.datasets.layout import Layout, list_stems, read_ids
+from lexiseg.datasets.layout import FolderLayout, list_stems, read_ids
 from lexiseg.datasets.sample import IGNORE, Expression, LabelMap, VideoSample
 from lexiseg.errors import DatasetError
 
@@ -77,7 +77,7 @@ def open_ref_davis(data: Path, *, split: str = "val") -> DavisClips:
         DatasetError: the folder is not laid out as published.
     """
     data = Path(data)
-    layout = Layout(
+    layout = FolderLayout(
         "ref-davis",
         "https://davischallenge.org (DAVIS 2017) and https://www.mpi-inf.mpg.de/departments/"
         "computer-vision-and-machine-learning/research/video-segmentation (sentences)",
@@ -100,7 +100,7 @@ def open_ref_davis(data: Path, *, split: str = "val") -> DavisClips:
     )
 
 
-def _read_sentences(layout: Layout, data: Path, split: str) -> Sentences:
+def _read_sentences(layout: FolderLayout, data: Path, split: str) -> Sentences:
     folders = {"val": "valid"}.get(split, split)
     names = (f"meta_expressions/{folders}", "meta_expressions")
     path = layout.find_optional(data, *(f"{name}/meta_expressions.json" for name in names))

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lexiseg.datasets.annotation import annotation_mask, read_instances, read_json
-from lexiseg.datasets.layout import Layout
+from lexiseg.datasets.layout import FolderLayout
 from lexiseg.datasets.sample import ReferringSample, Target
 from lexiseg.errors import DatasetError
 from lexiseg.types import Mask
@@ -91,7 +91,7 @@ def _open(
     maker, _, split = split.rpartition(":")
     owner = split_by or maker or _SPLIT_BY.get(name, "unc")
     file = f"grefs({owner}).json" if name == "gres" else f"refs({owner}).p"
-    layout = Layout(
+    layout = FolderLayout(
         name,
         "https://github.com/lichengunc/refer (gres: https://github.com/henghuiding/gRefCOCO)",
         f"{file} and instances.json, and the COCO photographs in images/train2014",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lexiseg.datasets.class_list import load_class_list
 from lexiseg.datasets.label_map import LabelMapDataset, from_background_zero, read_labels
-from lexiseg.datasets.layout import Layout, read_ids
+from lexiseg.datasets.layout import FolderLayout, read_ids
 
 
 def open_voc21(data: Path, *, split: str = "val", wording: str = "released") -> LabelMapDataset:
@@ -29,7 +29,7 @@ def open_voc20(data: Path, *, split: str = "val", wording: str = "released") -> 
 
 
 def _open(name: str, data: Path, split: str, wording: str) -> LabelMapDataset:
-    layout = Layout(
+    layout = FolderLayout(
         name,
         "http://host.robots.ox.ac.uk/pascal/VOC/voc2012",
         f"JPEGImages/*.jpg, SegmentationClass/*.png and ImageSets/Segmentation/{split}.txt",

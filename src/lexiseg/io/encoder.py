@@ -14,7 +14,7 @@ from PIL import GifImagePlugin, Image
 from lexiseg.errors import MissingExtraError, OutputError
 
 
-class Encoder(Protocol):
+class FrameEncoder(Protocol):
     """Turns frames of one size into the bytes of a clip."""
 
     def add(self, frame: Image.Image, seconds: float) -> None:
@@ -33,7 +33,7 @@ def import_av(what: str) -> Any:
     return av
 
 
-def encoder_for(path: Path) -> Callable[[BinaryIO, float], Encoder]:
+def encoder_for(path: Path) -> Callable[[BinaryIO, float], FrameEncoder]:
     """What makes an encoder of (stream, frames per second) for a file name.
 
     Raises:

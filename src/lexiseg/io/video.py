@@ -25,7 +25,7 @@ DEFAULT_FPS = 10.0
 Decode = Callable[[], ImageArray]
 
 
-class Frame(NamedTuple):
+class TimedFrame(NamedTuple):
     """One frame of a clip, (H, W, 3) uint8 RGB, and for how many seconds it is shown."""
 
     pixels: ImageArray
@@ -50,7 +50,7 @@ def read_frames(
     return (frame.pixels for frame in islice(read_timed_frames(source, stride=stride), max_frames))
 
 
-def read_timed_frames(source: str | Path, *, stride: int = 1) -> Iterator[Frame]:
+def read_timed_frames(source: str | Path, *, stride: int = 1) -> Iterator[TimedFrame]:
     """Frames of a clip, one at a time, each with the time until the next one that is used.
 
     Args:
@@ -104,13 +104,13 @@ def _still(path: Path) -> ImageError:
     )
 
 
-def _folder_frames(folder: Path, stride: int) -> Iterator[Frame]:
+def _folder_frames(folder: Path, stride: int) -> Iterator[TimedFrame]:
     visible = (path for path in folder.iterdir() if not path.name.startswith("."))
     paths = [path for path in visible if path.suffix.lower() in SUFFIXES]
     if not paths:
         raise ImageError(f"Folder {shown(folder)} holds no picture; expected the frames of a clip.")
     for index, path in list(enumerate(sorted(paths, key=_by_number)))[::stride]:
-        yield Frame(read_image(path), min(stride, len(paths) - index) / DEFAULT_FPS)
+        yield TimedFrame(read_image(path), min(stride, len(paths) - index) / DEFAULT_FPS)
 
 
 def _by_number(path: Path) -> list[tuple[int, int | str]]:
@@ -119,7 +119,7 @@ def _by_number(path: Path) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]
 
 
-def _used(frames: Iterator[tuple[Decode, float]], stride: int) -> Iterator[Frame]:
+def _used(frames: Iterator[tuple[Decode, float]], stride: int) -> Iterator[TimedFrame]:
     """Every n-th frame, with its own time and that of those left out behind it.
 
     One frame is held back until its time is known; it is given even if the next is damaged.
@@ -128,11 +128,11 @@ def _used(frames: Iterator[tuple[Decode, float]], stride: int) -> Iterator[Frame
     try:
         for index, (decode, seconds) in enumerate(frames):
             if held is not None and index % stride:
-                held = Frame(held.pixels, held.seconds + seconds)
+                held = TimedFrame(held.pixels, held.seconds + seconds)
                 continue
             if held is not None:
                 yield held
-            held = Frame(decode(), seconds)
+            held = TimedFrame(decode(), seconds)
     except ImageError as error:
         fault = error
     if held is not None:
