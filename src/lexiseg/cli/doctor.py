@@ -14,8 +14,11 @@ EXTRAS = {
     "tables": "pandas",
     "supervision": "supervision",
     "video": "av",
+    "tiff": "tifffile",
+    "heic": "pi-heif",
     "plots": "matplotlib",
     "edgetam": "timm",
+    "openworldsam": "sentencepiece",
 }
 
 
