@@ -17,7 +17,16 @@ from lexiseg.ops.resizing import resize_from_frame
 from lexiseg.registry import METHODS
 from lexiseg.replication.tides.numbers import Finding, mean_gain
 from lexiseg.replication.tides.records import replicate_tides
-from lexiseg.replication.tides.rows import PAIRS, READINGS, SCORERS, all_rows
+from lexiseg.replication.tides.rows import (
+    PAIRS,
+    PAPER_PAIR,
+    PAPER_STEP_D,
+    READINGS,
+    SCORER,
+    SCORERS,
+    Row,
+    all_rows,
+)
 from lexiseg.replication.tides.worker import Task, TidesWorker
 from lexiseg.types import Candidates, DenseFeatures, Frame, ImageEmbedding
 
@@ -96,8 +105,11 @@ def test_page_has_every_row_and_later_calls_ask_only_what_is_missing(tmp_path: P
     assert (tmp_path / "replication-tides.md").read_text(encoding="utf-8") == page
     lines = page.splitlines()
     for scorer in SCORERS:
-        assert sum(line.startswith(f"| {scorer} |") for line in lines) == 4
-    assert sum(line.startswith(("| semantics (A) |", "| all |")) for line in lines) == 2
+        expected = 7 if scorer == SCORER else 4  # and two rows and a gain of the paper's step D
+        assert sum(line.startswith(f"| {scorer} |") for line in lines) == expected
+    assert sum(line.startswith(("| semantics (A)", "| all |")) for line in lines) == 3
+    assert "bandwidth = 0.02 for 0.5" not in page  # this toy has the paper's step D already
+    assert "with the preset's" in page and "with the paper's" in page
     for reading in READINGS:
         assert all(any(line.startswith(f"| {label} |") for line in lines) for label in reading.rows)
     assert f"`lexiseg evaluate tides --replicate --scenes 2 -o {tmp_path}`" in page
@@ -133,6 +145,15 @@ def test_whole_truth_is_the_best_of_the_table() -> None:
     knowing = found[max(rows, key=lambda row: len(row.truth))]
     assert knowing.value("ap") == max(finding.value("ap") for finding in found.values()) > 0.3
     assert knowing.ideal == pytest.approx(knowing.value("ap"), abs=0.05)
+
+
+def test_the_papers_step_d_is_asked_whatever_the_preset_says() -> None:
+    worker = TidesWorker("tides", "cpu", "auto", 1)
+    paper, preset = (worker.configured(row).config for row in (PAPER_PAIR[1], Row()))
+    published = TidesConfig()
+    for name in PAPER_STEP_D:
+        assert getattr(paper, name) == getattr(published, name), name
+    assert paper.long_side == preset.long_side
 
 
 def test_gain_is_paired() -> None:

@@ -23,7 +23,7 @@ class Numbers:
         return float(getattr(self, name))
 
 
-def told(raw: Numbers, io: Numbers, gain: tuple[float, float, float]) -> list[str]:
+def section(raw: Numbers, io: Numbers, gain: tuple[float, float, float]) -> list[str]:
     compared: Any = {"sclip": (raw, io)}
     return list(describe_selection(compared, gain))
 
@@ -32,7 +32,7 @@ RAW = Numbers(ap=0.30, ar100=0.40, ideal=0.41, answers_per_scene=16)
 
 
 def test_a_gain_is_what_selection_and_order_bring_together() -> None:
-    *_, row, _, reading = told(RAW, Numbers(0.27, 0.36, 0.37, 4), (-3.0, -4.0, -2.0))
+    *_, row, _, reading = section(RAW, Numbers(0.27, 0.36, 0.37, 4), (-3.0, -4.0, -2.0))
     assert row == "| sclip | 16.0 / 4.0 | 40.0 / 36.0 | 41.0 / 37.0 | 30.0 / 27.0 |"
     assert "keeps 25 % of the answers" in reading and "AR100 by -4.0" in reading
     assert "ideal order by -4.0" in reading and "brings +1.0" in reading
@@ -42,7 +42,7 @@ def test_a_gain_is_what_selection_and_order_bring_together() -> None:
 @pytest.mark.parametrize(
     ("gain", "ideal", "words"),
     [
-        ((2.0, 0.5, 3.0), 0.42, "IO beats Raw, as in the paper."),
+        ((2.0, 0.5, 3.0), 0.42, "The preset's IO beats Raw, as the paper's does there."),
         ((2.0, -0.5, 3.0), 0.42, "no clear difference): neither selection nor order"),
         ((-2.0, -3.0, -1.0), 0.41, "it orders answers worse"),
         ((-2.0, -3.0, -1.0), 0.40, "it removes right answers and it orders answers worse"),
@@ -51,4 +51,4 @@ def test_a_gain_is_what_selection_and_order_bring_together() -> None:
 def test_the_verdict_follows_the_numbers(
     gain: tuple[float, float, float], ideal: float, words: str
 ) -> None:
-    assert words in told(RAW, Numbers(0.32, 0.4, ideal, 5), gain)[-1]
+    assert words in section(RAW, Numbers(0.32, 0.4, ideal, 5), gain)[-1]

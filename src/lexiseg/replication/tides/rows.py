@@ -26,6 +26,19 @@ PAPER_AP: dict[tuple[str, Ranking], float] = {
 PAPER_GAIN = 2.71  # mean of IO minus Raw over the paper's nine pairings
 GOAL_AP, GOAL_GAIN = 25.0, 1.0  # what this project wants to reach in miniature
 
+PAPER_STEP_D: Mapping[str, Any] = {
+    "histogram_cells": "foreground",
+    "bandwidth": 0.5,
+    "min_density": 0.9,
+    "density_rule": "relative",
+    "cluster": "largest",
+    "identity": "density",
+    "nms_iou": 0.7,
+    "confidence": "semantic*identity",
+}
+"""The paper's step D, with `TidesConfig`'s readings where its text is open; the bundled preset
+departs from it."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -35,19 +48,22 @@ class Row:
         scorer: name in `lexiseg.registry.SCORERS`.
         ranking: "io", or "segmenter" for the paper's Raw.
         truth: steps that the truth takes the place of.
+        step_d: as the "preset" sets step D, or the "paper".
         options: fields of `TidesConfig` that differ from the preset's, as (name, value).
     """
 
     scorer: str = SCORER
     ranking: Ranking = "io"
     truth: tuple[Oracle, ...] = ()
+    step_d: Literal["preset", "paper"] = "preset"
     options: tuple[tuple[str, Any], ...] = ()
 
     @property
     def key(self) -> str:
         """Name of the file of its records."""
         options = (f"{name}={value}" for name, value in self.options)
-        return "-".join(("tides", self.scorer, self.ranking, *self.truth, *options))
+        step_d = ("paper-d",) if self.step_d == "paper" else ()
+        return "-".join(("tides", self.scorer, self.ranking, *step_d, *self.truth, *options))
 
 
 @dataclass(frozen=True)
@@ -57,20 +73,27 @@ class OracleRow:
     label: str
     truth: tuple[Oracle, ...]
     paper: tuple[float, float]
+    step_d: Literal["preset", "paper"] = "preset"
 
     @property
     def row(self) -> Row:
         """How it is asked."""
-        return Row(truth=self.truth)
+        return Row(truth=self.truth, step_d=self.step_d)
 
 
 PAIRS = tuple((Row(scorer, "segmenter"), Row(scorer, "io")) for scorer in SCORERS)
+PAPER_PAIR = (Row(ranking="segmenter", step_d="paper"), Row(step_d="paper"))
+"""The paper's step D, and Raw with its suppression and its score."""
 ORACLE_ROWS = (
     OracleRow("nothing", (), (19.0, 20.5)),
     OracleRow("semantics (A)", ("semantics",), (85.3, 57.4)),
     OracleRow("vocabulary (B)", ("vocabulary",), (93.0, 52.9)),
     OracleRow("masks (C, D)", ("masks",), (59.1, 68.4)),
     OracleRow("all", ORACLES, (98.4, 98.4)),
+)
+PAPER_D_ORACLES = (
+    OracleRow("nothing, the paper's step D", (), (19.0, 20.5), "paper"),
+    OracleRow("semantics (A), the paper's step D", ("semantics",), (85.3, 57.4), "paper"),
 )
 
 
@@ -127,6 +150,7 @@ READINGS = (
 
 def all_rows() -> tuple[Row, ...]:
     """Every row once."""
-    pairs = [*PAIRS, *(pair for reading in READINGS for pair in reading.rows.values())]
+    pairs = [*PAIRS, PAPER_PAIR, *(pair for reading in READINGS for pair in reading.rows.values())]
     rows = [row for pair in pairs for row in pair]
-    return tuple(dict.fromkeys(rows + [line.row for line in ORACLE_ROWS]))
+    knowing = [line.row for line in (*ORACLE_ROWS, *PAPER_D_ORACLES)]
+    return tuple(dict.fromkeys(rows + knowing))

@@ -23,7 +23,7 @@ def describe_selection(
         compared: scorer -> what was found by Raw and by IO.
         gain: AP of IO minus Raw, averaged over scorers.
     """
-    yield "### What step D changes"
+    yield "### What the preset's step D changes"
     yield ""
     yield (
         "*Ideal order*: AP of the same answers if each were scored by its IoU with the object "
@@ -32,7 +32,7 @@ def describe_selection(
     )
     yield ""
     yield (
-        "| scorer | answers per scene, Raw / IO | AR100, Raw / IO | AP in ideal order "
+        "| scorer | answers per scene, Raw / preset's IO | AR100, Raw / IO | AP in ideal order "
         "| AP, Raw / IO |"
     )
     yield "| --- | --- | --- | --- | --- |"
@@ -75,7 +75,7 @@ def _verdict(gain: Gain, ideal: float, order: float) -> str:
     """One sentence about the goal."""
     value, low, high = gain
     if value >= GOAL_GAIN and low > 0:
-        return "IO beats Raw, as in the paper."
+        return "The preset's IO beats Raw, as the paper's does there."
     causes = [
         *(["it removes right answers"] if ideal < 0 else []),
         *(["it orders answers worse than the segmenter's own score does"] if order < 0 else []),
@@ -83,8 +83,7 @@ def _verdict(gain: Gain, ideal: float, order: float) -> str:
     cause = " and ".join(causes) or "neither selection nor order moves enough"
     seen = "no clear difference" if low <= 0 <= high else f"{value:+.1f}"
     return (
-        f"IO misses the goal of {GOAL_GAIN:+.1f} AP ({seen}): {cause}. The paper's gain is made "
-        "where a segmenter is surer of parts and groups than of whole objects. `lexiseg analyze "
-        "psm-bias` measures how often that happens here ([analysis.md](analysis.md)); the card of "
-        "mini-sam has the same shares for one click per object."
+        f"The preset's IO misses the goal of {GOAL_GAIN:+.1f} AP ({seen}): {cause}. How often the "
+        "segmenter is surer of a part than of the object is measured by `lexiseg analyze psm-bias` "
+        "([analysis.md](analysis.md))."
     )

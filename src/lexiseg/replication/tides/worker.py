@@ -21,7 +21,7 @@ from lexiseg.methods.tides import Tides
 from lexiseg.methods.tides.oracles import Truth, with_truth
 from lexiseg.replication.engine import BundledMethod
 from lexiseg.replication.rows import RowTask
-from lexiseg.replication.tides.rows import Row
+from lexiseg.replication.tides.rows import PAPER_STEP_D, Row
 
 SEED = 2025  # of the scenes; nothing was tuned on them
 THINGS = (1, 8)
@@ -43,7 +43,9 @@ class TidesWorker(BundledMethod):
     def configured(self, row: Row) -> Tides:
         """The method as a row asks it, without the truth."""
         method: Tides = self.load(scorer=row.scorer)
-        return method.configured(**method.measured, ranking=row.ranking, **dict(row.options))
+        step_d = PAPER_STEP_D if row.step_d == "paper" else {}
+        options = {**method.measured, **step_d, **dict(row.options)}
+        return method.configured(ranking=row.ranking, **options)
 
     def run(self, task: Task) -> list[Record]:
         """A record for each row of a task."""
