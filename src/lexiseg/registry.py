@@ -182,7 +182,7 @@ READERS = Registry(
         "masks": "lexiseg.io.object_png:OBJECT_PNGS",
         "panoptic": "lexiseg.io.panoptic:PANOPTIC",
         "png": "lexiseg.io.index_png:INDEX_PNG",
-        "yolo": "lexiseg.io.yolo:YOLO",
+        "yolo": "lexiseg.io.yolo_reader:YOLO",
     },
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from lexiseg.errors import ImageError
@@ -64,20 +64,35 @@ def _found(paths: list[Path], what: str) -> list[Path]:
 
 
 def _pictures_below(folder: Path) -> Iterator[Path]:
-    """Pictures by their own folders first; links are followed afterwards, to what is new."""
+    # Overlays and label maps of a run are no photos.
+    for below, names in walk_visible(folder, lambda names: RECORDS in names):
+        yield from (below / name for name in names if (below / name).suffix.lower() in SUFFIXES)
+
+
+def walk_visible(
+    folder: Path, leave_out: Callable[[list[str]], bool] = lambda _: False
+) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and those below it, each once and with its files, none hidden, in order.
+
+    Own folders come first; links are followed afterwards, to what is new. A folder that cannot
+    be opened is a warning.
+
+    Args:
+        folder: where to begin.
+        leave_out: from a subfolder's files, whether it is left out with all below it.
+    """
     entered: set[Path] = set()
     waiting = [folder]
     while waiting:
         for here, folders, names in os.walk(waiting.pop(0), onerror=_tell_closed):
             below, place = Path(here), Path(here).resolve()
-            if place in entered or (RECORDS in names and below != folder):
-                folders.clear()  # overlays and label maps of a run are no photos
+            if place in entered or (below != folder and leave_out(names)):
+                folders.clear()
                 continue
             entered.add(place)
             folders[:] = [name for name in sorted(folders) if not name.startswith(".")]
             waiting += (below / name for name in folders if (below / name).is_symlink())
-            paths = (below / name for name in names if not name.startswith("."))
-            yield from (path for path in paths if path.suffix.lower() in SUFFIXES)
+            yield below, [name for name in sorted(names) if not name.startswith(".")]
 
 
 def _tell_closed(error: OSError) -> None:

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from lexiseg.errors import ImageError, UsageError
+from lexiseg.errors import ImageError
 from lexiseg.io.coco import POLYGON_TOLERANCE, Categories
-from lexiseg.io.image import SUFFIXES, image_size, shown
-from lexiseg.io.read_context import ReadContext
-from lexiseg.io.reader import Reader, Source
-from lexiseg.io.reading import MalformedFile, result_from_regions
 from lexiseg.io.writer import Destination, FreeNames, collection_writer, slug
-from lexiseg.ops.polygons import join_rings, mask_to_polygons, rings_to_mask
-from lexiseg.types import Instance, Mask, Result
+from lexiseg.ops.polygons import Ring, join_rings, mask_to_polygons, rings_to_mask
+from lexiseg.types import Instance, Result
 
 
 @collection_writer
@@ -57,13 +52,22 @@ def write_yolo(
 
 
 def _line(item: Instance, number: int, tolerance: float) -> str:
-    polygons = mask_to_polygons(item.mask.to_array(), tolerance)
+    polygons = mask_to_polygons(item.mask.to_array(), tolerance, _fill)
     if not polygons:
         return ""
     ring = join_rings([ring for polygon in polygons for ring in polygon.rings])
     height, width = item.mask.size_hw
     shares = (ring / (width, height)).ravel().tolist()
     return " ".join([str(number), *(f"{share:.9g}" for share in shares)]) + "\n"
+
+
+def _fill(rings: Sequence[Ring], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """As readers of the file will, who round shares: a centre on the outline may fall outside."""
+    rounding = np.array([0.001, 0.0])
+    left, right = (
+        rings_to_mask([ring + way * rounding for ring in rings], size_hw) for way in (-1, 1)
+    )
+    return left & right
 
 
 def _copy_picture(result: Result, base: Path, destination: Destination) -> list[Path]:
@@ -83,64 +87,3 @@ def _copy_picture(result: Result, base: Path, destination: Destination) -> list[
     buffer = io.BytesIO()
     pixels.save(buffer, "PNG")
     return [destination.bytes(base.with_name(f"{base.name}.png"), buffer.getvalue())]
-
-
-def read_yolo(folder: Path) -> Iterator[Result]:
-    """Read a folder with ``data.yaml``, ``labels`` and ``images``, one result per label file.
-
-    Raises:
-        UsageError: a file is absent or of another layout.
-    """
-    table = folder / "data.yaml"
-    names = _class_names(table)
-    labels = sorted((folder / "labels").rglob("*.txt"))
-    if not labels:
-        raise UsageError(f"{shown(folder / 'labels')} holds no .txt file; expected YOLO labels.")
-    for path in labels:
-        picture = _picture_of(path, folder)
-        size_hw = image_size(picture)
-        with MalformedFile(path, "a file of YOLO polygons"):
-            lines = path.read_text(encoding="utf-8").splitlines()
-            items = [_instance(line, names, size_hw) for line in lines if line.strip()]
-        asked = list(names.values())
-        yield result_from_regions(size_hw, items, source="yolo", path=picture, names=asked)
-
-
-def _class_names(table: Path) -> dict[int, str]:
-    try:
-        content = yaml.safe_load(table.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{shown(table)} cannot be read; expected a YOLO data.yaml.") from error
-    with MalformedFile(table, "a YOLO data.yaml"):
-        names: Any = content["names"]
-        pairs = enumerate(names) if isinstance(names, list) else names.items()
-        return {int(number): str(name) for number, name in pairs}
-
-
-def _picture_of(label: Path, folder: Path) -> Path:
-    base = folder / "images" / label.relative_to(folder / "labels").with_suffix("")
-    found = [path for path in base.parent.glob("*") if path.stem == base.name]
-    pictures = [path for path in found if path.suffix.lower() in SUFFIXES]
-    if not pictures:
-        raise UsageError(
-            f"{shown(base)} has no picture for {label.name}; YOLO labels need it to know the size."
-        )
-    return min(pictures)
-
-
-def _instance(line: str, names: dict[int, str], size_hw: tuple[int, int]) -> Instance:
-    number, *shares = line.split()
-    ring: NDArray[np.float64] = np.array(shares, dtype=np.float64).reshape(-1, 2)
-    mask = rings_to_mask([ring * size_hw[::-1]], size_hw)
-    return Instance(names[int(number)], 1.0, Mask.from_array(mask))
-
-
-def _is_yolo(source: Source) -> bool:
-    return source.is_folder and (source.path / "data.yaml").is_file()
-
-
-def _read(source: Source, context: ReadContext) -> Iterator[Result]:
-    return read_yolo(source.path)
-
-
-YOLO = Reader(_is_yolo, _read, rank=80)
