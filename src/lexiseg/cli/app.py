@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from lexiseg import __version__
 from lexiseg.cli import (
@@ -25,10 +26,23 @@ from lexiseg.cli import (
     world,
 )
 from lexiseg.cli import bench as bench_verb
-from lexiseg.errors import LexisegError
+from lexiseg.cli.endings import EarlyEndError, drop_output, ending_of
+
+
+class _Program(TyperGroup):
+    """Leaves to us the ends that typer would word itself, or not at all."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, BrokenPipeError) as error:
+            raise EarlyEndError(*ending_of(error)) from error
+
 
 app = typer.Typer(
     name="lexiseg",
+    cls=_Program,
     help=(
         "Segment anything you can name, and name anything you can segment.\n\n"
         "Example: lexiseg segment photo.jpg -t dog -t 'red car'"
@@ -88,26 +102,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        with warnings.catch_warnings():
-            warnings.showwarning = console.warn
+        return _called(arguments)
+    except (Exception, KeyboardInterrupt) as error:
+        if console.state.debug and not isinstance(error, EarlyEndError | KeyboardInterrupt):
+            raise
+        code, sentence = ending_of(error)
+        drop_output()
+        console.say(sentence)
+        return code
+
+
+def _called(arguments: Sequence[str] | None) -> int:
+    """The exit code of a verb that came to its end; whatever it printed has been taken."""
+    with warnings.catch_warnings():
+        warnings.showwarning = console.warn
+        try:
             app(args=arguments, standalone_mode=True)
-    except SystemExit as finished:
-        return finished.code if isinstance(finished.code, int) else 0
-    except KeyboardInterrupt:
-        console.say("Interrupted; what was finished is saved, and the same command resumes.")
-        return 130
-    except LexisegError as error:
-        if console.state.debug:
-            raise
-        console.say(f"lexiseg: {error}")
-        return 2
-    except Exception as error:  # a mistake of ours: no traceback in the face of a user either
-        if console.state.debug:
-            raise
-        line = (str(error).splitlines() or [""])[0]
-        console.say(
-            f"lexiseg: this should not happen ({type(error).__name__}: {line}); "
-            "`lexiseg --debug ...` shows where, so that it can be reported."
-        )
-        return 1
+        except SystemExit as finished:
+            sys.stdout.flush()
+            return finished.code if isinstance(finished.code, int) else 0
     return 0

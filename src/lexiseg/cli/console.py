@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -24,7 +25,8 @@ state = State()
 
 def say(text: str) -> None:
     """One line for people; always shown."""
-    print(text, file=sys.stderr, flush=True)
+    with suppress(OSError):  # nobody listens
+        print(text, file=sys.stderr, flush=True)
 
 
 def emit(record: Mapping[str, Any]) -> None:
@@ -46,7 +48,8 @@ def tell(text: str) -> None:
         return
     from tqdm import tqdm
 
-    tqdm.write(text, file=sys.stderr)
+    with suppress(OSError):  # nobody listens
+        tqdm.write(text, file=sys.stderr)
 
 
 def progress(items: Iterable[ItemT], total: int | None, unit: str) -> Iterator[ItemT]:

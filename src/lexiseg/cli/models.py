@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lexiseg.cli import console
+from lexiseg.cli.endings import EarlyEndError, ExitCode
 from lexiseg.errors import WeightsNotFoundError
 
 app = typer.Typer(
@@ -59,16 +60,31 @@ def pull(
 
     Example: lexiseg models pull clip-vit-b16 clip-vit-l14
     """
-    from lexiseg.models.hub import checkpoints
+    from lexiseg.models.bundled import bundled_weights
+    from lexiseg.models.hub import check_name, checkpoints
     from lexiseg.models.hub import pull as fetch
 
-    for name in names:
+    here = bundled_weights() | {name: Path(name) for name in names if Path(name).exists()}
+    wanted = [name for name in names if name not in here]
+    for name in wanted:
+        check_name(name)
+    for name in wanted:
         known = checkpoints().get(name)
         console.say(f"{name}: {known.describe() if known else 'a repository of the hub'}")
-    if not yes and not typer.confirm("Fetch from the hub?", err=True):
-        raise typer.Exit(1)
+    if wanted and not (yes or _agreed()):
+        raise EarlyEndError(
+            ExitCode.DECLINED, "Nothing was fetched; answer y, or give --yes to be asked nothing."
+        )
     for name in names:
-        typer.echo(str(fetch(name, progress=console.say)))
+        typer.echo(str(here.get(name) or fetch(name, progress=console.say)))
+
+
+def _agreed() -> bool:
+    """Whether somebody is there who says yes."""
+    try:
+        return typer.confirm("Fetch from the hub?", err=True)
+    except typer.Abort:
+        return False
 
 
 @app.command("path")

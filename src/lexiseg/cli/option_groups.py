@@ -107,8 +107,8 @@ class Colours:
         given = {"bands": self.bands, "stretch": self.stretch}
         return {name: text for name, text in given.items() if text is not None}
 
-    def reader(self) -> Callable[[Path], Path | NDArray[np.uint8]]:
-        """What turns a path into what a method is given: the path itself, or chosen colours.
+    def reader(self) -> Callable[[Path], NDArray[np.uint8]]:
+        """What reads a picture: (H, W, 3) uint8 RGB, of the chosen colours.
 
         Raises:
             UsageError: bands or stretch are no numbers.
@@ -117,7 +117,7 @@ class Colours:
         from lexiseg.io.samples import Stretch
 
         if not self.typed():
-            return lambda path: path
+            return read_image
         bands = None if self.bands is None else read_bands(self.bands)
         stretch = None if self.stretch is None else Stretch.parse(self.stretch)
         return lambda path: read_image(path, bands=bands, stretch=stretch)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lexiseg.cli import console
+from lexiseg.cli.endings import ExitCode, resumable
 from lexiseg.cli.option_groups import ImageRun, Model, NameOptions, grouped
 from lexiseg.cli.options import read_formats
 from lexiseg.errors import UsageError
@@ -96,23 +97,23 @@ def run_model(
     settings = {**model.settings, **run.colours.typed()}
     job = Job(verb, model.method, model.preset, texts, settings, read_formats(run.format))
     paths = list_images(images)
-    folder = None
-    if run.out is not None:
-        folder = RunFolder.open(run.out, job, overwrite=run.overwrite)
-    elif not run.json:
-        folder = open_default(Path("lexiseg-out"), job)
-
-    def load_and_read() -> Callable[[Path], Result]:
-        answer = load_and_bind()
-        return lambda path: replace(answer(read(path)), path=path)
-
-    outcomes = answer_images(paths, load_and_read, folder, debug=console.state.debug)
-    failures = tell_outcomes(console.progress(outcomes, len(paths), "image"), as_json=run.json)
+    with ExitStack() as stack:
+        folder = None
+        if run.out is not None:
+            folder = stack.enter_context(RunFolder(run.out, job, overwrite=run.overwrite))
+        elif not run.json:
+            default = open_default(Path("lexiseg-out"), job, overwrite=run.overwrite)
+            folder = stack.enter_context(default)
+        if folder:
+            console.tell(f"results -> {folder.path}")
+        stack.enter_context(resumable(folder.path if folder else None))
+        outcomes = answer_images(paths, load_and_bind, folder, read=read, debug=console.state.debug)
+        failures = tell_outcomes(console.progress(outcomes, len(paths), "image"), as_json=run.json)
     where = f" -> {folder.path}" if folder else ""
     failed = f", {failures} failed" if failures else ""
     console.tell(f"{len(paths) - failures} of {len(paths)} images done{failed}{where}")
     if failures:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def tell_outcomes(outcomes: Iterable[Result | Failure], *, as_json: bool) -> int:

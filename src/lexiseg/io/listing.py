@@ -10,6 +10,8 @@ from pathlib import Path
 
 from lexiseg.errors import ImageError
 from lexiseg.io.image import SUFFIXES, refuse_web_address, shown
+from lexiseg.io.list_file import entry_path
+from lexiseg.io.manifest import Manifest, RunOutputs
 from lexiseg.io.record import RECORDS
 
 
@@ -25,7 +27,8 @@ def list_images(inputs: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
 
     Returns:
         Every picture once: in the order given, the contents of a folder or pattern sorted. A
-        plain file is listed even if it is missing, so that reading it can report it.
+        plain file is listed even if it is missing, so that reading it can report it. What a run
+        wrote (its ``files.txt`` says so) is left out, however it was named.
 
     Raises:
         ImageError: nothing was given, or a folder, pattern or list has no picture.
@@ -37,7 +40,12 @@ def list_images(inputs: Iterable[str | os.PathLike[str]] | str | os.PathLike[str
     for entry in given:
         for path in _expand(os.fspath(entry)):
             unique.setdefault(os.path.normpath(Path.cwd() / path), path)
-    return list(unique.values())
+    outputs = RunOutputs()
+    photos = [path for place, path in unique.items() if not outputs.hold(Path(place))]
+    if not photos:
+        first = shown(next(iter(unique.values())))
+        raise ImageError(f"{first} was written by a run of lexiseg; name the pictures it was for.")
+    return photos
 
 
 def _expand(text: str) -> Iterable[Path]:
@@ -64,13 +72,17 @@ def _found(paths: list[Path], what: str) -> list[Path]:
 
 
 def _pictures_below(folder: Path) -> Iterator[Path]:
-    # Overlays and label maps of a run are no photos.
-    for below, names in walk_visible(folder, lambda names: RECORDS in names):
+    for below, names in walk_visible(folder, _hides_outputs):
         yield from (below / name for name in names if (below / name).suffix.lower() in SUFFIXES)
 
 
+def _hides_outputs(folder: Path, names: list[str]) -> bool:
+    """Whether a folder holds results that do not say which files are theirs."""
+    return RECORDS in names and not Manifest(folder).exists
+
+
 def walk_visible(
-    folder: Path, leave_out: Callable[[list[str]], bool] = lambda _: False
+    folder: Path, leave_out: Callable[[Path, list[str]], bool] = lambda *_: False
 ) -> Iterator[tuple[Path, list[str]]]:
     """A folder and those below it, each once and with its files, none hidden, in order.
 
@@ -79,14 +91,14 @@ def walk_visible(
 
     Args:
         folder: where to begin.
-        leave_out: from a subfolder's files, whether it is left out with all below it.
+        leave_out: from a subfolder and its files, whether it is left out with all below it.
     """
     entered: set[Path] = set()
     waiting = [folder]
     while waiting:
         for here, folders, names in os.walk(waiting.pop(0), onerror=_tell_closed):
             below, place = Path(here), Path(here).resolve()
-            if place in entered or (below != folder and leave_out(names)):
+            if place in entered or (below != folder and leave_out(below, names)):
                 folders.clear()
                 continue
             entered.add(place)
@@ -114,8 +126,6 @@ def _listed(path: Path) -> Iterator[Path]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise ImageError(f"List file {shown(path)} is not UTF-8 text.") from error
-    for line in lines:
-        entry = line.strip()
-        if entry and not entry.startswith("#"):
-            beside = path.parent / entry
-            yield beside if beside.exists() else Path(entry)
+    for entry in filter(None, map(entry_path, lines)):
+        beside = path.parent / entry
+        yield beside if beside.exists() else entry

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,18 @@ def write_record(results: Iterable[Result], destination: Destination) -> list[Pa
     return [path]
 
 
-def append_record(path: Path, result: Result) -> None:
+def append_record(path: Path, result: Result, notes: Mapping[str, Any] | None = None) -> int:
     """Add one result to a file of records, so that it survives a crash right afterwards.
 
     What an earlier interruption left of a half-written last line is removed first.
+
+    Args:
+        path: of the file.
+        result: the answer.
+        notes: what the run remembers with it, kept under the key ``run``.
+
+    Returns:
+        The byte where the record begins.
 
     Raises:
         OutputError: the file cannot be written.
@@ -45,9 +53,11 @@ def append_record(path: Path, result: Result) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab+") as stream:
             _mend_tail(stream)
-            stream.write(_line(result))
+            begin: int = stream.seek(0, os.SEEK_END)
+            stream.write(_line(result, notes))
             stream.flush()
             os.fsync(stream.fileno())
+            return begin
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(
@@ -73,6 +83,33 @@ def locate_records(path: Path) -> Iterator[tuple[int, Result]]:
     Raises:
         UsageError: as there.
     """
+    for line in scan_records(path):
+        yield line.begin, line.result
+
+
+@dataclass(frozen=True)
+class RecordLine:
+    """One line of a file of records.
+
+    Args:
+        begin: byte where it begins.
+        content: the line.
+        result: what it says.
+        notes: what the run remembers with it.
+    """
+
+    begin: int
+    content: bytes
+    result: Result
+    notes: Mapping[str, Any]
+
+
+def scan_records(path: Path) -> Iterator[RecordLine]:
+    """The lines of a file of records, as `read_records` reads them.
+
+    Raises:
+        UsageError: as there.
+    """
     try:
         stream = path.open("rb")
     except OSError as error:
@@ -85,7 +122,8 @@ def locate_records(path: Path) -> Iterator[tuple[int, Result]]:
             if not line.strip():
                 continue
             try:
-                result = result_from_record(_parse(line))
+                record = _parse(line)
+                result = result_from_record(record)
             except ValueError as error:
                 if not line.endswith(b"\n"):
                     return
@@ -93,7 +131,8 @@ def locate_records(path: Path) -> Iterator[tuple[int, Result]]:
                     f"Line {number} of {shown(path)} is not a result record; expected JSON as "
                     "written by --json."
                 ) from error
-            yield begin, result
+            notes = record.get("run")
+            yield RecordLine(begin, line, result, notes if isinstance(notes, dict) else {})
 
 
 def read_record_at(path: Path, begin: int) -> Result:
@@ -153,8 +192,11 @@ def file_record(result: Result) -> dict[str, Any]:
     return record | origin_entry(result)
 
 
-def _line(result: Result) -> bytes:
-    return json_text(file_record(result)).encode() + b"\n"
+def _line(result: Result, notes: Mapping[str, Any] | None = None) -> bytes:
+    record = file_record(result)
+    if notes:
+        record["run"] = notes
+    return json_text(record).encode() + b"\n"
 
 
 def _parse(line: bytes) -> Mapping[str, Any]:

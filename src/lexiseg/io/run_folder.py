@@ -1,25 +1,26 @@
-"""A folder that holds one run: resumable, and nothing in it is lost."""
+"""A folder that holds one run: it resumes, and replaces nothing but its own files."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from lexiseg.errors import OutputError
-from lexiseg.io.image import shown
+from lexiseg.io.fingerprint import Fingerprint
+from lexiseg.io.folder_lock import FolderInUseError, FolderLock
+from lexiseg.io.image import read_image, shown
+from lexiseg.io.list_file import list_entry
 from lexiseg.io.manifest import Manifest
-from lexiseg.io.record import (
-    RECORDS,
-    append_record,
-    locate_records,
-    read_record_at,
-    read_records,
-)
-from lexiseg.io.writer import json_text, write_text
+from lexiseg.io.record import RECORDS, append_record, read_record_at, read_records
+from lexiseg.io.run_log import Answered, absolute, answered_pictures, drop_records
+from lexiseg.io.samples import ImageArray
+from lexiseg.io.writer import PART, Destination, json_text, unique_stems
 from lexiseg.registry import WRITERS
 from lexiseg.types import Result
 
@@ -27,12 +28,16 @@ RUN = "run.json"
 FAILED = "failed.txt"
 
 
+class OtherRunError(OutputError):
+    """A folder holds what this run cannot continue."""
+
+
 @dataclass(frozen=True)
 class Job:
     """What a run was asked to do; two runs with equal jobs continue each other.
 
     Args:
-        verb: "segment" or "refer".
+        verb: "segment", "refer" or "label".
         method: name of the method.
         preset: its weights.
         texts: names with their wordings, or sentences.
@@ -53,151 +58,225 @@ class Job:
         return plain
 
 
-@dataclass
 class RunFolder:
     """A folder that holds one run: its job, one record per finished image, and its files.
 
+    Nobody else can open it before it is closed; used as a context manager, it closes itself.
+
     Args:
-        path: made when the run opens.
+        path: made if absent; gone again at the end if nothing was written.
         job: what was asked.
-        replaces: files that are there may be replaced, because they are this run's own or
-            because the user said so; in a folder that is new to the run they may not.
-        clears: what an older run wrote here goes once this run has its first answer.
-        done: by the image's absolute path, its path as recorded and where its record begins;
-            the results themselves stay on disk.
+        overwrite: what an older run wrote here goes once this run has its first answer, and
+            files of others may be replaced.
+
+    Raises:
+        OtherRunError: the folder holds another run, or a damaged one.
+        FolderInUseError: another process writes into it.
+        OutputError: it cannot be written.
     """
 
-    path: Path
-    job: Job
-    replaces: bool = False
-    clears: bool = False
-    done: dict[str, tuple[Path, int]] = field(default_factory=dict)
+    def __init__(self, path: Path, job: Job, *, overwrite: bool = False) -> None:
+        self.path = path
+        self.job = job
+        self._overwrite = overwrite
+        self._clears = overwrite
+        self._lock = _locked(path)
+        try:
+            self._manifest = Manifest(path, overwrite=overwrite)
+            self._files = Destination(path, "", overwrite, manifest=self._manifest)
+            self._done = {} if overwrite else self._earlier_answers()
+            self._sweep()
+        except BaseException:
+            self._lock.release()
+            raise
 
-    @classmethod
-    def open(cls, path: Path, job: Job, *, overwrite: bool) -> RunFolder:
-        """Start a run in a new folder, or continue the same run.
+    def close(self) -> None:
+        """Let others write into the folder."""
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _earlier_answers(self) -> dict[str, Answered]:
+        run, records = self.path / RUN, self.path / RECORDS
+        here = [path for path in (run, records) if path.exists()]
+        if not here:
+            return {}
+        if not all(map(self._manifest.holds, here)):
+            raise self._other(f"{here[0].name} of another program or version")
+        if self._stored_job() != self.job.to_json():
+            raise self._other("a run with other names or settings")
+        return answered_pictures(records)
+
+    def _stored_job(self) -> dict[str, Any]:
+        try:
+            stored = json.loads((self.path / RUN).read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise self._other(f"a run whose {RUN} is damaged or missing") from error
+        if not isinstance(stored, dict):
+            raise self._other(f"a run whose {RUN} is damaged")
+        return stored
+
+    def _other(self, what: str) -> OtherRunError:
+        return OtherRunError(
+            f"Folder {self.path} holds {what}; choose another folder with -o, or add --overwrite."
+        )
+
+    def _sweep(self) -> None:
+        """Remove what a killed run left half-written."""
+        for folder in {path.parent for path in (self.path / RUN, *self._manifest)}:
+            for part in folder.glob(f"{PART}*"):
+                part.unlink(missing_ok=True)
+
+    def prepare(self, images: Sequence[Path]) -> dict[Path, str]:
+        """Forget the answers for pictures that have changed since, and name the new ones.
+
+        Returns:
+            A file stem for each image without an answer; those finished keep theirs.
+        """
+        known = {path: self._done.get(absolute(path)) for path in images}
+        self._forget([entry for path, entry in known.items() if entry and entry.differs(path)])
+        new = [path for path in images if absolute(path) not in self._done]
+        return unique_stems(new, taken=[entry.name for entry in self._done.values()])
+
+    def _forget(self, entries: Sequence[Answered]) -> None:
+        if not entries:
+            return
+        drop_records(self.path / RECORDS, {entry.begin for entry in entries})
+        self._manifest.remove(self.path / name for entry in entries for name in entry.files)
+        self._done = answered_pictures(self.path / RECORDS)
+
+    def finished(
+        self, image: Path, read: Callable[[Path], ImageArray] = read_image
+    ) -> Result | None:
+        """The answer for an image, if an earlier call wrote it; its files are made complete.
+
+        Args:
+            image: path.
+            read: reads it where a file has to be drawn again.
 
         Raises:
-            OutputError: the folder holds another run, or cannot be written.
+            OutputError: a file that is missing cannot be written again.
+            ImageError: it needs the picture, which is gone.
         """
+        entry = self._done.get(absolute(image))
+        if entry is None:
+            return None
+        result = read_record_at(self.path / RECORDS, entry.begin)
+        if not all((self.path / name).exists() for name in entry.files):
+            drawn = replace(result, image=read(image))
+            self._write("image", lambda: [drawn], entry.name)
+        return result
+
+    def add(self, result: Result, name: str, picture: Fingerprint | None = None) -> None:
+        """Write the files of one image, then its record, so that a record means finished.
+
+        Args:
+            result: the answer.
+            name: file stem.
+            picture: what was answered.
+
+        Raises:
+            OutputError: a file cannot be written, or is there and not of this run; then nothing
+                of this image is written.
+        """
+        with self._all_or_nothing():
+            self._start()
+            files = self._write("image", lambda: [result], name)
+            if not self._done:  # claims their names before hours have passed
+                self._write("collection", lambda: [result], "annotations")
+            listed = tuple(path.relative_to(self.path).as_posix() for path in files)
+            entry = Answered(absolute(result.path or Path(name)), name, listed, picture)
+            begin = append_record(self.path / RECORDS, result, entry.to_json())
+        self._done[entry.image] = entry.at(begin)
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        before = set(self._manifest)
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            run = cls(path, job, overwrite or (path / RUN).exists(), clears=overwrite)
-            if (path / RUN).exists() and not overwrite:
-                run._continue()
-            elif (path / RECORDS).exists() and not overwrite:
-                raise run._conflict()
-        except OSError as error:
-            reason = error.strerror or error
-            raise OutputError(
-                f"Folder {shown(path)} cannot be written ({reason}); choose another."
-            ) from error
-        return run
-
-    def _continue(self) -> None:
-        if json.loads((self.path / RUN).read_text(encoding="utf-8")) != self.job.to_json():
-            raise self._conflict()
-        if (self.path / RECORDS).exists():
-            self.done = {
-                _absolute(result.path): (result.path, begin)
-                for begin, result in locate_records(self.path / RECORDS)
-                if result.path
-            }
-
-    def names(self, images: Sequence[Path]) -> dict[Path, str]:
-        """A file stem per image; those finished earlier keep theirs to themselves."""
-        known = [path for path, _ in self.done.values()]
-        return unique_stems(
-            [*known, *(path for path in images if _absolute(path) not in self.done)]
-        )
-
-    def finished(self, image: Path) -> Result | None:
-        """The answer for an image, if an earlier call wrote it."""
-        place = self.done.get(_absolute(image))
-        return None if place is None else read_record_at(self.path / RECORDS, place[1])
-
-    def _conflict(self) -> OutputError:
-        return OutputError(
-            f"Folder {self.path} holds a run with other names or settings; choose another "
-            "folder with -o, or add --overwrite."
-        )
-
-    def add(self, result: Result, name: str) -> None:
-        """Write the files of one image, then its record, so that a record means finished."""
-        self._start()
-        self._write("image", lambda: [result], name)
-        append_record(self.path / RECORDS, result)
+            yield
+        except BaseException:
+            self._manifest.remove([path for path in self._manifest if path not in before])
+            raise
 
     def _start(self) -> None:
         """Before the first answer: make way, and say what was asked."""
-        if self.clears:
-            for name in (RECORDS, RUN):  # first, as a record means that its files are there
-                (self.path / name).unlink(missing_ok=True)
-            Manifest(self.path).clear()
-            self.clears = False
-        if not (self.path / RUN).exists():
-            write_text(self.path / RUN, json_text(self.job.to_json(), indent=1))
+        run, records = self.path / RUN, self.path / RECORDS
+        if self._clears:
+            for path in (records, run):  # first, as a record means that its files are there
+                path.unlink(missing_ok=True)
+            self._manifest.remove(list(self._manifest))
+            self._clears = False
+        if not self._manifest.holds(run):
+            self._files.text(run, json_text(self.job.to_json(), indent=1))
+            self._manifest.add(records)
 
-    def _write(self, scope: str, results: Callable[[], Iterable[Result]], name: str) -> None:
+    def _write(self, scope: str, results: Callable[[], Iterable[Result]], name: str) -> list[Path]:
+        written: list[Path] = []
+        how = {"name": name, "overwrite": self._overwrite, "manifest": self._manifest}
         for choice in self.job.formats:
-            writer = WRITERS[choice]
-            if writer.scope == scope:
-                written = writer(results(), self.path, name=name, overwrite=self.replaces)
-                Manifest(self.path).add(written)
+            if WRITERS[choice].scope == scope:
+                written += WRITERS[choice](results(), self.path, **how)
+        self._manifest.add(*written)
+        return written
 
     def report(self, failures: Mapping[Path, str]) -> None:
         """Write ``failed.txt``: a list of the images that failed, which a later call can take."""
         path = self.path / FAILED
-        ours = Manifest(self.path).holds(path)
         if failures:
-            entries = (f"# {reason}\n{image}\n" for image, reason in failures.items())
-            write_text(path, "".join(entries), overwrite=self.replaces or ours)
-            Manifest(self.path).add([] if ours else [path])
-        elif ours:
-            path.unlink(missing_ok=True)
+            entries = (f"# {reason}\n{list_entry(image)}\n" for image, reason in failures.items())
+            self._files.text(path, "".join(entries))
+        else:
+            self._manifest.remove([path])
 
     def finish(self) -> None:
-        """Write the files that cover the whole run."""
-        if self.clears or not (self.path / RECORDS).exists():
+        """Write the files that cover the whole run, and take away what covered an older state."""
+        if not self._done:
             return
-        self._write("collection", lambda: read_records(self.path / RECORDS), "annotations")
+        records = self.path / RECORDS
+        written = self._write("collection", lambda: read_records(records), "annotations")
+        of_images = {self.path / name for entry in self._done.values() for name in entry.files}
+        current = {*written, *of_images, records, self.path / RUN, self.path / FAILED}
+        self._manifest.remove([path for path in self._manifest if path not in current])
 
 
-def _absolute(path: Path) -> str:
-    return os.path.normpath(Path.cwd() / path)
-
-
-def unique_stems(images: Sequence[Path]) -> dict[Path, str]:
-    """A file stem per image; images of equal name in different folders get their folders too."""
-    counts: dict[str, int] = {}
-    for path in images:
-        counts[path.stem] = counts.get(path.stem, 0) + 1
-    taken: set[str] = set()
-    stems = {}
-    for path in images:
-        stem = path.stem if counts[path.stem] == 1 else "-".join((path.parent.name, path.name))
-        while stem in taken:
-            stem += "_"
-        taken.add(stem)
-        stems[path] = stem
-    return stems
+def _locked(path: Path) -> FolderLock:
+    try:
+        if path.exists() and not path.is_dir():
+            raise OtherRunError(f"{shown(path)} is a file and cannot be written as a folder.")
+        return FolderLock(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(
+            f"Folder {shown(path)} cannot be written ({reason}); choose another with -o."
+        ) from error
 
 
 def default_folders(base: Path) -> Iterator[Path]:
     """The folder of that name, then numbered ones."""
     yield base
-    number = 2
-    while True:
+    for number in count(2):
         yield base.with_name(f"{base.name}-{number}")
-        number += 1
 
 
-def open_default(base: Path, job: Job) -> RunFolder:
-    """The first folder of the series that is free or holds the same run."""
+def open_default(base: Path, job: Job, *, overwrite: bool = False) -> RunFolder:
+    """The first folder of a series that is free or holds the same run; to overwrite, its first.
+
+    Raises:
+        OutputError: folders cannot be made here.
+    """
     for path in default_folders(base):
         try:
-            return RunFolder.open(path, job, overwrite=False)
-        except OutputError:
-            if not os.access(path.parent, os.W_OK):
+            return RunFolder(path, job, overwrite=overwrite)
+        except (OtherRunError, FolderInUseError):
+            if overwrite:
                 raise
     raise AssertionError("the series of folders does not end")

@@ -8,11 +8,12 @@ import os
 import re
 import unicodedata
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from lexiseg.errors import ImageError, OutputError
 from lexiseg.io.image import image_of, shown
@@ -21,8 +22,13 @@ from lexiseg.io.report import Kind, Report, Skip
 from lexiseg.io.samples import ImageArray
 from lexiseg.types import Result
 
+if TYPE_CHECKING:
+    from lexiseg.io.manifest import Manifest
+
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _SLUG_BYTES = 80
+PART = ".lexiseg-part-"
+"""How the names of files begin that are not complete yet."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Destination:
         overwrite: replace files that are already there.
         report: takes what a format has no place for.
         access: which of the pictures that results name may be read and copied.
+        manifest: of the run that writes: its own files may be replaced, and every file is noted
+            before it appears.
     """
 
     folder: Path
@@ -42,6 +50,7 @@ class Destination:
     overwrite: bool = False
     report: Report = field(default_factory=Report)
     access: PictureAccess = field(default_factory=lambda: PictureAccess(everything=True))
+    manifest: Manifest | None = None
 
     def named(self, stem: str) -> Destination:
         """The same destination under another file name."""
@@ -90,21 +99,29 @@ class Destination:
     def check(self, *paths: Path) -> None:
         """Refuse before anything is written if one of several files is already there."""
         for path in paths:
-            refuse_existing(path, self.overwrite)
+            refuse_existing(path, self._replaces(path))
 
-    def open(self, path: Path) -> Any:
+    def _replaces(self, path: Path) -> bool:
+        return self.overwrite or (self.manifest is not None and self.manifest.holds(path))
+
+    @contextmanager
+    def open(self, path: Path) -> Iterator[BinaryIO]:
         """`open_output` under this destination's rule."""
-        return open_output(path, overwrite=self.overwrite)
-
-    def text(self, path: Path, text: str) -> Path:
-        """`write_text` under this destination's rule."""
-        return write_text(path, text, overwrite=self.overwrite)
+        with open_output(path, overwrite=self._replaces(path)) as stream:
+            yield stream
+            if self.manifest is not None:
+                refuse_existing(path, self._replaces(path))
+                self.manifest.add(path)
 
     def bytes(self, path: Path, content: bytes) -> Path:
         """Write one binary file."""
         with self.open(path) as stream:
             stream.write(content)
         return path
+
+    def text(self, path: Path, text: str) -> Path:
+        """Write one UTF-8 text file."""
+        return self.bytes(path, text.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True)
@@ -130,6 +147,7 @@ class Writer:
         *,
         name: str,
         overwrite: bool = False,
+        manifest: Manifest | None = None,
         **options: Any,
     ) -> list[Path]:
         """Write results.
@@ -139,12 +157,13 @@ class Writer:
             folder: made if absent.
             name: file name without suffix; what no file system accepts is replaced.
             overwrite: replace files that are already there.
+            manifest: of the run that writes, if one does.
             options: what the format offers, e.g. ``tolerance`` in pixels for polygons.
 
         Raises:
             OutputError: a file exists already, or the folder cannot be written.
         """
-        target = Destination(Path(folder), slug(name), overwrite)
+        target = Destination(Path(folder), slug(name), overwrite, manifest=manifest)
         if self.scope == "collection":
             return self.write(results, target, **options)
         paths: list[Path] = []
@@ -206,6 +225,24 @@ class FreeNames:
         return name
 
 
+def unique_stems(images: Sequence[Path], taken: Iterable[str] = ()) -> dict[Path, str]:
+    """A file stem per image; images of equal name in different folders get their folders too.
+
+    Args:
+        images: paths.
+        taken: stems that are in use.
+    """
+    used = {stem.casefold() for stem in taken}
+    counts = Counter(path.stem.casefold() for path in images)
+    names = FreeNames(set(used))
+    stems = {}
+    for path in images:
+        key = path.stem.casefold()
+        alone = counts[key] == 1 and key not in used
+        stems[path] = names.take(path.stem if alone else f"{path.parent.name}-{path.name}")
+    return stems
+
+
 def _is_plain(character: str) -> bool:
     return character in " -_.()" or unicodedata.category(character)[0] in "LMN"
 
@@ -238,7 +275,7 @@ def open_output(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         OutputError: the file exists already, or cannot be written.
     """
     refuse_existing(path, overwrite)
-    part = path.parent / f".{uuid.uuid4().hex[:12]}.part"
+    part = path.parent / f"{PART}{uuid.uuid4().hex[:12]}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("xb") as stream:
@@ -261,11 +298,16 @@ def _discard(part: Path) -> None:
         return
 
 
+def write_bytes(path: Path, content: bytes, *, overwrite: bool = True) -> Path:
+    """Write one binary file in one step."""
+    with open_output(path, overwrite=overwrite) as stream:
+        stream.write(content)
+    return path
+
+
 def write_text(path: Path, text: str, *, overwrite: bool = True) -> Path:
     """Write one UTF-8 text file in one step."""
-    with open_output(path, overwrite=overwrite) as stream:
-        stream.write(text.encode("utf-8", "surrogatepass"))
-    return path
+    return write_bytes(path, text.encode("utf-8", "surrogatepass"), overwrite=overwrite)
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

@@ -82,6 +82,15 @@ def find_weights(source: str | Path, revision: str | None = None, download: bool
     raise WeightsNotFoundError(_absent_message(source))
 
 
+def check_name(source: str) -> None:
+    """Check that a name could be fetched: a known checkpoint or a hub id.
+
+    Raises:
+        WeightsNotFoundError: it is neither.
+    """
+    _hub_place(source, None)
+
+
 def require_weights(*sources: str | Path) -> None:
     """Check all checkpoints of a method before any is loaded.
 
