@@ -319,7 +319,9 @@ def test_bands_and_stretch_say_what_the_colours_are(
     """The pictures' red is asked for as green."""
     words = ("segment", pictures, *ASK, "-o", "out", "--bands", "2,1,3", "--stretch", "0,255")
     assert lexiseg_command(*words)[0] == 0
-    records = [json.loads(line) for line in (tmp_path / "out/results.jsonl").open()]
+    records = [
+        json.loads(line) for line in (tmp_path / "out/results.jsonl").read_text().splitlines()
+    ]
     kept = {
         Path(record["image"]).name: [e["name"] for e in record["presence"] if e["kept"]]
         for record in records

@@ -33,3 +33,18 @@ def test_unknown_format_is_named(result: Result, tmp_path) -> None:
     with pytest.raises(UnknownNameError, match="format 'ovrelay'.*did you mean 'overlay'"):
         result.save(tmp_path, formats=["ovrelay"])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("formats", ["csv", "csv,json", ["csv"], ("csv", "json"), iter(["json"])])
+def test_formats_are_a_comma_list_or_any_collection(result: Result, tmp_path, formats) -> None:
+    asked = formats.split(",") if isinstance(formats, str) else list(formats)
+    given = formats if isinstance(formats, str | list | tuple) else iter(asked)
+    written = result.save(tmp_path, formats=given)
+    suffixes = {"csv": ".csv", "json": ".jsonl"}
+    assert [path.suffix for path in written] == [suffixes[name] for name in asked]
+
+
+def test_a_result_is_the_collection_of_its_regions(result: Result) -> None:
+    assert len(result) == 3 and [item.label for item in result] == ["dog", "cat", "grass"]
+    assert result["cat"].labels == ("cat",) and result[0].label == "dog"
+    assert "cat" in result and "zebra" not in result

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Instances:
-    """Regions that may overlap; indexable by position, slice, label or boolean array.
+    """Regions that may overlap; indexable by position, slice, label, list of these or truth values.
 
     A position gives one `Instance`, everything else the chosen regions as `Instances`.
 
@@ -74,16 +74,45 @@ class Instances:
     def __iter__(self) -> Iterator[Instance]:
         return iter(self.items)
 
-    def __getitem__(self, key: Any) -> Any:
+    def __contains__(self, key: object) -> bool:
+        """Whether there is a region of a label, or this very region."""
+        return key in self.labels if isinstance(key, str) else key in self.items
+
+    @overload
+    def __getitem__(self, key: int) -> Instance: ...
+    @overload
+    def __getitem__(self, key: str | slice | Sequence[Any] | NDArray[Any]) -> Instances: ...
+    def __getitem__(
+        self, key: int | str | slice | Sequence[Any] | NDArray[Any]
+    ) -> Instance | Instances:
         if isinstance(key, str):
             return self._with(item for item in self.items if item.label == key)
         if isinstance(key, slice):
             return self._with(self.items[key])
-        if isinstance(key, int | np.integer):
+        if isinstance(key, SupportsIndex) and not _is_many(key):
             return self.items[key]
-        index = np.asarray(key)
-        chosen = np.flatnonzero(index) if index.dtype == bool else index
-        return self._with(self.items[int(position)] for position in chosen)
+        return self._with(self.items[position] for position in self._positions(np.asarray(key)))
+
+    def _positions(self, index: NDArray[Any]) -> list[int]:
+        """Which regions an array means: a truth value for each, positions, or labels.
+
+        Raises:
+            UsageError: it means nothing of the kind.
+            IndexError: there is no region of a position.
+        """
+        if index.size == 0 and index.ndim == 1 and index.dtype != bool:
+            return []
+        if index.dtype.kind == "U" and index.ndim == 1:
+            wanted = set(index.tolist())
+            return [place for place, label in enumerate(self.labels) if label in wanted]
+        if index.dtype.kind in "iu" and index.ndim == 1:
+            return [int(position) for position in index]
+        if index.dtype == bool and index.shape == (len(self),):
+            return [int(position) for position in np.flatnonzero(index)]
+        raise UsageError(
+            f"Regions were indexed with an array of shape {index.shape} and type {index.dtype}; "
+            f"expected {len(self)} truth values, or a list of positions or of labels."
+        )
 
     def _with(self, items: Any) -> Instances:
         return replace(self, items=tuple(items))
@@ -117,21 +146,26 @@ class Instances:
         return np.stack([item.mask.to_array() for item in self.items])
 
     def filter(
-        self, *, min_score: float = 0.0, min_area: int = 0, labels: Sequence[str] | None = None
+        self,
+        *,
+        min_score: float = 0.0,
+        min_area: int = 0,
+        labels: str | Iterable[str] | None = None,
     ) -> Instances:
         """Regions that pass every bound.
 
         Args:
             min_score: least score, 0..1.
             min_area: least area in pixels.
-            labels: names to keep; None for all.
+            labels: names to keep, or a single one; None for all.
         """
+        kept = None if labels is None else {labels} if isinstance(labels, str) else set(labels)
         return self._with(
             item
             for item in self.items
             if item.score >= min_score
             and item.mask.area >= min_area
-            and (labels is None or item.label in labels)
+            and (kept is None or item.label in kept)
         )
 
     def sorted_by_score(self) -> Instances:
@@ -144,6 +178,11 @@ class Instances:
                 f"Instances of images of size {self.size_hw} and {other.size_hw} cannot be merged."
             )
         return self._with(self.items + other.items)
+
+
+def _is_many(key: SupportsIndex) -> bool:
+    """Arrays of one entry can be read as an index; they still stand for a list of one."""
+    return isinstance(key, np.ndarray) and key.ndim > 0
 
 
 def _number(value: float) -> float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from lexiseg.types.instances import Instance, Instances
 from lexiseg.types.origin import Origin
 from lexiseg.types.presence import PresenceTrace
 from lexiseg.types.recipe import Recipe
+from lexiseg.types.vocabulary import split_comma_list
 
 ImageArray = NDArray[np.uint8]
 
@@ -121,6 +122,27 @@ class Result:
     def _painting_order(self) -> list[Instance]:
         return sorted(self.instances, key=lambda item: (item.is_thing, item.score))
 
+    def __len__(self) -> int:
+        """How many regions were found."""
+        return len(self.instances)
+
+    def __iter__(self) -> Iterator[Instance]:
+        return iter(self.instances)
+
+    def __contains__(self, key: object) -> bool:
+        """Whether a name was found, or this very region."""
+        return key in self.instances
+
+    @overload
+    def __getitem__(self, key: int) -> Instance: ...
+    @overload
+    def __getitem__(self, key: str | slice | Sequence[Any] | NDArray[Any]) -> Instances: ...
+    def __getitem__(
+        self, key: int | str | slice | Sequence[Any] | NDArray[Any]
+    ) -> Instance | Instances:
+        """What `instances` gives for the same key: a region, or those of a name."""
+        return self.instances[key]
+
     def to_json(self) -> dict[str, Any]:
         """The record that ``--json`` prints."""
         return {
@@ -136,7 +158,7 @@ class Result:
     def save(
         self,
         folder: str | Path,
-        formats: Sequence[str] = ("overlay", "png", "coco"),
+        formats: str | Iterable[str] = ("overlay", "png", "coco"),
         *,
         name: str | None = None,
         overwrite: bool = False,
@@ -145,7 +167,7 @@ class Result:
 
         Args:
             folder: made if absent.
-            formats: names of `lexiseg.registry.WRITERS`.
+            formats: names of `lexiseg.registry.WRITERS`: a list, or text with commas.
             name: file stem; by default the image's.
             overwrite: replace files that are already there.
 
@@ -157,7 +179,8 @@ class Result:
             OutputError: the folder cannot be written, or a file is there already.
         """
         stem = name or (self.path.stem if self.path else "image")
-        writers = [WRITERS[choice] for choice in formats]
+        chosen = split_comma_list(formats) if isinstance(formats, str) else formats
+        writers = [WRITERS[choice] for choice in chosen]
         return [
             path
             for write in writers
