@@ -35,6 +35,13 @@ def test_precision_recall_and_sums() -> None:
     assert np.isnan(PresenceCounts(0, 0, 0, 5).precision)
 
 
+def test_each_count_is_summed_with_its_own_kind() -> None:
+    total = PresenceCounts(1, 2, 4, 8) + PresenceCounts(16, 32, 64, 128)
+    assert total.counts == (17, 34, 68, 136)
+    assert (total.overlap, PresenceCounts(0, 0, 0, 3).overlap) == (17 / 119, 1.0)
+    assert np.isnan(PresenceCounts(0, 3, 0, 5).recall) and PresenceCounts(0, 3, 0, 5).precision == 0
+
+
 def test_matthews_takes_many_tables_at_once() -> None:
     tables = np.array([[3, 1, 2, 14], [0, 0, 0, 5]])
     assert matthews(tables) == pytest.approx([PresenceCounts(*row).mcc for row in tables])

@@ -25,6 +25,12 @@ def test_nothing_asked_and_nothing_found_is_right() -> None:
     assert mean_overlap([overlap(empty, full)]) == 0.0
 
 
+def test_single_pixels_and_nothing_at_all() -> None:
+    assert mean_overlap([(1, 1), (0, 1), (0, 0)]) == pytest.approx(2 / 3)
+    assert cumulative_overlap([(0, 0), (0, 0)]) == 1.0
+    assert cumulative_overlap([(0, 0), (0, 4)]) == 0.0
+
+
 def test_running_score_equals_lists() -> None:
     rng = np.random.default_rng(0)
     masks = rng.random((5, 2, 8, 8)) > 0.5
@@ -40,5 +46,5 @@ def test_running_score_equals_lists() -> None:
 def test_no_objects_is_undefined_and_sizes_must_agree() -> None:
     assert np.isnan(mean_overlap([]))
     assert np.isnan(cumulative_overlap([]))
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match=r"\(1, 2\) but the answer \(2, 1\)"):
         overlap(np.zeros((1, 2), bool), np.zeros((2, 1), bool))

@@ -108,6 +108,31 @@ def test_picture_counted_by_hand() -> None:
     assert image_iou(without_void) == pytest.approx(0.375)  # class 3 claims nothing that counts
 
 
+def test_exactly_half_is_found_by_the_released_evaluator_only() -> None:
+    truth, regions = np.array([[1, 1, 2, 2]]), np.array([[0, 1, 1, 2]])
+    overlaps = class_overlaps(truth, regions, np.array([1, 0, 2]))
+    assert overlaps.iou.tolist() == overlaps.best.tolist() == [0.5, 0.5]
+    assert segment_recall([overlaps]) == image_recall([overlaps]) == 0.0
+    assert released_recall([overlaps]) == 1.0
+
+
+def test_pictures_without_classes_have_no_recall() -> None:
+    nothing = class_overlaps(np.array([[0, VOID]]), np.array([[0, 0]]), np.array([0]))
+    for pictures in ([], [nothing]):
+        for score in (segment_recall, image_recall, released_recall):
+            assert np.isnan(score(pictures))
+    assert np.isnan(image_iou(nothing)) and np.isnan(dataset_miou([nothing], CLASSES))
+
+
+def test_recall_pooled_over_classes_and_averaged_over_pictures() -> None:
+    """One picture with one class, found; one with two, of which none is."""
+    one = class_overlaps(np.array([[1, 1]]), np.array([[0, 0]]), np.array([1]))
+    two = class_overlaps(np.array([[1, 2]]), np.array([[0, 0]]), np.array([3]))
+    assert segment_recall([one, two]) == pytest.approx(1 / 3)
+    assert image_recall([one, two]) == 0.5
+    assert released_recall([one, two]) == 0.5
+
+
 def test_class_255_is_a_class() -> None:
     overlaps = class_overlaps(np.array([[255, 255]]), np.array([[0, 0]]), np.array([255]))
     assert image_iou(overlaps) == 1.0

@@ -107,3 +107,18 @@ def test_clip_score_is_the_mean_over_frames() -> None:
     assert result["f"] == pytest.approx(np.mean(f))
     assert result["jf"] == pytest.approx((np.mean(j) + np.mean(f)) / 2)
     assert result["j_recall"] == pytest.approx(np.mean([value > 0.5 for value in j]))
+    assert result["f_recall"] == pytest.approx(np.mean([value > 0.5 for value in f]))
+
+
+def test_half_is_not_above_one_half() -> None:
+    score = VideoScore(region=[0.5, 0.75, 1.0, 0.0], boundary=[0.5, 0.5, 1.0, 0.25])
+    result = score.compute()
+    assert (result["j_recall"], result["f_recall"]) == (0.5, 0.25)
+
+
+def test_void_pixels_do_not_count_in_a_clip() -> None:
+    truth, answer = blobs(0, (14, 15))
+    score = VideoScore()
+    score.update(truth, answer, truth != answer)
+    assert score.compute() == {"j": 1, "f": 1, "jf": 1, "j_recall": 1, "f_recall": 1}
+    assert boundary_f(truth, answer) < 1
