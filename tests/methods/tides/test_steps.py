@@ -116,6 +116,31 @@ def foreground_of(cells):
     return Foreground(flat.flatten(1).float(), flat.flatten(1), tuple(flat.shape[1:]))
 
 
+SCORED = torch.tensor([[[0.0, 0.5, 1.0]], [[0.25, 0.5, 0.25]], [[0.5, 0.0, 0.0]]])
+
+
+@pytest.mark.parametrize(
+    ("normalization", "first", "second", "rival"),
+    [
+        ("class", [0, 0.5, 1], [0, 1, 0], [1, 0, 0]),
+        ("survivors", [0, 0.5, 1], [0.25, 0.5, 0.25], [1, 0, 0]),
+        ("window", [0, 0.5, 1], [0.25, 0.5, 0.25], [0.5, 0, 0]),
+    ],
+)
+def test_scores_are_stretched_as_the_config_says(normalization, first, second, rival):
+    """By class, over all survivors together, or as they come; the background by itself."""
+    config = TidesConfig(normalization=normalization, temperature=4.0, min_probability=0.5)
+    found = Foreground.of(SCORED, config)
+    probability = torch.sigmoid(4 * (torch.tensor([first, second]) - torch.tensor(rival)))
+    torch.testing.assert_close(found.values, torch.tensor([first, second], dtype=torch.float32))
+    assert torch.equal(found.cells, probability > 0.5) and found.shape == (1, 3)
+    soft = Foreground.of(SCORED, TidesConfig(
+        normalization=normalization, temperature=4.0, min_probability=0.5, values="probability"
+    ))  # fmt: skip
+    torch.testing.assert_close(soft.values, probability)
+    assert torch.equal(soft.cells, found.cells)
+
+
 def test_points_are_thinned_out():
     everywhere = foreground_of(np.ones((1, 6, 9)))
     assert len(everywhere.points(TidesConfig())) == 54
