@@ -37,11 +37,14 @@ def outcomes() -> dict[str, str]:
 
 
 def generate() -> None:
-    """Let mutmut write all mutants and learn which tests reach which function.
+    """Let mutmut write all mutants and learn which tests reach which function, if it has not.
 
     It does so whatever it is asked to run, so it is asked for the few of one short function.
     """
-    subprocess.run([sys.executable, "-m", "mutmut", "run", "*.resizing.*"], check=True)
+    known = [path.stat().st_mtime for path in MUTANTS.rglob("*.meta")]
+    sources = [path.stat().st_mtime for path in Path("src").rglob("*.py")]
+    if not known or max(sources) > max(known):
+        subprocess.run([sys.executable, "-m", "mutmut", "run", "*.resizing.*"], check=True)
 
 
 def changed_lines(name: str) -> tuple[str, str]:
