@@ -20,7 +20,7 @@ from lexiseg.cli.doctor import EXTRAS
 
 ROOT = Path(__file__).resolve().parents[1]
 OWN = {"lexiseg", "tests", "benchmarks"}
-FOR_PEOPLE = {"test", "dev"}  # extras for who works on the project
+FOR_PEOPLE = {"test", "dev", "mutation"}  # extras for who works on the project
 # Used without an import of ours.
 PLUGINS = {
     "timm": "transformers imports it for EdgeTAM",
@@ -104,7 +104,7 @@ def test_the_tests_require_what_they_import(metadata: ProjectMetadata) -> None:
     of_users = required(metadata) | required(metadata, *user_extras(metadata))
     of_tests = required(metadata, "test") - of_users
     imported = used("tests", "benchmarks", "scripts")
-    assert imported <= of_users | of_tests
+    assert imported <= of_users | of_tests | required(metadata, "mutation")
     assert of_tests - PLUGINS.keys() <= imported
 
 
