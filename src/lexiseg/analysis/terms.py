@@ -8,7 +8,7 @@ from typing import Any
 
 from lexiseg.datasets import AnyDataset, InstanceDataset, check_dataset
 from lexiseg.errors import DatasetError
-from lexiseg.types import study_versions
+from lexiseg.types import Recipe, study_versions
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Terms:
         dataset: name of the data set.
         split: of the data set.
         classes: names in index order.
-        settings: of the study and of the method.
-        weights: fingerprint per part.
+        settings: of the study.
+        recipe: of the method that is studied.
         versions: of lexiseg and Python.
     """
 
@@ -30,12 +30,12 @@ class Terms:
     split: str
     classes: tuple[str, ...]
     settings: Mapping[str, Any]
-    weights: Mapping[str, str]
+    recipe: Recipe
     versions: Mapping[str, str] = field(default_factory=study_versions)
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
-        return asdict(self)
+        return {**asdict(self), "recipe": self.recipe.to_json()}
 
     @property
     def binding(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch import Tensor
 from lexiseg.captioners.embeddings import unit_rows
 from lexiseg.captioners.vocabulary import VocabularyConfig, VocabularyNames
 from lexiseg.captioners.word_list import Words, read_words
+from lexiseg.models.clip import Clip
 from lexiseg.models.clip.prefix_text import PrefixTextEncoder
 from lexiseg.types import Description
 
@@ -47,10 +48,9 @@ class AttributedNames(VocabularyNames):
 
     config_type: ClassVar[type[AttributesConfig]] = AttributesConfig
 
-    @cached_property
-    def attributes(self) -> tuple[str, ...]:
-        """The adjectives."""
-        return read_words(self.config.attributes)
+    def __init__(self, clip: Clip, **options: Any) -> None:
+        super().__init__(clip, **options)
+        self.attributes = read_words(self.config.attributes)
 
     @property
     def fingerprint(self) -> str:

@@ -7,6 +7,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from lexiseg.captioners.embeddings import unit_rows
@@ -99,6 +100,11 @@ class VocabularyNames:
     def fingerprint(self) -> str:
         """The sha256 of all that may be said: a file of words may change under its name."""
         return sha256("\n".join(self.words).encode()).hexdigest()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision that the words are embedded in."""
+        return self.clip.dtype
 
     @cached_property
     def features(self) -> Tensor:

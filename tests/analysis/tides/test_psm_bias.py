@@ -40,8 +40,9 @@ def test_files_and_protocol(tides, boxes, tmp_path):
     saved = json.loads((tmp_path / "psm-bias.json").read_text())
     terms = saved["protocol"]
     assert saved["images"] == 2 and len(saved["rows"]) == len(study.rows)
-    assert terms["settings"]["points"] == 2 and terms["settings"]["scorer"] == "ColorScorer"
-    assert terms["dataset"] == "boxes" and terms["weights"].keys() == {"scorer", "segmenter"}
+    recipe = terms["recipe"]
+    assert terms["settings"]["points"] == 2 and recipe["settings"]["scorer"] == "ColorScorer"
+    assert terms["dataset"] == "boxes" and recipe["weights"].keys() == {"scorer", "segmenter"}
 
 
 def test_a_second_call_continues_and_another_study_is_refused(tides, boxes, tmp_path):

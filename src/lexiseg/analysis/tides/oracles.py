@@ -33,7 +33,7 @@ from lexiseg.metrics import (
     gather_matches,
     mean_precision,
 )
-from lexiseg.types import Mask, Result, describe_weights
+from lexiseg.types import Mask, Result
 
 ROWS: Mapping[str, tuple[Oracle, ...]] = MappingProxyType(
     {
@@ -179,8 +179,8 @@ def study_oracles(
         dataset=dataset.name,
         split=dataset.split,
         classes=names,
-        settings={"asked": asked_of(dataset), **tides.settings},
-        weights={part: describe_weights(own) for part, own in tides.networks.items()},
+        settings={"asked": asked_of(dataset)},
+        recipe=tides.recipe(),
     )
     found = collect(
         lambda sample: ask_image(tides, sample, dataset),

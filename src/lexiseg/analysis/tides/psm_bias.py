@@ -24,7 +24,6 @@ from lexiseg.methods.tides import Scene, Tides
 from lexiseg.methods.tides.proposals import Foreground
 from lexiseg.methods.tides.question import Question
 from lexiseg.methods.tides.semantic_features import find_foreground
-from lexiseg.types import describe_weights
 
 DIGITS = 4
 
@@ -137,8 +136,8 @@ def _terms(tides: Tides, dataset: InstanceDataset, config: BiasConfig) -> Terms:
         dataset=dataset.name,
         split=dataset.split,
         classes=dataset.classes.names,
-        settings={**asdict(config), **tides.settings},
-        weights={part: describe_weights(own) for part, own in tides.networks.items()},
+        settings=asdict(config),
+        recipe=tides.recipe(),
     )
 
 

@@ -74,6 +74,7 @@ class Tides(BaseMethod[Scene, TidesConfig]):
     @classmethod
     def load(
         cls,
+        /,  # `cls` is also the name of an option
         preset: str = "paper",
         device: str = "auto",
         dtype: str = "auto",
