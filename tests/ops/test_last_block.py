@@ -69,12 +69,12 @@ def make(seed: int, gelu: nn.Module, heads: int = 2, patches: int = 7) -> tuple[
 
 
 def by_autograd(tail: Tail, tokens: Tensor, score: int, texts: Tensor, scale: float) -> Tensor:
-    """Mean gradient of one softmax probability with respect to ln_1's output, (D,)."""
+    """Gradient of one softmax probability with respect to ln_1's output at the patches, (n, D)."""
     normed = tail.block.ln_1(tokens[None]).detach().requires_grad_(True)
     output, _ = tail.block(tokens[None], normed)
     embedding = (tail.ln_post(output[:, 1:]) @ tail.proj).mean(1)
     share = (scale * F.normalize(embedding) @ texts.T).softmax(-1)
-    return torch.autograd.grad(share[0, score], normed)[0][0, 1:].mean(0)
+    return torch.autograd.grad(share[0, score], normed)[0][0, 1:]
 
 
 @settings(max_examples=15, deadline=None)
@@ -93,8 +93,11 @@ def test_channel_weights_equal_autograd(
     with torch.no_grad():
         block = LastBlock(tail, tokens)
         logits, gradients = cosine_cotangents(block.embedding, texts, 7.0)
-        weights = block.channel_weights(joint_cotangents(logits, gradients, 3))
-    torch.testing.assert_close(weights, expected, atol=2e-5, rtol=2e-3)
+        cotangents = joint_cotangents(logits, gradients, 3)
+        weights = block.channel_weights(cotangents)
+        by_patch = torch.stack(list(block.token_gradients(cotangents)))
+    torch.testing.assert_close(weights, expected.mean(1), atol=2e-5, rtol=2e-3)
+    torch.testing.assert_close(by_patch, expected, atol=2e-5, rtol=2e-3)
 
 
 def test_forward_pass_equals_the_block() -> None:
@@ -108,6 +111,16 @@ def test_forward_pass_equals_the_block() -> None:
     torch.testing.assert_close(block.activation, normed[0, 1:])
     torch.testing.assert_close(block.attention, weights[0].mean(0))
     torch.testing.assert_close(block.embedding, embedding)
+
+
+def test_value_path_is_the_last_block_without_mixing_residual_and_mlp() -> None:
+    tail, tokens = make(4, nn.GELU())
+    block = tail.block
+    with torch.no_grad():
+        value = block.qkv(block.ln_1(tokens[None]))[2][0, :, 1:]
+        merged = torch.cat(list(value), dim=-1)
+        expected = tail.ln_post(block.attn.out_proj(merged)) @ tail.proj
+        torch.testing.assert_close(LastBlock(tail, tokens).value_tokens(), expected)
 
 
 def test_more_texts_than_dimensions_give_the_same_weights() -> None:

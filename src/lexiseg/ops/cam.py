@@ -8,6 +8,8 @@ the mean of the patch features. `lexiseg.ops.last_block` turns the gradients int
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -69,6 +71,47 @@ def class_activation_map(weights: Tensor, activation: Tensor) -> Tensor:
         (K, n) in [0, 1]; all zero where no patch speaks for the score.
     """
     return min_max(F.relu(weights @ activation.T))
+
+
+def grad_cam_plus_plus(gradients: Iterable[Tensor], activation: Tensor) -> Tensor:
+    """Grad-CAM++ (Chattopadhay et al. 2018, eq. 10 and 19): patches weigh their own gradients.
+
+    The score is taken as the logarithm of an exponential, so that its higher derivatives are
+    powers of the first, as in the paper.
+
+    Args:
+        gradients: K of (n, D), of the scores with respect to the activation.
+        activation: (n, D).
+
+    Returns:
+        (K, n) in [0, 1].
+    """
+    total = activation.sum(dim=0)
+    weights = []
+    for gradient in gradients:
+        below = 2 * gradient**2 + total * gradient**3
+        share = torch.where(below == 0, 0.0, gradient**2 / below.where(below != 0, 1.0))
+        weights.append((share * F.relu(gradient)).sum(dim=0))
+    return class_activation_map(_stacked(weights, activation), activation)
+
+
+def layer_cam(gradients: Iterable[Tensor], activation: Tensor) -> Tensor:
+    """LayerCAM (Jiang et al. 2021, eq. 4 to 6): every patch counts by its own positive gradient.
+
+    Args:
+        gradients: K of (n, D), of the scores with respect to the activation.
+        activation: (n, D).
+
+    Returns:
+        (K, n) in [0, 1].
+    """
+    maps = [(F.relu(gradient) * activation).sum(dim=1) for gradient in gradients]
+    return min_max(F.relu(_stacked(maps, activation.T)))
+
+
+def _stacked(rows: Sequence[Tensor], like: Tensor) -> Tensor:
+    """Rows as one tensor, which has the width of `like` also where there are none."""
+    return torch.stack(list(rows)) if rows else like.new_zeros(0, like.shape[1])
 
 
 def min_max(maps: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ matrix products, and no graph is recorded. See `lexiseg.ops.cam` for the maps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -159,6 +159,51 @@ class LastBlock:
         if self._jacobian is not None:
             return cotangents @ self._jacobian
         return self._pull_back(cotangents)
+
+    def value_tokens(self) -> Tensor:
+        """The value path: every patch's value through output projection, final norm, projection.
+
+        Without residual, attention and feed-forward network: the branch of the block that Grad-CAM
+        at its first norm reads.
+
+        Returns:
+            (n, E) float32.
+        """
+        out_proj = self._tail.block.attn.out_proj
+        merged = self._value[:, 1:].transpose(0, 1).flatten(1)
+        return self.project(F.linear(merged, out_proj.weight, out_proj.bias).float())
+
+    def token_gradients(self, cotangents: Tensor) -> Iterator[Tensor]:
+        """Gradients with respect to the activation, patch by patch, a score at a time.
+
+        Args:
+            cotangents: (K, E) float32, gradients of K scores with respect to `embedding`.
+
+        Yields:
+            (n, D) float32 for each of the K scores.
+        """
+        for cotangent in cotangents:
+            at_residual = self._through_mlp(self._through_final_norm(cotangent[None]))[:, 0]
+            yield self._to_activation(at_residual)
+
+    def _to_activation(self, at_residual: Tensor) -> Tensor:
+        """Gradient (n, D) at ln_1's output at the patches, given that at the residual (n, D)."""
+        heads, _, size = self._query.shape
+        out_proj = self._tail.block.attn.out_proj.weight.float()
+        at_heads = (at_residual @ out_proj).view(-1, heads, size).transpose(0, 1)
+        weights = self._weights[:, 1:].float()  # rows of the patches; CLS has no gradient
+        query, key, value = (part.float() for part in (self._query, self._key, self._value))
+        at_weights = at_heads @ value.mT
+        at_scores = weights * (at_weights - (weights * at_weights).sum(-1, keepdim=True))
+        parts = torch.stack(
+            [
+                at_scores @ key * self._scale,
+                (at_scores.mT @ query[:, 1:])[:, 1:] * self._scale,
+                (weights.mT @ at_heads)[:, 1:],
+            ]
+        )
+        packed = parts.permute(2, 0, 1, 3).flatten(1)
+        return packed @ self._tail.block.attn.in_proj_weight.float()
 
     def _pull_back(self, cotangents: Tensor) -> Tensor:
         patches, width = self.activation.shape
