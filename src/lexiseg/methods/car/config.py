@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from lexiseg.config import check_ranges, check_templates
-from lexiseg.errors import UsageError
+from lexiseg.errors import UnknownNameError, UsageError
 from lexiseg.models.clip.vision import PositionTable
 from lexiseg.ops.crf import CrfConfig
+from lexiseg.registry import SCORERS
 
 VisualPrompt: TypeAlias = Literal["blur", "gray", "black", "circle", "rectangle", "contour"]
 # The order in which prompts are drawn, whatever the order in a config.
 PROMPTS: tuple[VisualPrompt, ...] = ("blur", "gray", "black", "circle", "rectangle", "contour")
+
+# Kinds of maps that need nothing but the CAM tower's last block.
+MAPS = ("gradcam", "gradcam++", "layercam", "value")
 
 ORIGAMI = "a clean origami {}."
 # The classifier's ensemble; some lack the final stop in the released code, which is kept.
@@ -108,6 +112,9 @@ class CarConfig:
         templates: sentences of the mask classifier.
         max_steps: T, end the recurrence after so many steps; 1 judges once, which the paper calls
             no recurrence; 0 judges and removes nothing (ours); None lets the stop rule decide.
+        proposals: maps that masks are proposed from: "gradcam" as published, "gradcam++",
+            "layercam", "value" (cosines with the last block's value path, without a gradient), or
+            a dense scorer's, by its name in `SCORERS` (ours).
         affinity: spread maps from inside their boxes by attention affinity; False is plain
             Grad-CAM.
         refinements: t of Eq. 8, how often a map is multiplied by the affinity; 0 leaves it as it
@@ -137,6 +144,7 @@ class CarConfig:
     background_factor: float = 1.0
     templates: tuple[str, ...] = TEMPLATES
     max_steps: int | None = None
+    proposals: str = "gradcam"
     affinity: bool = True
     refinements: int = 2
     attention_blocks: int = 8
@@ -154,7 +162,9 @@ class CarConfig:
 
         Raises:
             UsageError: a number out of its range, an unknown prompt, or a template without {}.
+            UnknownNameError: an unknown kind of proposals.
         """
+        check_maps(self.proposals)
         check_ranges(
             self,
             ("eta", 0, 1), ("lam", 0, 1), ("temporal_smoothing", 0, 1),
@@ -167,3 +177,14 @@ class CarConfig:
                     f"Unknown visual prompt {prompt!r}; choose among {', '.join(PROMPTS)}."
                 )
         check_templates(self.templates)
+
+
+def check_maps(name: str) -> None:
+    """Check the name of a kind of maps.
+
+    Raises:
+        UnknownNameError: it is none of `MAPS`, and no scorer but CaR itself.
+    """
+    known = [*MAPS, *(scorer for scorer in SCORERS if scorer != "car")]
+    if name not in known:
+        raise UnknownNameError("kind of proposals", name, known)

@@ -1,4 +1,4 @@
-"""Mask proposal generator: one soft mask per query from Grad-CAM and attention affinity.
+"""Mask proposal generator: one soft mask per query from a map and attention affinity.
 
 Sun et al. 2024, section 3.2 and appendix B.
 """
@@ -7,21 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lexiseg.methods.car.config import ORIGAMI, CarConfig
+from lexiseg.methods.car.maps import map_maker
 from lexiseg.methods.car.scene import Scene
 from lexiseg.models.clip import Clip
 from lexiseg.ops.affinity import box_masks, refine
-from lexiseg.ops.cam import (
-    class_activation_map,
-    cosine_cotangents,
-    joint_cotangents,
-    min_max,
-    separate_cotangents,
-)
+from lexiseg.ops.cam import min_max
 from lexiseg.ops.stopwatch import Stopwatch
 
 
@@ -30,7 +24,7 @@ class ProposalGenerator:
 
     Args:
         clip: the CAM tower.
-        config: lambda and the choice of plain Grad-CAM.
+        config: kind of maps, and whether and how affinity spreads them.
         separate: each query competes with the background alone (referring segmentation) instead
             of with all queries and the background.
     """
@@ -38,7 +32,7 @@ class ProposalGenerator:
     def __init__(self, clip: Clip, config: CarConfig, separate: bool = False) -> None:
         self.clip = clip
         self.config = config
-        self.separate = separate
+        self._maps = map_maker(clip, config, separate)
 
     def __call__(
         self,
@@ -79,10 +73,7 @@ class ProposalGenerator:
     def activation_maps(
         self, scene: Scene, queries: Tensor, background: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Grad-CAM of every query.
-
-        Where a map is empty because the background takes all the probability, it is made once
-        more with the queries alone.
+        """A map for every query; see `maps`.
 
         Args:
             scene: the encoded image.
@@ -90,20 +81,9 @@ class ProposalGenerator:
             background: (B, E).
 
         Returns:
-            maps (N, n) in [0, 1], and (N,) bool, where the second try was needed.
+            maps (N, n) in [0, 1], and (N,) bool, where a second try without background was needed.
         """
-        block, count = scene.last_block, len(queries)
-        logits, gradients = cosine_cotangents(
-            block.embedding, torch.cat([queries, background]), self.clip.logit_scale
-        )
-        compete = separate_cotangents if self.separate else joint_cotangents
-        weights = block.channel_weights(compete(logits, gradients, count))
-        maps = class_activation_map(weights, block.activation)
-        empty = ~maps.any(dim=1)
-        if empty.any():
-            alone = compete(logits[:count], gradients[:count], count)[empty]
-            maps[empty] = class_activation_map(block.channel_weights(alone), block.activation)
-        return maps, empty
+        return self._maps(scene, queries, background)
 
     def spread(self, scene: Scene, cams: Tensor) -> Tensor:
         """Refine maps by the attention affinity from inside their boxes; (N, n) in [0, 1]."""

@@ -22,7 +22,7 @@ from lexiseg.ops.affinity import symmetric_affinity
 from lexiseg.ops.attention import AttentionMean
 from lexiseg.ops.crf import CrfConfig, DenseCrf
 from lexiseg.ops.last_block import LastBlock, Tail
-from lexiseg.types import Mask, MaskProposer
+from lexiseg.types import DenseFeatures, Mask, MaskProposer
 
 ImageArray = NDArray[np.uint8]
 KeyT = TypeVar("KeyT")
@@ -63,6 +63,7 @@ class Scene(BaseScene):
         default_factory=Remembered, repr=False
     )
     _fields: Remembered[CrfConfig, DenseCrf] = field(default_factory=Remembered, repr=False)
+    _features: Remembered[str, DenseFeatures] = field(default_factory=Remembered, repr=False)
     _segments: Remembered[MaskProposer, list[Mask]] = field(default_factory=Remembered, repr=False)
 
     @property
@@ -78,6 +79,10 @@ class Scene(BaseScene):
     def crf(self, config: CrfConfig) -> DenseCrf:
         """The dense CRF of the canvas; its lattices are built once."""
         return self._fields(config, lambda: DenseCrf(self.canvas, config))
+
+    def features(self, scorer: str, encode: Callable[[], DenseFeatures]) -> DenseFeatures:
+        """What a dense scorer sees of the canvas; it is encoded once."""
+        return self._features(scorer, encode)
 
     def segments(self, proposer: MaskProposer) -> list[Mask]:
         """Class-agnostic segments of the image; the proposer is asked once."""

@@ -49,6 +49,7 @@ class CarScorerConfig(ScorerConfig):
         background: words that compete in the maps, or names of lists; those asked for do not.
         max_steps: end the recurrence after so many steps; 0 takes the first maps unjudged, which
             spares the classifier's passes, one per window and text.
+        proposals: maps that masks are proposed from, as `CarConfig` names them.
         affinity: spread maps by attention affinity.
         refinements: t of Eq. 8, how often.
         attention_blocks: attention of the last so many blocks makes the affinity.
@@ -62,6 +63,7 @@ class CarScorerConfig(ScorerConfig):
     prompts: tuple[VisualPrompt, ...] = ("blur", "gray")
     background: tuple[str, ...] = ("terrestrial", "aquatic-atmospheric", "man-made")
     max_steps: int | None = None
+    proposals: str = "gradcam"
     affinity: bool = True
     refinements: int = 2
     attention_blocks: int = 8
@@ -75,6 +77,7 @@ class CarScorerConfig(ScorerConfig):
             lam=self.lam,
             prompts=self.prompts,
             max_steps=self.max_steps,
+            proposals=self.proposals,
             affinity=self.affinity,
             refinements=self.refinements,
             attention_blocks=self.attention_blocks,
