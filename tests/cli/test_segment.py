@@ -5,8 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+import lexiseg
 import lexiseg.io.answering as answering
+from lexiseg.types import Recipe
 
 ASK = ("--method", "color", "-t", "red", "-t", "green,zebra")
 
@@ -39,6 +42,30 @@ def test_default_folder_holds_all_formats(lexiseg_command, pictures: Path, tmp_p
     assert code == 0 and out == ""
     assert {"run.json", "results.jsonl", "annotations.coco.json"} <= names
     assert any("overlay" in name for name in names)
+
+
+@pytest.mark.parametrize("verb", ["segment", "refer"])
+def test_the_recipe_stands_beside_the_results(
+    lexiseg_command, pictures: Path, tmp_path: Path, color_method, verb: str
+) -> None:
+    assert lexiseg_command(verb, pictures, "--method", "color", "-t", "red", "-o", "run")[0] == 0
+    recipe = color_method().recipe()
+    stored = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert Recipe.from_json(stored["recipe"]) == recipe
+    assert [result.recipe for result in lexiseg.read(tmp_path / "run")] == [recipe, recipe]
+
+
+def test_answers_of_another_recipe_do_not_join_a_run(
+    lexiseg_command, pictures: Path, tmp_path: Path, color_method, monkeypatch
+) -> None:
+    words = ("segment", pictures, *ASK, "-o", "run")
+    lexiseg_command(*words)
+    Image.new("RGB", (16, 12), (255, 0, 0)).save(pictures / "z.png")
+    later = lambda self: Recipe("color", "paper", {"depth": 8}, device="cuda")  # noqa: E731
+    monkeypatch.setattr(color_method, "recipe", later)
+    code, _, err = lexiseg_command(*words)
+    assert code == 2 and "another recipe (device: cpu / cuda)" in err
+    assert len((tmp_path / "run" / "results.jsonl").read_text().splitlines()) == 2
 
 
 def test_another_question_goes_to_another_default_folder(

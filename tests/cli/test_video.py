@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 
 from lexiseg.io.video import read_frames, read_timed_frames
+from lexiseg.types import Recipe
 
 ASK = ("--method", "color", "-t", "red", "-t", "green")
 
 
 def test_every_frame_gets_its_line_and_its_place_in_the_clip(
-    lexiseg_command, pictures: Path, tmp_path: Path
+    lexiseg_command, pictures: Path, tmp_path: Path, color_method
 ) -> None:
     code, out, err = lexiseg_command("video", pictures, *ASK, "-o", "clip.gif", "--json")
     kept = [
@@ -24,6 +25,8 @@ def test_every_frame_gets_its_line_and_its_place_in_the_clip(
     ]
     assert code == 0 and kept == [["red"], ["green"]] and "2 frames -> clip.gif" in err
     assert len(list(read_frames(tmp_path / "clip.gif"))) == 2
+    beside = json.loads((tmp_path / "clip.gif.recipe.json").read_text(encoding="utf-8"))
+    assert Recipe.from_json(beside) == color_method().recipe()
 
 
 def test_json_alone_writes_no_clip_and_stride_leaves_frames_out(
@@ -37,7 +40,7 @@ def test_json_alone_writes_no_clip_and_stride_leaves_frames_out(
 def test_sentences_go_to_the_referring_mode(
     lexiseg_command, pictures: Path, color_method, monkeypatch
 ) -> None:
-    monkeypatch.setattr(color_method, "segment", None)
+    monkeypatch.setattr(color_method, "segment", pytest.fail)
     code, out, _ = lexiseg_command("video", pictures, *ASK, "--refer", "--json")
     assert code == 0 and len(out.splitlines()) == 2
 

@@ -51,6 +51,7 @@ def video(
     """
     from lexiseg.io.video import frame_rate, read_timed_frames
     from lexiseg.io.video_writer import require_new_clip
+    from lexiseg.io.writer import refuse_existing
 
     console.state.quiet = quiet
     require_verb(method, "video")
@@ -59,6 +60,7 @@ def video(
     rate = frame_rate(source) / stride  # also says what is wrong with the clip, before loading
     if target:
         require_new_clip(target, overwrite=overwrite)
+        refuse_existing(_recipe_of(target), overwrite)
     seconds: deque[float] = deque()
     frames = _remembering(read_timed_frames(source, stride=stride), seconds)
     results = model.load().video(frames, vocabulary, smoothing=smooth, refer=refer)
@@ -91,10 +93,19 @@ def _write(
 ) -> int:
     from lexiseg.io.overlay import draw_overlay
     from lexiseg.io.video_writer import VideoWriter
+    from lexiseg.io.writer import json_text, write_text
 
-    count = 0
+    count, recipe = 0, None
     with VideoWriter(target, fps=rate, overwrite=overwrite) as writer:
         for result in results:
             writer.add(draw_overlay(result), seconds.popleft())
-            count += 1
+            count, recipe = count + 1, result.recipe
+    if recipe:
+        text = json_text(recipe.to_json(), indent=1)
+        write_text(_recipe_of(target), text, overwrite=overwrite)
     return count
+
+
+def _recipe_of(clip: Path) -> Path:
+    """The file beside a clip that says how it was made."""
+    return clip.with_name(f"{clip.name}.recipe.json")

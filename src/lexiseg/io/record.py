@@ -149,7 +149,7 @@ Attempt = Callable[[str], AbstractContextManager[None]]
 def result_from_record(
     record: Mapping[str, Any], attempt: Attempt = lambda _: nullcontext()
 ) -> Result:
-    """The inverse of `file_record` and `Result.to_json`, without the settings a run was made with.
+    """The inverse of `file_record` and of `Result.to_json`, which leaves settings out.
 
     Args:
         record: parsed JSON.
@@ -167,7 +167,7 @@ def result_from_record(
         presence = [_presence(entry) for entry in record["presence"]]
         names = dict.fromkeys([entry.name for entry in presence] + [item.label for item in items])
         timing = {str(key): float(value) for key, value in record.get("timing_ms", {}).items()}
-        recipe = Recipe(_text(record["method"]), _text(record["preset"]), timing_ms=timing)
+        recipe = replace(_recipe(record), timing_ms=timing)
         picture = Path(_text(record["image"])) if record["image"] is not None else None
     except (KeyError, TypeError, AttributeError, OverflowError, UsageError) as error:
         raise ValueError(f"not a result record: {error}") from error
@@ -179,6 +179,7 @@ def result_from_record(
 def file_record(result: Result) -> dict[str, Any]:
     """What ``--json`` prints, and what its schema has no place for.
 
+    ``recipe`` is all that decided the answer (`Recipe.from_json` reads it);
     ``is_thing`` stands with regions of stuff, ``step`` with verdicts of methods that have steps,
     ``origin`` with results that were read from a file which numbers its pictures.
     """
@@ -189,7 +190,13 @@ def file_record(result: Result) -> dict[str, Any]:
     for entry, verdict in zip(record["presence"], result.presence.values(), strict=True):
         if verdict.step is not None:
             entry["step"] = verdict.step
-    return record | origin_entry(result)
+    recipe = {"recipe": result.recipe.to_json()} if result.recipe.settings else {}
+    return record | recipe | origin_entry(result)
+
+
+def _recipe(record: Mapping[str, Any]) -> Recipe:
+    known = {"method": _text(record["method"]), "preset": _text(record["preset"])}
+    return Recipe.from_json({**record.get("recipe", {}), **known})
 
 
 def _line(result: Result, notes: Mapping[str, Any] | None = None) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from lexiseg.errors import OutputError
+from lexiseg.errors import OutputError, UsageError
 from lexiseg.io.fingerprint import Fingerprint
 from lexiseg.io.folder_lock import FolderInUseError, FolderLock
 from lexiseg.io.image import read_image, shown
@@ -22,7 +22,7 @@ from lexiseg.io.run_log import Answered, absolute, answered_pictures, drop_recor
 from lexiseg.io.samples import ImageArray
 from lexiseg.io.writer import PART, Destination, json_text, unique_stems
 from lexiseg.registry import WRITERS
-from lexiseg.types import Result
+from lexiseg.types import Recipe, Result
 
 RUN = "run.json"
 FAILED = "failed.txt"
@@ -80,6 +80,7 @@ class RunFolder:
         self.job = job
         self._overwrite = overwrite
         self._clears = overwrite
+        self._recipe: Recipe | None = None
         self._lock = _locked(path)
         try:
             self._manifest = Manifest(path, overwrite=overwrite)
@@ -112,11 +113,12 @@ class RunFolder:
             return {}
         if not all(map(self._manifest.holds, here)):
             raise self._other(f"{here[0].name} of another program or version")
-        if self._stored_job() != self.job.to_json():
+        stored = self._stored_run()
+        if {key: stored[key] for key in stored if key != "recipe"} != self.job.to_json():
             raise self._other("a run with other names or settings")
         return answered_pictures(records)
 
-    def _stored_job(self) -> dict[str, Any]:
+    def _stored_run(self) -> dict[str, Any]:
         try:
             stored = json.loads((self.path / RUN).read_bytes())
         except (OSError, ValueError, RecursionError) as error:
@@ -189,7 +191,7 @@ class RunFolder:
                 of this image is written.
         """
         with self._all_or_nothing():
-            self._start()
+            self._start(result.recipe)
             files = self._write("image", lambda: [result], name)
             if not self._done:  # claims their names before hours have passed
                 self._write("collection", lambda: [result], "annotations")
@@ -207,8 +209,12 @@ class RunFolder:
             self._manifest.remove([path for path in self._manifest if path not in before])
             raise
 
-    def _start(self) -> None:
-        """Before the first answer: make way, and say what was asked."""
+    def _start(self, recipe: Recipe) -> None:
+        """Before the first answer: make way, and say what was asked and of what method.
+
+        Raises:
+            OtherRunError: answers made by another recipe are in the folder.
+        """
         run, records = self.path / RUN, self.path / RECORDS
         if self._clears:
             for path in (records, run):  # first, as a record means that its files are there
@@ -216,8 +222,21 @@ class RunFolder:
             self._manifest.remove(list(self._manifest))
             self._clears = False
         if not self._manifest.holds(run):
-            self._files.text(run, json_text(self.job.to_json(), indent=1))
+            stored = {**self.job.to_json(), "recipe": recipe.to_json()}
+            self._files.text(run, json_text(stored, indent=1))
             self._manifest.add(records)
+            self._recipe = recipe
+        self._check(recipe)
+
+    def _check(self, recipe: Recipe) -> None:
+        if self._recipe is None:
+            try:
+                self._recipe = Recipe.from_json(self._stored_run().get("recipe", {}))
+            except UsageError as error:
+                raise self._other(f"a run whose {RUN} is damaged") from error
+        others = self._recipe.differences(recipe)
+        if others:
+            raise self._other(f"a run made with another recipe ({'; '.join(others[:3])})")
 
     def _write(self, scope: str, results: Callable[[], Iterable[Result]], name: str) -> list[Path]:
         written: list[Path] = []
