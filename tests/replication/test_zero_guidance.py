@@ -15,7 +15,7 @@ from lexiseg.datasets.sample import IGNORE
 from lexiseg.evaluation.tasks.self_named.meaning import by_meaning
 from lexiseg.evaluation.tasks.self_named.thresholds import CLIP_SWEEP, TEXT_SWEEP
 from lexiseg.metrics.renamed_segments import Crossing
-from lexiseg.replication.rows import RowRecords
+from lexiseg.replication.rows import RowRecords, RowTask
 from lexiseg.replication.zero_guidance.numbers import (
     Finding,
     gain,
@@ -24,7 +24,13 @@ from lexiseg.replication.zero_guidance.numbers import (
 )
 from lexiseg.replication.zero_guidance.records import ZeroGuidanceRecords, to_markdown
 from lexiseg.replication.zero_guidance.report import SETTINGS, ReplicationReport
-from lexiseg.replication.zero_guidance.worker import BASELINES, FULL, ROWS, ZEROCAP
+from lexiseg.replication.zero_guidance.worker import (
+    BASELINES,
+    FULL,
+    ROWS,
+    ZEROCAP,
+    ZeroGuidanceWorker,
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +46,7 @@ def record(world: MiniworldRegions, scene: int, thing: str, cosine: float) -> di
         "id": world.ids[scene], "said": [thing, "grass"],
         "cells": [[0, dog, 60], [0, grass, 30], [1, grass, 70], [1, dog, 20], [1, IGNORE, 500]],
         "st": [[number[thing], cosine], [grass, 0.9]],
-        "told": [[dog, thing], [grass, "grass"]],
+        "told": [[dog, thing], [grass, "grass"]], "subtraction": [0.25, 0.5],
     }  # fmt: skip
 
 
@@ -111,10 +117,13 @@ def test_labels_that_mean_their_class(report: ReplicationReport) -> None:
 
 def test_page_says_what_was_measured(report: ReplicationReport) -> None:
     page = report.to_markdown()
-    full = "| full method | 56.4 (56.4 to 56.4) | 100.0 (100.0 to 100.0) | 100.0 (100.0 to 100.0) |"
+    whole = "100.0 (100.0 to 100.0)"
+    full = f"| full method | 0.375 | 56.4 (56.4 to 56.4) | {whole} | {whole} |"
     assert full in page
     assert "| crop and mask | +37.0 (+37.0 to +37.0) | full is better |" in page
-    assert page.count("no clear difference") >= 4  # the other two rows are the same records
+    assert page.count("no clear difference") >= 8  # the other four rows are the same records
+    assert "| full, sigma^2 = 2.5 as published | 0.375 |" in page
+    assert "lose more than 0.375 of the global attention" in page
     assert "by the full method: reached" in page
     assert "| ZeroCap | 1 | 56.4 (56.4 to 56.4) |" in page and "first 1 scenes" in page
     assert "| 16.4 | 11.8 |  |" in page  # text quality without merging was not published
@@ -152,6 +161,15 @@ def test_the_slow_decoder_is_asked_about_the_first_scenes_only() -> None:
     tasks = store.tasks()
     assert [task.rows for task in tasks[:3]] == [(ZEROCAP,), (FULL, ZEROCAP), (FULL,)]
     assert len(tasks) == 30
+
+
+def test_every_row_tells_how_much_it_subtracts() -> None:
+    worker = ZeroGuidanceWorker("zero-guidance", "cpu", "float32", 1)
+    crop, none, *_, published, _, full = worker.run(RowTask(0, ROWS))
+    assert crop["subtraction"] == [] and set(none["subtraction"]) == {0.0}
+    least = float(np.exp(-4 / 5))  # of the paper's formula, where the mask leaves everything
+    assert min(published["subtraction"]) >= round(least, 4) - 1e-4
+    assert max(full["subtraction"]) < least
 
 
 def test_settings_of_the_rows_are_those_of_the_paper() -> None:

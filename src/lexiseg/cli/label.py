@@ -11,7 +11,7 @@ import typer
 
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import ImageRun, grouped
-from lexiseg.cli.options import MethodName, Preset
+from lexiseg.cli.options import MethodName
 from lexiseg.cli.segment import Images, run_model
 from lexiseg.types import Result
 
@@ -19,14 +19,26 @@ Decoder = Annotated[
     str | None,
     typer.Option(
         "--decoder",
-        help="What finds the words: vocabulary (default), vocabulary+attributes, zerocap.",
+        help="What finds the words: vocabulary (of mini and word-list), vocabulary+attributes, "
+        "zerocap (of paper).",
     ),
 ]
 WordList = Annotated[
     Path | None,
     typer.Option(
         "--vocabulary",
-        help="Your own words for the vocabulary decoders, one per line.",
+        help="Your own words for the vocabulary decoders, one per line; without --decoder it "
+        "chooses vocabulary.",
+    ),
+]
+
+
+LabelPreset = Annotated[
+    str,
+    typer.Option(
+        "--preset",
+        help="mini: bundled toy-world weights; word-list: the published ones with words of a list; "
+        "paper: the published ones with the paper's captions.",
     ),
 ]
 
@@ -36,7 +48,7 @@ class LabelRun(ImageRun):
     """The same with a method that asks no question."""
 
     method: MethodName = "zero-guidance"
-    preset: Preset = "mini"
+    preset: LabelPreset = "mini"
 
 
 @grouped
@@ -48,7 +60,8 @@ def label(
     Example: lexiseg label photo.jpg -o out --decoder zerocap
     """
     console.state.quiet = run.quiet
-    words = {"decoder": decoder, "decoder.words": str(vocabulary) if vocabulary else None}
+    finder = decoder or ("vocabulary" if vocabulary else None)
+    words = {"decoder": finder, "decoder.words": str(vocabulary) if vocabulary else None}
     chosen = {option: value for option, value in words.items() if value}
     model = run.loading.model(run.method, run.preset, **chosen)
 

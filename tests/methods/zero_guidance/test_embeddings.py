@@ -75,6 +75,17 @@ def test_the_whole_picture_is_plain_clip_without_subtraction(clip, picture):
     torch.testing.assert_close(whole, clip.image_features(pixels), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("saliency", ["rows", "outputs"])
+def test_the_weight_of_the_subtraction(clip, picture, saliency):
+    config = ZeroGuidanceConfig(masked_blocks=2, saliency=saliency)
+    embedder = MaskedEmbedder(clip, picture, some_segments(), config)
+    whole, part = embedder.subtraction([(0, 1, 2, 3, 4), (2,)])
+    assert whole.tolist() == pytest.approx([np.exp(-4 / 5)] * 2, abs=1e-4)  # S = 1
+    assert (part > whole).all() and (part <= 1).all()
+    plain = ZeroGuidanceConfig(masked_blocks=2, sigma_squared=None)
+    assert not MaskedEmbedder(clip, picture, some_segments(), plain).subtraction([(0,)]).any()
+
+
 def test_what_a_segment_does_not_show_matters_only_before_the_masked_blocks(clip, picture):
     """With every block masked, pixels outside the segment's patches change nothing."""
     side, edge = clip.visual.config.image_size, 2 * clip.visual.config.patch_size

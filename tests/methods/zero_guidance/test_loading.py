@@ -29,7 +29,25 @@ def test_variants_differ_where_paper_and_code_do():
     assert paper.config.max_splits == 19 and released.config.max_splits == 10
     assert paper.decoder == released.decoder == "zerocap"
     assert released.decoder_options == {"language_model": "gpt2-medium", "clean_up": "released"}
-    assert paper.decoder_options == {"language_model": "gpt2-medium"}
+    assert paper.decoder_options == {"language_model": "gpt2-medium", "clean_up": "dot"}
+
+
+def test_the_preset_paper_is_the_papers_method():
+    paper, words = (choose(PRESETS[name], None, None, {}) for name in ("paper", "word-list"))
+    assert (paper.decoder, paper.config.saliency) == ("zerocap", "outputs")
+    assert paper == choose(PAPER, "paper", None, {})
+    assert (words.decoder, words.config) == ("vocabulary", ZeroGuidanceConfig())
+    assert words.checkpoints == ()
+
+
+def test_a_variant_wins_over_a_preset_that_disagrees():
+    mini = PRESETS["mini"]
+    assert mini.options["saliency"] == "outputs"
+    assert choose(mini, None, None, {}).config.saliency == "outputs"
+    released = choose(mini, "released", None, {})
+    assert (released.config.saliency, released.config.splits) == ("rows", "half")
+    assert released.config.stride == mini.options["stride"]
+    assert choose(mini, "released", None, {"saliency": "projected"}).config.saliency == "projected"
 
 
 def test_what_is_more_special_wins():

@@ -144,8 +144,10 @@ class Variant:
 
 VARIANTS: Mapping[str, Variant] = {
     "recommended": Variant("vocabulary"),
-    "paper": Variant("zerocap", {"saliency": "outputs"}),
-    "released": Variant("zerocap", {"splits": "half"}, {"clean_up": "released"}),
+    "paper": Variant("zerocap", {"saliency": "outputs", "splits": "all"}, {"clean_up": "dot"}),
+    "released": Variant(
+        "zerocap", {"saliency": "rows", "splits": "half"}, {"clean_up": "released"}
+    ),
 }
 
 

@@ -22,7 +22,7 @@ from lexiseg.methods.zero_guidance.segments import Segments
 from lexiseg.models.clip import Clip
 from lexiseg.models.clip.transformer import Block
 from lexiseg.models.clip.vision import VisionTower
-from lexiseg.ops.masked_attention import GlobalSubtraction
+from lexiseg.ops.masked_attention import GlobalSubtraction, subtraction_weight
 
 ImageArray = NDArray[np.uint8]
 CHUNK_ELEMENTS = 2**26  # of the widest activation of all segments of a chunk, 256 MB in float32
@@ -71,6 +71,11 @@ class MaskedEmbedder:
             return self._areas.new_zeros(0, self._reader.tower.config.embed_dim)
         return self._reader.read(torch.stack(areas))
 
+    def subtraction(self, unions: Sequence[Sequence[int]]) -> Tensor:
+        """Weights (K, masked blocks) of the global attention that is taken from each union."""
+        areas = [self._areas[list(union)].sum(dim=0) for union in unions]
+        return self._reader.subtraction(torch.stack(areas))
+
 
 class MaskedReader:
     """One picture's way through the tower up to the first masked block, and from there by mask.
@@ -113,12 +118,34 @@ class MaskedReader:
         chunks = torch.split(masks, max(1, CHUNK_ELEMENTS // widest))
         return torch.cat([self._read(chunk) for chunk in chunks])
 
+    @torch.no_grad()
+    def subtraction(self, areas: Tensor) -> Tensor:
+        """How much of the global attention is taken away, exp(-(S + 1)^2 / (2 sigma^2)).
+
+        Args:
+            areas: (K, grid, grid) share of each patch that is the segment's.
+
+        Returns:
+            (K, masked blocks) float32 in [0, 1]; 0 without subtraction.
+        """
+        sigma_squared = self.config.sigma_squared
+        if sigma_squared is None:
+            return areas.new_zeros(len(areas), self.config.masked_blocks)
+        attentions = segment_attentions(self.tower, token_masks(areas), self.config)
+        self._attend(attentions)
+        agreements = [block.agreement for _, block in sorted(attentions.items())]
+        agreement = torch.stack([found for found in agreements if found is not None], dim=1)
+        return subtraction_weight(agreement.float(), sigma_squared)
+
     def _read(self, masks: Tensor) -> Tensor:
-        last = len(self.tower.blocks) - 1
         self.attentions = segment_attentions(self.tower, masks, self.config)
-        tokens = self.tower.run(self.tokens, self.first, last, self.attentions)
-        cls = _cls_after(self.tower.blocks[last], tokens, self.attentions[last])
-        return self.tower.project(cls).float()
+        return self.tower.project(self._attend(self.attentions)).float()
+
+    def _attend(self, attentions: Mapping[int, GlobalSubtraction]) -> Tensor:
+        """CLS (K, D) behind the masked blocks."""
+        last = len(self.tower.blocks) - 1
+        tokens = self.tower.run(self.tokens, self.first, last, attentions)
+        return _cls_after(self.tower.blocks[last], tokens, attentions[last])
 
 
 def token_masks(areas: Tensor) -> Tensor:

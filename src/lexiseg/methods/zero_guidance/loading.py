@@ -44,12 +44,14 @@ class Choice:
         return tuple(self.language_model.values())
 
 
-def choose(preset: Preset, variant: str, decoder: str | None, options: Mapping[str, Any]) -> Choice:
-    """Put variant, preset and options together; what is more special wins.
+def choose(
+    preset: Preset, variant: str | None, decoder: str | None, options: Mapping[str, Any]
+) -> Choice:
+    """Put preset, variant and options together; of two that disagree the later one wins.
 
     Args:
         preset: weights and their settings.
-        variant: reading of the paper.
+        variant: reading of the paper; None for the preset's.
         decoder: in place of the variant's.
         options: fields of `ZeroGuidanceConfig`, and options of the captioner after ``decoder.``.
 
@@ -57,14 +59,14 @@ def choose(preset: Preset, variant: str, decoder: str | None, options: Mapping[s
         UnknownNameError: no such variant, decoder or option.
         UsageError: a value of the wrong type or out of its range.
     """
-    reading = find_variant(variant)
+    reading = find_variant(variant or preset.variant)
     name = decoder or reading.decoder
     _ = CAPTIONERS[name]
     own, inner = split_options(options, "decoder.")
     defaults: dict[str, Any] = dict(preset.decoders.get(name, {}))
     if name == ZEROCAP:
         defaults = {LANGUAGE_MODEL: preset.language_model, **defaults, **reading.zerocap}
-    settings = {**reading.options, **preset.options, **own}
+    settings = {**preset.options, **reading.options, **own}
     return Choice(override(ZeroGuidanceConfig(), settings), name, {**defaults, **inner})
 
 

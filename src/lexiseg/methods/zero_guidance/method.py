@@ -76,7 +76,7 @@ class ZeroGuidance(BaseMethod[Scene, ZeroGuidanceConfig]):
         device: str = "auto",
         dtype: str = "auto",
         *,
-        variant: str = "recommended",
+        variant: str | None = None,
         decoder: str | None = None,
         dino_weights: str | Path | None = None,
         clip_weights: str | Path | None = None,
@@ -85,11 +85,13 @@ class ZeroGuidance(BaseMethod[Scene, ZeroGuidanceConfig]):
         """Load settings and weights.
 
         Args:
-            preset: a name of `presets.PRESETS`.
+            preset: "paper" is the published method, which writes captions; "word-list" has its
+                weights but takes words of a list; "mini" is the bundled toy world.
             device: "auto" or a torch device.
             dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
-            variant: "recommended", or the literal readings "paper" and "released".
-            decoder: a name of `CAPTIONERS` in place of the preset's.
+            variant: "recommended", or the literal readings "paper" and "released"; by default
+                the preset's. It wins over the preset where they disagree.
+            decoder: a name of `CAPTIONERS` in place of the variant's.
             dino_weights: hub id, folder or file in place of the preset's.
             clip_weights: the same for CLIP.
             options: fields of `ZeroGuidanceConfig`; ``decoder.x`` is the option x of the decoder.
@@ -103,7 +105,7 @@ class ZeroGuidance(BaseMethod[Scene, ZeroGuidanceConfig]):
         seer, reader = str(dino_weights or weights.dino), str(clip_weights or weights.clip)
         require_weights(seer, reader, *choice.checkpoints)
         parts = {
-            "variant": variant,
+            "variant": variant or weights.variant,
             "decoder": choice.decoder,
             "dino_weights": seer,
             "clip_weights": reader,

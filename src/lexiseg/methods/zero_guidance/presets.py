@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lexiseg.config import look_up
@@ -17,13 +17,15 @@ class Preset:
         dino: weights of the self-supervised transformer.
         clip: weights of CLIP.
         language_model: weights of the language model that ZeroCap needs.
-        options: fields of `ZeroGuidanceConfig` that differ from the variant's.
+        variant: reading of the paper that is taken where none is asked for.
+        options: fields of `ZeroGuidanceConfig` that differ from its defaults; a variant's win.
         decoders: name of a captioner -> its options that differ from its defaults.
     """
 
     dino: str
     clip: str
     language_model: str
+    variant: str = "recommended"
     options: Mapping[str, Any] = field(default_factory=dict)
     decoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -51,7 +53,7 @@ MINI_PRESET = Preset(
     "mini-dino",
     "mini-clip-classifier",
     "mini-gpt2",
-    {
+    options={
         "stride": 4,
         "masked_blocks": 1,
         "sigma_squared": 0.4,
@@ -59,15 +61,20 @@ MINI_PRESET = Preset(
         "min_similarity": 0.55,
         "template": BARE,
     },
-    {
+    decoders={
         "vocabulary": MINIWORLD,
         "vocabulary+attributes": MINIWORLD_ATTRIBUTES,
         "zerocap": MINI_ZEROCAP,
     },
 )
 
+PUBLISHED = Preset("dino-vits8", "clip-vit-l14-336", "gpt2-medium", variant="paper")
+# The published weights under what is quicker and steadier than captions: words of a list.
+WORD_LIST = replace(PUBLISHED, variant="recommended")
+
 PRESETS: Mapping[str, Preset] = {
-    "paper": Preset("dino-vits8", "clip-vit-l14-336", "gpt2-medium"),
+    "paper": PUBLISHED,
+    "word-list": WORD_LIST,
     "mini": MINI_PRESET,
 }
 

@@ -97,6 +97,12 @@ class Finding:
         return float(np.mean([(~overlaps.true).sum() for overlaps in self.numbers.pictures]))
 
     @cached_property
+    def subtraction(self) -> float:
+        """Median weight of the subtraction over all candidates; NaN where there is none."""
+        weights = [weight for record in self.records for weight in record["subtraction"]]
+        return float(np.median(weights)) if weights else float("nan")
+
+    @cached_property
     def ious(self) -> FloatArray:
         """IoU of each scene; 0 where it has none."""
         return self.numbers.ratios["iou"][0]

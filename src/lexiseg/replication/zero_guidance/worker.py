@@ -19,7 +19,8 @@ from lexiseg.evaluation.tasks.self_named.scoring import score_scene
 from lexiseg.io.image import read_image
 from lexiseg.methods.zero_guidance import ZeroGuidance
 from lexiseg.methods.zero_guidance.candidates import find_segments
-from lexiseg.methods.zero_guidance.pipeline import encode_scene
+from lexiseg.methods.zero_guidance.embeddings import MaskedEmbedder
+from lexiseg.methods.zero_guidance.pipeline import Scene, encode_scene
 from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.replication.engine import BundledMethod
 from lexiseg.replication.rows import RowTask
@@ -58,10 +59,29 @@ BASELINES = (
     Row("no-subtraction", "no global subtraction", {"sigma_squared": None}, (14.5, 15.0, 11.8)),
     Row("no-merging", "no merging", {"merge": False}, (16.4, 11.8, None)),
 )
-ROWS = (*BASELINES, FULL)
+PUBLISHED_WEIGHTS = (
+    Row("sigma-2.5", "full, sigma^2 = 2.5 as published", {"sigma_squared": 2.5}, FULL.paper),
+    Row(
+        "sigma-2.5-rows",
+        "full, sigma^2 = 2.5, saliency of rows as released",
+        {"sigma_squared": 2.5, "saliency": "rows"},
+        FULL.paper,
+    ),
+)
+"""The full method with the weight of the subtraction that the paper's formula gives."""
+ROWS = (*BASELINES, *PUBLISHED_WEIGHTS, FULL)
 """Table 3."""
 ZEROCAP = Row("zerocap", "full method, ZeroCap", {}, FULL.paper, decoder="zerocap", every=25)
 """For what labels mean: the paper's own decoder, which is slow."""
+
+
+def subtraction_of(scene: Scene) -> list[float]:
+    """Weight of the subtraction in each candidate, the mean over masked blocks; none for crops."""
+    if not isinstance(scene.embedder, MaskedEmbedder) or not len(scene.segments):
+        return []
+    unions = [(label,) for label in range(len(scene.segments))]
+    weights: list[float] = scene.embedder.subtraction(unions).mean(dim=1).tolist()
+    return [round(weight, 4) for weight in weights]
 
 
 class ZeroGuidanceWorker(BundledMethod):
@@ -91,7 +111,8 @@ class ZeroGuidanceWorker(BundledMethod):
             scene = encode_scene(
                 image, lambda _: candidates, method.clip, method.config, Stopwatch()
             )
-            records.append(score_scene(method, scene, sample, self.dataset))
+            record = score_scene(method, scene, sample, self.dataset)
+            records.append({**record, "subtraction": subtraction_of(scene)})
         return records
 
     @property
