@@ -48,6 +48,7 @@ def rows():
         ("prompt", "Best IoU", [0.9, 0.8]),
         ("instance", "Best Score", [0.1]),
         ("instance", "Best IO", [0.9]),
+        ("prompt", "Best Score of proposals", [0.3, 0.1]),
         ("instance", "Best IoU", [0.9]),
     ],
 )
@@ -64,8 +65,24 @@ def test_shares(rows):
     assert apple.hopeless == 0 and apple.gain == pytest.approx(1 / 3)
     assert apple.mean_iou == pytest.approx(np.mean(APPLE["iou"]))
     assert row(rows, EVERYTHING, "instance", "All").masks == 12
-    # Without any foreground the IO score knows nothing, and 0.1 is all there is to go by.
-    assert row(rows, "non-uniform", "instance", "Best IO").good == 0
+
+
+@pytest.mark.parametrize("selection", ["Best IO", "Best Score of proposals"])
+def test_what_is_no_proposal_is_not_taken(rows, selection):
+    """The car has one proposal, at its second point: an IoU of 0.1."""
+    for unit in ("prompt", "instance"):
+        car = row(rows, "non-uniform", unit, selection)
+        assert (car.masks, car.good, car.mean_iou, car.hopeless) == (1, 0, 0.1, 1)
+    assert row(rows, "non-uniform", "prompt", "Best Score").masks == 2
+
+
+def test_io_is_measured_against_the_score_of_the_same_candidates(rows):
+    io_row, score = (
+        row(rows, "uniform", "prompt", name) for name in ("Best IO", "Best Score of proposals")
+    )
+    assert io_row.gain == io_row.good - score.good == 1
+    table = to_markdown(rows)
+    assert "| uniform | prompt | Best Score of proposals | 2 | 0.0 | 0.0 to 0.0 |  |" in table
 
 
 def test_what_no_selection_can_save_is_told_apart():
@@ -92,7 +109,7 @@ def test_interval_holds_the_share_and_ends_at_the_groups(rows):
     every = row(rows, EVERYTHING, "prompt", "Best IO")
     assert every.good_low <= every.good <= every.good_high and every.good_low < every.good_high
     assert not any(one.group == "empty" for one in rows)
-    assert len(rows) == 3 * 2 * 4
+    assert len(rows) == 3 * 2 * 5
 
 
 def test_a_choice_per_point_or_one_per_object():

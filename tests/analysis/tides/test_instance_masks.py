@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,8 +19,12 @@ from lexiseg.analysis.tides.instance_masks import (
     random_points,
 )
 from lexiseg.methods.tides import TidesConfig
-from lexiseg.methods.tides.proposals import Foreground
-from lexiseg.types import Mask
+from lexiseg.methods.tides.identification import identify
+from lexiseg.methods.tides.proposals import Foreground, propose
+from lexiseg.methods.tides.question import Question
+from lexiseg.methods.tides.semantic_features import find_foreground
+from lexiseg.ops.stopwatch import Stopwatch
+from lexiseg.types import Mask, Vocabulary
 
 
 @given(st.integers(1, 40), st.integers(1, 8), st.integers(0, 2**31))
@@ -82,19 +88,20 @@ def test_io_scores_against_the_formula():
     rng = np.random.default_rng(1)
     values = torch.from_numpy(rng.random((2, 30)).astype(np.float32))
     cells = values > 0.3
-    config = TidesConfig(bins=4, bandwidth=0.4)
+    config = TidesConfig(bins=4, bandwidth=0.4, min_overlap=0.3, histogram_cells="mask")
     answers, classes = [], [1, 0, 1]
     for _ in classes:
         masks = torch.from_numpy(rng.random((6, 30)) > 0.5)
         masks[0] = False
         answers.append(
-            ObjectAnswers(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 3), masks)
+            ObjectAnswers(*[torch.zeros(2, 3)] * 4, masks, torch.zeros(6, dtype=torch.long))
         )
     found = identity_scores(answers, classes, Foreground(values, cells, (5, 6)), config)
     for place, own in enumerate(classes):
         pool = torch.cat([answers[k].cells for k in range(3) if classes[k] == own])
         points = [histogram(mask, values[own], cells[own]) for mask in pool]
         points = [point for point in points if point is not None]
+        assert 0 < len(points) < len(pool)
         for mask, score in zip(answers[place].cells, found[place].flatten(), strict=True):
             point = histogram(mask, values[own], cells[own])
             if point is None:
@@ -105,8 +112,39 @@ def test_io_scores_against_the_formula():
 
 
 def histogram(mask, values, cells):
-    inside = (mask & cells).numpy()
-    if not inside.any():
+    """Of all cells of a proposal; None for masks that meet too little of the foreground."""
+    if (mask & cells).sum() <= 0.3 * (mask | cells).sum():
         return None
-    counts, _ = np.histogram(values.numpy()[inside], 4, (0, 1))
-    return counts / inside.sum()
+    counts, _ = np.histogram(values.numpy()[mask.numpy()], 4, (0, 1))
+    return counts / mask.sum().item()
+
+
+def test_candidates_are_proposals_where_the_method_makes_them_so(tides, boxes):
+    """Prompted at cells that the method prompts, they get the IO scores of its step D."""
+    sample = boxes()[0]
+    scene = tides.encode(sample.image)
+    question = Question.ask(Vocabulary.parse("red"), tides.scorer, tides.config)
+    foreground = find_foreground(scene, question, [0], tides.scorer, tides.config)
+    pool = propose(scene, foreground, tides.config, Stopwatch())
+    proposals = pool.of_class(0)
+    every = pool.masks.rows_of(foreground.points(tides.config))
+    masks = pool.masks.unpacked(every.repeat_interleave(3), torch.arange(3).repeat(len(every)))
+    shape = (len(every), 3)
+    answer = ObjectAnswers(
+        torch.zeros(shape), torch.zeros(shape), pool.masks.scores[every],
+        pool.masks.stability[every], masks,
+        foreground.points(tides.config).repeat_interleave(3),
+    )  # fmt: skip
+    (io,) = identity_scores([answer], [0], foreground, tides.config)
+    assert 0 < len(proposals) == int((io > 0).sum())
+    found = identify(
+        proposals, foreground.values[0], foreground.cells[0], foreground.shape,
+        replace(tides.config, density_rule="quantile", min_density=0.0, cluster="all", nms_iou=1.0),
+    )  # fmt: skip
+    assert sorted(found.io_scores.tolist()) == pytest.approx(sorted(io[io > 0].tolist()))
+
+
+def test_points_lie_in_the_cells_of_their_centers(tides, boxes):
+    canvas = tides.encode(boxes()[1].image).canvas
+    cells = torch.arange(canvas.cells.shape[0] * canvas.cells.shape[1])
+    assert torch.equal(canvas.cells_of(canvas.image_points(cells)), cells)

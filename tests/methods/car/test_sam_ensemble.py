@@ -102,3 +102,24 @@ def test_a_segmenter_sharpens_the_answer_and_is_asked_once_per_scene(
     whole = Mask.from_array(np.ones((52, 75), bool))
     assert len(result.instances) > 0
     assert all(item.mask in halves | {whole} for item in result.instances)
+
+
+def test_a_segmenter_that_finds_nothing_is_told(
+    car: CaR, picture: Callable[..., NDArray[np.uint8]]
+) -> None:
+    class Blind:
+        def propose_masks(self, image: NDArray[np.uint8]) -> list[Mask]:
+            return []
+
+    config = override(car.config, {"max_steps": 0})
+    with pytest.warns(UserWarning, match=r"lower segmenter\.min_score"):
+        result = CaR(car.proposal, car.classifier, config, Blind()).segment(picture(), ["cat"])
+    plain = CaR(car.proposal, car.classifier, config).segment(picture(), ["cat"])
+    assert result.instances == plain.instances and len(plain.instances) > 0
+
+
+def test_bounds_of_the_segmenter_are_options() -> None:
+    options = {"segmenter.min_score": 0.5, "segmenter.min_stability": 0.6}
+    loose = CaR.load("mini", segmenter="mini-sam", **options)
+    settings_ = loose.recipe().settings
+    assert {name: settings_[name] for name in options} == options

@@ -17,7 +17,7 @@ from lexiseg.metrics import bootstrap_interval
 GOOD = 0.5  # IoU above which a mask counts as the object
 EVERYTHING = "all classes"
 UNITS = ("prompt", "instance")
-REFERENCE = "Best Score"  # what gains are measured against
+SCORE_OF_PROPOSALS = "Best Score of proposals"
 Numbers: TypeAlias = NDArray[np.float64]
 
 
@@ -30,13 +30,44 @@ class ObjectCandidates:
     score: Numbers
     io: Numbers
 
+    @property
+    def proposals(self) -> ObjectCandidates:
+        """Those that step D sees."""
+        chosen = self.io > 0
+        return ObjectCandidates(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
-# How the candidate of a choice is found; ties of IO scores go to the segmenter's own.
-SELECTIONS: Mapping[str, Callable[[ObjectCandidates], list[int]]] = {
-    "All": lambda choice: list(range(len(choice.iou))),
-    "Best Score": lambda choice: [int(choice.score.argmax())],
-    "Best IO": lambda choice: [int(np.lexsort((choice.score, choice.io))[-1])],
-    "Best IoU": lambda choice: [int(choice.iou.argmax())],
+
+@dataclass(frozen=True)
+class Selection:
+    """A way to choose among candidates.
+
+    Attributes:
+        take: candidates -> positions of those taken.
+        proposals: choose only among candidates that step C makes proposals, whose IO score is not
+            0; where there are none, nothing is taken.
+        reference: name of the selection that its gain is measured against.
+    """
+
+    take: Callable[[ObjectCandidates], list[int]]
+    proposals: bool = False
+    reference: str = "Best Score"
+
+
+def _best_score(choice: ObjectCandidates) -> list[int]:
+    return [int(choice.score.argmax())]
+
+
+def _best_io(choice: ObjectCandidates) -> list[int]:
+    """Ties go to the segmenter's own score."""
+    return [int(np.lexsort((choice.score, choice.io))[-1])]
+
+
+SELECTIONS: Mapping[str, Selection] = {
+    "All": Selection(lambda choice: list(range(len(choice.iou)))),
+    "Best Score": Selection(_best_score),
+    SCORE_OF_PROPOSALS: Selection(_best_score, True, SCORE_OF_PROPOSALS),
+    "Best IO": Selection(_best_io, True, SCORE_OF_PROPOSALS),
+    "Best IoU": Selection(lambda choice: [int(choice.iou.argmax())]),
 }
 
 
@@ -84,7 +115,7 @@ class BiasRow:
         good: share with IoU above 0.5.
         good_low: lower end of its 95 % bootstrap interval over images.
         good_high: upper end.
-        gain: `good` minus that of "Best Score".
+        gain: `good` minus that of the selection's reference.
         gain_low: lower end of its interval, over the same images.
         gain_high: upper end.
         part: share of masks that lie mostly inside the object and are not good, although a good
@@ -143,11 +174,19 @@ def _select(records: Sequence[Record], unit: str, selection: str) -> Selected:
         (image, item["class"], choice.iou[number], choice.inside[number], choice.iou.max())
         for image, record in enumerate(records)
         for item in record["objects"]
-        for choice in choices(item, unit)
-        for number in SELECTIONS[selection](choice)
+        for choice in _candidates(item, unit, SELECTIONS[selection])
+        for number in SELECTIONS[selection].take(choice)
     ]
     image, label, iou, inside, best = np.array(taken, dtype=np.float64).reshape(-1, 5).T
     return Selected(image.astype(np.int64), label.astype(np.int64), iou, inside, best)
+
+
+def _candidates(item: Record, unit: str, selection: Selection) -> list[ObjectCandidates]:
+    """The choices at one object, of proposals alone where that is what is chosen from."""
+    every = choices(item, unit)
+    if not selection.proposals:
+        return every
+    return [choice.proposals for choice in every if choice.io.any()]
 
 
 def choices(item: Record, unit: str) -> list[ObjectCandidates]:
@@ -167,8 +206,11 @@ def _rows(
 ) -> list[BiasRow]:
     """A row per selection for objects of some classes; none if there are no such objects."""
     own = {name: taken.of_classes(classes) for name, taken in selected.items()}
-    raw = own[REFERENCE]
-    return [_row(taken, raw, (*of, name), images) for name, taken in own.items() if len(taken)]
+    return [
+        _row(taken, own[SELECTIONS[name].reference], (*of, name), images)
+        for name, taken in own.items()
+        if len(taken)
+    ]
 
 
 def _row(taken: Selected, raw: Selected, of: tuple[str, str, str], images: int) -> BiasRow:
@@ -222,7 +264,7 @@ def to_csv(rows: Sequence[BiasRow]) -> str:
 def to_markdown(rows: Sequence[BiasRow]) -> str:
     """The table for people, in percent."""
     lines = [
-        "| group | unit | mask taken | masks | IoU > 0.5 | 95 % interval | against Best Score | "
+        "| group | unit | mask taken | masks | IoU > 0.5 | 95 % interval | against best score | "
         "part | beyond | hopeless | IoU |",
         "|" + " --- |" * 11,
     ]
@@ -243,7 +285,7 @@ def _percent(share: float) -> str:
 
 
 def _gain(row: BiasRow) -> str:
-    if row.selection == REFERENCE:
+    if row.selection == SELECTIONS[row.selection].reference:
         return ""
     gain, low, high = (f"{100 * value:+.1f}" for value in (row.gain, row.gain_low, row.gain_high))
     return f"{gain} ({low} to {high})"

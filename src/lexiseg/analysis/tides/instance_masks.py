@@ -13,9 +13,10 @@ from torch import Tensor
 
 from lexiseg.datasets.sample import TrueObject
 from lexiseg.methods.tides.config import TidesConfig
-from lexiseg.methods.tides.proposals import Foreground
+from lexiseg.methods.tides.proposals import Foreground, class_overlap
 from lexiseg.methods.tides.scene import Scene
 from lexiseg.ops.instance_score import HistogramRule, instance_scores, score_histograms
+from lexiseg.ops.mask_quality import stability_score
 from lexiseg.types import Mask, PromptableSegmenter
 
 INSIDE = 0.5  # a cell belongs to a mask that covers more of it
@@ -29,13 +30,17 @@ class ObjectAnswers:
         iou: (n, m) float32 in [0, 1], with the true mask.
         inside: (n, m) float32 in [0, 1], the share of a candidate that lies in the true mask.
         scores: (n, m) float32, the segmenter's own.
+        stability: (n, m) float32 in [0, 1].
         cells: (n * m, cells) bool.
+        points: (n * m,) int64, the cell that each was prompted in.
     """
 
     iou: Tensor
     inside: Tensor
     scores: Tensor
+    stability: Tensor
     cells: Tensor
+    points: Tensor
 
 
 def random_points(mask: Mask, count: int, seed: Sequence[int]) -> NDArray[np.float32]:
@@ -90,8 +95,12 @@ def prompt_objects(
             whole = segmenter.full_size(logits, scene.embedding) > 0
             cells = scene.canvas.pool(whole) > INSIDE
             iou, inside = compare(whole, torch.from_numpy(true.to_array()).to(whole.device))
-            compared.append((iou, inside, scores, cells.flatten(1)))
-    return [_join(compared[start : start + points]) for start in range(0, len(compared), points)]
+            compared.append((iou, inside, scores, stability_score(logits), cells.flatten(1)))
+    places = scene.canvas.cells_of(prompts[:, 0])
+    return [
+        _join(compared[start : start + points], places[start : start + points])
+        for start in range(0, len(compared), points)
+    ]
 
 
 def compare(masks: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,10 +110,12 @@ def compare(masks: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
     return shared / (areas + true.sum() - shared).clamp_min(1), shared / areas.clamp_min(1)
 
 
-def _join(rows: Sequence[tuple[Tensor, ...]]) -> ObjectAnswers:
-    iou, inside, scores, cells = zip(*rows, strict=True)
-    stacked = [torch.stack(kind).float().cpu() for kind in (iou, inside, scores)]
-    return ObjectAnswers(stacked[0], stacked[1], stacked[2], torch.cat(cells).cpu())
+def _join(rows: Sequence[tuple[Tensor, ...]], places: Tensor) -> ObjectAnswers:
+    *numbers, cells = zip(*rows, strict=True)
+    iou, inside, scores, stability = (torch.stack(kind).float().cpu() for kind in numbers)
+    masks = torch.cat(cells).cpu()
+    points = places.repeat_interleave(len(masks) // len(places)).cpu()
+    return ObjectAnswers(iou, inside, scores, stability, masks, points)
 
 
 def identity_scores(
@@ -113,26 +124,28 @@ def identity_scores(
     foreground: Foreground,
     config: TidesConfig,
 ) -> list[Tensor]:
-    """IO score of every candidate among all candidates of its class in the image.
+    """IO score of every candidate among the proposals of its class in the image.
+
+    Step C decides which candidates are proposals: those that overlap the class's foreground, as
+    `class_overlap` measures it, by more than the bound, and are as sure and stable as asked.
 
     Args:
         answers: of each object.
         classes: of each object, as a row of `foreground`.
         foreground: of the classes in the image.
-        config: bins, what they count, and h.
+        config: steps C and D.
 
     Returns:
-        Per object (n, m) in [0, 1]; 0 for a mask that shows nothing of the class, which could
-        not have become a proposal.
+        Per object (n, m): above 0 for proposals, at most 1; 0 for all others, which step D never
+        sees.
     """
-    rule = HistogramRule(
-        config.bins, config.histogram_cells, config.histogram_divisor, config.histogram_low
-    )
     found: list[Tensor] = [one.iou for one in answers]
     for number in sorted(set(classes)):
         members = [place for place, own in enumerate(classes) if own == number]
-        masks = torch.cat([answers[place].cells for place in members])
-        density = _density(masks, foreground.values[number], foreground.cells[number], rule, config)
+        own_foreground = Foreground(
+            foreground.values[[number]], foreground.cells[[number]], foreground.shape
+        )
+        density = _density([answers[place] for place in members], own_foreground, config)
         sizes = [answers[place].iou.numel() for place in members]
         for place, part in zip(members, torch.split(density, sizes), strict=True):
             found[place] = part.reshape(answers[place].iou.shape)
@@ -140,10 +153,26 @@ def identity_scores(
 
 
 def _density(
-    masks: Tensor, values: Tensor, foreground: Tensor, rule: HistogramRule, config: TidesConfig
+    answers: Sequence[ObjectAnswers], foreground: Foreground, config: TidesConfig
 ) -> Tensor:
-    histograms = score_histograms(masks, values, foreground, rule)
-    seen = histograms.sum(dim=1) > 0
+    """IO scores of all candidates of one class; 0 for those that are no proposals."""
+    rule = HistogramRule(
+        config.bins, config.histogram_cells, config.histogram_divisor, config.histogram_low
+    )
+    masks = torch.cat([one.cells for one in answers])
+    proposed = torch.cat([_proposals(one, foreground, config) for one in answers])
+    histograms = score_histograms(masks[proposed], foreground.values[0], foreground.cells[0], rule)
     density = torch.zeros(len(masks))
-    density[seen] = instance_scores(histograms[seen], config.bandwidth)
+    density[proposed] = instance_scores(histograms, config.bandwidth)
     return density
+
+
+def _proposals(answer: ObjectAnswers, foreground: Foreground, config: TidesConfig) -> Tensor:
+    """Which candidates step C would make proposals of the one class, (n * m,) bool."""
+    overlap = class_overlap(answer.cells, answer.points, foreground, config)[:, 0]
+    proposed: Tensor = overlap > config.min_overlap
+    if config.min_mask_score is not None:
+        proposed = proposed & (answer.scores.flatten() >= config.min_mask_score)
+    if config.min_stability is not None:
+        proposed = proposed & (answer.stability.flatten() >= config.min_stability)
+    return proposed

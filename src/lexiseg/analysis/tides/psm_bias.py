@@ -148,7 +148,8 @@ def judge_image(
 
     Returns:
         ``objects``: per object its ``class`` index, ``area`` in pixels, and rows of n points with
-        m numbers each: ``iou``, ``inside``, ``score``, ``io``.
+        m numbers each: ``iou``, ``inside``, ``score``, and ``io``, which is 0 for candidates that
+        step C would not have made proposals.
     """
     objects = [item for item in sample.objects if not item.crowd and item.mask.area]
     scene = tides.encode(sample.image)

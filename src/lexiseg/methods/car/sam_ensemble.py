@@ -6,6 +6,7 @@ the mask.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,10 @@ from lexiseg.methods.car.scene import Scene
 from lexiseg.types import Mask, MaskProposer
 
 SEGMENT_CHUNK = 64  # segments decoded at a time
+NO_SEGMENTS = (
+    "The segmenter found no mask of which it is sure enough, so the masks stay as they were; "
+    "lower segmenter.min_score (0.88 unless set) or segmenter.min_stability (0.95)."
+)
 
 BoolArray = NDArray[np.bool_]
 
@@ -24,9 +29,12 @@ BoolArray = NDArray[np.bool_]
 def sharpen(
     findings: Findings, scene: Scene, segmenter: MaskProposer, config: SegmentEnsemble
 ) -> None:
-    """Replace the regions found so far by segments of the image."""
+    """Replace the regions found so far by segments of the image; warns if it has none."""
     positions = sorted(findings.regions)
     if not positions:
+        return
+    if not scene.segments(segmenter):
+        warnings.warn(NO_SEGMENTS, stacklevel=2)
         return
     masks = np.stack([findings.regions[position].mask.to_array() for position in positions])
     merged = merge_segments(masks, scene.segments(segmenter), config)

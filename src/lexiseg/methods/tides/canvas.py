@@ -29,6 +29,14 @@ class Canvas:
         scale = [i / c for i, c in zip(self.image_hw, self.cells.canvas_hw, strict=True)]
         return self.cells.centers(flat) * torch.tensor(scale[::-1], device=flat.device)
 
+    def cells_of(self, points: Tensor) -> Tensor:
+        """Flat cells (P,) int64 that points (P, 2) of the image lie in, x and y in pixels."""
+        scale = [c / i for i, c in zip(self.image_hw, self.cells.canvas_hw, strict=True)]
+        placed = points * torch.tensor(scale[::-1], device=points.device) / float(self.cells.side)
+        rows, columns = self.cells.shape
+        column, row = placed.long().unbind(dim=1)
+        return row.clamp(0, rows - 1) * columns + column.clamp(0, columns - 1)
+
     def pool(self, masks: Tensor) -> Tensor:
         """Share of every cell, (..., rows, columns) float32, that masks (..., H, W) cover."""
         rows, columns = (
