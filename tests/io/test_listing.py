@@ -35,6 +35,11 @@ def test_patterns_and_duplicates(tree):
     assert names(list_images(str(tree / "**" / "*.webp")), tree) == ["deep/er/c.webp"]
 
 
+def test_patterns_take_pictures_only(tree):
+    (tree / "album.png").mkdir()
+    assert names(list_images(str(tree / "*")), tree) == ["a.JPG", "b.png"]
+
+
 def test_a_list_file_has_comments_and_paths_relative_to_itself(tree, tmp_path):
     listing = tree / "list.txt"
     listing.write_text("\ufeff# pictures\n\nb.png\ndeep/er/c.webp\nb.png\nmissing.png\n", "utf-8")

@@ -46,6 +46,15 @@ def test_background_words_and_thresholds_leave_pixels_unnamed(scorer, image) -> 
     assert all("no pixel left" in entry.reason for entry in result.presence.values())
 
 
+def test_names_that_win_pixels_are_kept(scorer, image) -> None:
+    result = SclipSegmenter(scorer, DenseConfig(**SMALL)).segment(image, ["dog", "cat", "sky"])
+    won = {item.label for item in result.instances}
+    assert won and set(result.presence.kept) == won
+    for name, entry in result.presence.items():
+        assert (entry.kept is True) == (name in won) == (entry.reason == "wins pixels")
+        assert 0 < entry.score <= 1
+
+
 def test_words_of_the_background_can_be_asked_for(scorer) -> None:
     method = SclipSegmenter(scorer, DenseConfig(background=("sky", "wall")))
     assert method._queries(Vocabulary.parse(["Sky", "dog"])) == (["wall", "Sky", "dog"], [0, 1, 2])

@@ -121,6 +121,14 @@ def test_crops_are_boxes_on_black(clip, picture):
     torch.testing.assert_close(rows[1:], clip.image_features(pixels))
 
 
+def test_a_crop_inside_the_picture_is_cut_on_all_four_sides(clip, picture):
+    labels = np.zeros((30, 44), np.int16)
+    labels[7:12, 9:20] = labels[15, 30] = 1
+    embedder = CropEmbedder(clip, picture, Segments(labels, (1, 2)))
+    expected = (picture * (labels == 1)[..., None])[7:16, 9:31]
+    np.testing.assert_array_equal(embedder._cut([1]), expected)
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 999), st.integers(1, 6), st.integers(1, 5), st.integers(1, 4))
 def test_areas_are_shares_of_pixels(seed, count, rows, columns):
