@@ -43,6 +43,7 @@ def test_of_many_bands_none_is_guessed():
 def test_percentiles_stretch_as_the_textbook_does(band, low, high):
     ends = np.percentile(band, [low, high])
     stretched = Stretch(low, high).apply(band)
+    assert stretched.dtype == np.uint8
     for value, got in zip(band.ravel().tolist(), stretched.ravel().tolist(), strict=True):
         if value <= ends[0]:
             assert got == 0

@@ -111,6 +111,9 @@ def test_nothing_is_overwritten_silently(tmp_path):
     with pytest.raises(OutputError, match=r"\.gif"):
         VideoWriter(tmp_path / "clip.avi2")
     assert path.read_bytes() == b"old"
+    with VideoWriter(path, overwrite=True) as writer:
+        writer.add(frames_of(1)[0])
+    assert path.read_bytes().startswith(b"GIF")
 
 
 @pytest.mark.parametrize("name", ["absent.mp4", "absent.gif", "text.mp4", "text.gif", "empty.webp"])

@@ -38,7 +38,8 @@ def test_all_background_is_an_answer(car: CaR, scene: Scene) -> None:
     assert not label_map(scene, nothing, car.config).any()
     assert not label_map(scene, nothing[:0], car.config).any()
     assert not binary_masks(scene, nothing, car.config).any()
-    assert binary_masks(scene, nothing[:0], car.config).shape == (0, *scene.canvas_hw)
+    none = binary_masks(scene, nothing[:0], car.config)
+    assert none.shape == (0, *scene.canvas_hw) and none.dtype == bool
 
 
 def test_binary_masks_equal_one_label_at_a_time(car: CaR, scene: Scene) -> None:
