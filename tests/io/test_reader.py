@@ -68,6 +68,13 @@ def test_read_is_public_and_gives_results_with_their_account(world):
     assert reading.format == "coco"
 
 
+def test_of_several_readers_the_highest_ranked_reads(tmp_path, monkeypatch):
+    for name, rank in (("low", 200), ("high", 300), ("middle", 250)):
+        reader = Reader(lambda source: True, lambda source, context: iter(()), rank=rank)
+        monkeypatch.setitem(READERS._targets, name, reader)
+    assert detect_format(tmp_path) == "high"
+
+
 @pytest.mark.parametrize("to", ["yolo", "overlay"])
 @pytest.mark.parametrize(
     "name",

@@ -11,6 +11,7 @@ from PIL import Image
 from lexiseg.errors import ImageError, MissingExtraError, OutputError
 from lexiseg.io.video import DEFAULT_FPS, frame_rate, read_frames, read_timed_frames
 from lexiseg.io.video_writer import VideoWriter
+from lexiseg.io.writer import PART
 
 
 def frames_of(count, size_hw=(32, 48)):
@@ -86,10 +87,10 @@ def test_frames_are_written_as_they_come(tmp_path):
         writer = VideoWriter(tmp_path / f"clip{suffix}")
         for _ in range(20):
             writer.add(noise)
-        (part,) = tmp_path.glob(".*.part")
+        (part,) = tmp_path.glob(f"{PART}*")
         assert part.stat().st_size > 20_000
         writer.close()
-        assert not list(tmp_path.glob(".*.part"))
+        assert not list(tmp_path.glob(f"{PART}*"))
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".mp4"])
