@@ -1,14 +1,18 @@
 """The weights that ship in the package: size, format, and what they can do."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from lexiseg.models.bundled import bundled_folder
+from lexiseg.datasets.miniworld import Miniworld
+from lexiseg.models.bundled import bundled_folder, bundled_names, names_file
 from lexiseg.models.clip import Clip
 from lexiseg.training.mini.clip.measure import Sample, naming, prompted
+from lexiseg.training.mini.names import file_text
 
 LIMITS = {"mini-clip-proposal": 4_000_000, "mini-clip-classifier": 12_000_000}
 
@@ -59,3 +63,22 @@ def test_the_classifier_looks_where_the_prompt_points() -> None:
     figures = prompted(clip, Sample(several=30))
     assert figures["prompted_top1"] >= 0.7
     assert figures["absent_mass"] <= 0.25
+
+
+def test_names_beside_the_weights_are_those_of_miniworld() -> None:
+    assert names_file().read_text(encoding="utf-8") == file_text()
+    world = Miniworld("train")
+    assert bundled_names().things == world.thing_names
+    assert bundled_names().stuff == world.stuff_names
+
+
+def test_no_preset_needs_miniworld() -> None:
+    """What is measured on drawn scenes draws them itself; loading a method does not."""
+    code = (
+        "import sys; import lexiseg.methods.tides.presets, lexiseg.methods.baselines.presets, "
+        "lexiseg.methods.car.presets, lexiseg.methods.zero_guidance.presets, "
+        "lexiseg.methods.dense.config; "
+        "print([name for name in sys.modules if 'miniworld' in name])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

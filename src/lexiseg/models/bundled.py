@@ -2,12 +2,49 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
 from lexiseg.errors import WeightsNotFoundError
 
 FOLDER = "weights_mini"
+
+
+@dataclass(frozen=True)
+class BundledNames:
+    """What the bundled weights know.
+
+    Attributes:
+        things: nouns of countable things, in the order of training.
+        stuff: names of what lies behind them.
+    """
+
+    things: tuple[str, ...]
+    stuff: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def bundled_names() -> BundledNames:
+    """The names that the bundled weights were trained on.
+
+    Example:
+        >>> "grass" in bundled_names().stuff, "dog" in bundled_names().things
+        (True, True)
+    """
+    entries = json.loads(names_file().read_text(encoding="utf-8"))
+    return BundledNames(tuple(entries["things"]), tuple(entries["stuff"]))
+
+
+def names_file() -> Path:
+    """Where these names lie."""
+    return _root() / "names.json"
+
+
+def _root() -> Path:
+    return Path(str(resources.files(__package__))) / FOLDER
 
 
 def bundled_weights() -> dict[str, Path]:
@@ -17,7 +54,7 @@ def bundled_weights() -> dict[str, Path]:
         >>> all((folder / "config.json").exists() for folder in bundled_weights().values())
         True
     """
-    root = Path(str(resources.files(__package__))) / FOLDER
+    root = _root()
     folders = sorted(root.iterdir()) if root.is_dir() else []
     return {f"mini-{entry.name}": entry for entry in folders if (entry / "config.json").is_file()}
 

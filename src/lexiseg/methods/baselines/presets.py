@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lexiseg.config import look_up
-from lexiseg.datasets.miniworld.stuff import all_stuff
+from lexiseg.models.bundled import bundled_names
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ MINIWORLD: Mapping[str, Any] = {
     "min_stability": 0.3,
     "margin": 0.5,
     "templates": ("a photo of a {}.",),
-    "background": tuple(all_stuff()),
+    "background": bundled_names().stuff,
 }
 # The paper's comparison runs ViT-B networks.
 SAM_CLIP: Mapping[str, Preset] = {

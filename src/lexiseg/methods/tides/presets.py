@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lexiseg.config import look_up
-from lexiseg.datasets.miniworld.stuff import all_stuff
+from lexiseg.models.bundled import bundled_names
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ B16 = "openai/clip-vit-base-patch16"
 # duplicates score low, and a bound on the score balances what is found with what is true.
 MINIWORLD: Mapping[str, Any] = {
     "long_side": 288,
-    "background": tuple(all_stuff()),
+    "background": bundled_names().stuff,
     "min_margin": -0.04,
     "foreground_rule": "joint-background",
     "assignment": "component",
