@@ -13,7 +13,7 @@ from lexiseg.training.mini.pool import Pool
 
 @pytest.fixture(autouse=True)
 def single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lexiseg.training.engine.session.choose_dtype", lambda *_: torch.float32)
+    monkeypatch.setattr("lexiseg.training.engine.learner.choose_dtype", lambda *_: torch.float32)
 
 
 def weights(learner: ClipLearner) -> torch.Tensor:

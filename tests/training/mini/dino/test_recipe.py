@@ -47,7 +47,7 @@ TINY = DinoTraining(
 
 @pytest.fixture(autouse=True)
 def single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lexiseg.training.engine.session.choose_dtype", lambda *_: torch.float32)
+    monkeypatch.setattr("lexiseg.training.engine.learner.choose_dtype", lambda *_: torch.float32)
 
 
 @settings(max_examples=20, deadline=None)

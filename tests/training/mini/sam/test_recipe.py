@@ -47,7 +47,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sam_network, "SIDE", SIDE)
     monkeypatch.setattr(sam, "SIDE", SIDE)
     monkeypatch.setattr(sam, "sam_config", tiny_config)
-    monkeypatch.setattr("lexiseg.training.engine.session.choose_dtype", lambda *_: torch.float32)
+    monkeypatch.setattr("lexiseg.training.engine.learner.choose_dtype", lambda *_: torch.float32)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from transformers import ViTConfig, ViTModel
 from typer.testing import CliRunner
 
 from lexiseg.errors import UsageError
-from lexiseg.training.engine.session import TrainingConfig
+from lexiseg.training.engine.learner import TrainingConfig
 from lexiseg.training.mini.__main__ import app
 from lexiseg.training.mini.sam import network as sam_network
 from lexiseg.training.mini.sam import recipe as sam
@@ -33,7 +33,7 @@ def small(monkeypatch: pytest.MonkeyPatch, dino: Path) -> None:
     monkeypatch.setattr(sam, "sam_config", tiny_config)
     monkeypatch.setattr(sam_start, "sam_config", tiny_config)
     monkeypatch.setattr(sam_start, "bundled_folder", lambda _: dino)
-    monkeypatch.setattr("lexiseg.training.engine.session.choose_dtype", lambda *_: torch.float32)
+    monkeypatch.setattr("lexiseg.training.engine.learner.choose_dtype", lambda *_: torch.float32)
 
 
 @pytest.fixture(scope="module")

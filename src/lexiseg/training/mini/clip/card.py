@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from lexiseg.training.engine.session import RECORD, session_table
+from lexiseg.training.engine.record import RECORD, session_table
 
 ROLE = {
     "proposal": "Proposal tower of the mini suite: Grad-CAM of CLIP as RNN is read from it.",

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lexiseg.models.clip import BpeTokenizer, ClipNetwork, TextConfig, VisionConfig
-from lexiseg.training.engine.optimizer import Optimizer
-from lexiseg.training.engine.process_group import ProcessGroup
-from lexiseg.training.engine.session import ALONE, Learner, Stateful, TrainingConfig
+from lexiseg.training.engine.learner import Learner, Stateful, TrainingConfig
+from lexiseg.training.engine.optimizer import muon_and_adamw
+from lexiseg.training.engine.process_group import ALONE, ProcessGroup
 from lexiseg.training.mini.augment import distort, mirror, normalize
 from lexiseg.training.mini.clip.objective import WEIGHTS, NameLabels, Objective
 from lexiseg.training.mini.clip.prompts import find_regions, spotlight
@@ -105,7 +105,7 @@ class ClipLearner(Learner):
         self.everything, self.singles = torch.arange(len(things)), torch.nonzero(things == 1)[:, 0]
         whole = nn.ModuleList([self.network, self.objective, self.words])
         self.parameters = list(whole.parameters())
-        self.optimizer = Optimizer(whole, dtype=self.dtype)
+        self.optimizer = muon_and_adamw(whole)
         self.current_size = self.size(0.0)
 
     @property

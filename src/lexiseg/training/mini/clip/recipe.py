@@ -12,12 +12,14 @@ from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.clip import BpeTokenizer, Clip, ClipNetwork, Preprocessing, save_pretrained
 from lexiseg.models.device import choose_device
 from lexiseg.training.engine.process_group import ProcessGroup
-from lexiseg.training.engine.session import Budget, begin, bundled_sessions, train, write_record
+from lexiseg.training.engine.record import write_record
+from lexiseg.training.engine.session import Budget, begin, train
 from lexiseg.training.mini.clip.learner import ClipLearner, ClipTraining
 from lexiseg.training.mini.clip.texts import TEMPLATES
 from lexiseg.training.mini.clip.towers import text_config, vision_config
 from lexiseg.training.mini.clip.validation import Validation
 from lexiseg.training.mini.pool import Pool, PoolConfig, open_pool
+from lexiseg.training.mini.shipping import bundled_sessions
 from lexiseg.training.mini.vocabulary import learn_merges, vocabulary_size, write_vocabulary
 
 TOWERS = ("proposal", "classifier")

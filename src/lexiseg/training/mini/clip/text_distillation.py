@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lexiseg.models.clip import TextTower
-from lexiseg.training.engine.optimizer import Optimizer
+from lexiseg.training.engine.optimizer import muon_and_adamw
 from lexiseg.training.mini.clip.losses import caption_loss
 from lexiseg.training.mini.clip.texts import NameTable
 
@@ -31,7 +31,7 @@ def distill_names(
         Mean cosine with the targets at the end.
     """
     generator = torch.Generator().manual_seed(seed)
-    optimizer = Optimizer(tower)
+    optimizer = muon_and_adamw(tower)
     targets = F.normalize(words.detach(), dim=-1)
     agreement = 0.0
     for step in range(steps):

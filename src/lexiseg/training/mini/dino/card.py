@@ -14,7 +14,7 @@ from tqdm import tqdm
 from transformers import ViTConfig, ViTModel
 
 from lexiseg.models.dino import Dino
-from lexiseg.training.engine.session import RECORD, session_table
+from lexiseg.training.engine.record import RECORD, session_table
 from lexiseg.training.mini.dino.learner import DinoTraining
 from lexiseg.training.mini.dino.measure import (
     MEASURE_SEED,

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from transformers import ViTConfig, ViTModel
 
 from lexiseg.datasets.miniworld import WorldScene
-from lexiseg.training.engine.optimizer import Optimizer
-from lexiseg.training.engine.process_group import ProcessGroup
-from lexiseg.training.engine.session import ALONE, Learner, Stateful, TrainingConfig
+from lexiseg.training.engine.learner import Learner, Stateful, TrainingConfig
+from lexiseg.training.engine.optimizer import muon_and_adamw
+from lexiseg.training.engine.process_group import ALONE, ProcessGroup
 from lexiseg.training.mini.dino.losses import (
     Centre,
     KeyHead,
@@ -113,7 +113,7 @@ class DinoLearner(Learner):
         self.student = Distiller(config).to(self.device).train()
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
         self.centre = Centre(config.picture_prototypes).to(self.device)
-        self.optimizer = Optimizer(self.student, dtype=self.dtype, blocks="layers.")
+        self.optimizer = muon_and_adamw(self.student, "layers.")
 
     def inherit(self, backbone: ViTModel) -> None:
         """Begin with a trained backbone, whose position table is resized."""

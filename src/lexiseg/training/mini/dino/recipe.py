@@ -8,18 +8,12 @@ from pathlib import Path
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.device import choose_device
 from lexiseg.training.engine.process_group import ProcessGroup
-from lexiseg.training.engine.session import (
-    Budget,
-    begin,
-    bundled_sessions,
-    train,
-    write_half,
-    write_preprocessor,
-    write_record,
-)
+from lexiseg.training.engine.record import write_record
+from lexiseg.training.engine.session import Budget, begin, train
 from lexiseg.training.mini.dino.learner import NATIVE, DinoLearner, DinoTraining
 from lexiseg.training.mini.dino.network import IMAGE_MEAN, IMAGE_STD, load_backbone
 from lexiseg.training.mini.pool import PoolConfig, open_pool
+from lexiseg.training.mini.shipping import bundled_sessions, write_half, write_preprocessor
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, GPT2LMHeadModel, PreTrainedTokenizerBase
 
 from lexiseg.datasets.miniworld import Miniworld
-from lexiseg.training.engine.session import RECORD, session_table
+from lexiseg.training.engine.record import RECORD, session_table
 from lexiseg.training.mini.gpt2.recipe import IGNORED, encode, token_loss
 from lexiseg.training.mini.gpt2.texts import nouns, phrase, well_formed
 

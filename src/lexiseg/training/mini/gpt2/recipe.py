@@ -16,22 +16,14 @@ from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel, PreTrainedT
 
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.device import choose_device
-from lexiseg.training.engine.optimizer import Optimizer
-from lexiseg.training.engine.process_group import ProcessGroup
-from lexiseg.training.engine.session import (
-    ALONE,
-    Budget,
-    Learner,
-    Stateful,
-    TrainingConfig,
-    begin,
-    bundled_sessions,
-    train,
-    write_half,
-    write_record,
-)
+from lexiseg.training.engine.learner import Learner, Stateful, TrainingConfig
+from lexiseg.training.engine.optimizer import muon_and_adamw
+from lexiseg.training.engine.process_group import ALONE, ProcessGroup
+from lexiseg.training.engine.record import write_record
+from lexiseg.training.engine.session import Budget, begin, train
 from lexiseg.training.mini.gpt2.texts import draw_text
 from lexiseg.training.mini.gpt2.vocabulary import learn_merges, write_vocabulary
+from lexiseg.training.mini.shipping import bundled_sessions, write_half
 
 MERGES = 1500
 IGNORED = -100  # a target that cross_entropy leaves out
@@ -92,7 +84,7 @@ class Gpt2Learner(Learner):
         self.tokenizer = tokenizer
         self.model = config.network(len(tokenizer))
         nn.Module.to(self.model, self.device)  # typed, unlike the model's own
-        self.optimizer = Optimizer(self.model, dtype=self.dtype, blocks=".h.")
+        self.optimizer = muon_and_adamw(self.model, ".h.")
         self.tokens = encode(tokenizer, texts, config.context)
 
     def advance(self, progress: float) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from safetensors import safe_open
 
-from lexiseg.training.engine.session import RECORD, session_table
+from lexiseg.training.engine.record import RECORD, session_table
 from lexiseg.training.mini.sam.loss import FOCAL, ODDS
 from lexiseg.training.mini.sam.measure import FEW, LARGE
 

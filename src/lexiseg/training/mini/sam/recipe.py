@@ -13,22 +13,11 @@ from transformers.models.sam import SamModel
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.device import choose_device
 from lexiseg.models.sam.preprocess import IMAGENET_MEAN, IMAGENET_STD
-from lexiseg.training.engine.optimizer import Optimizer
-from lexiseg.training.engine.process_group import ProcessGroup
-from lexiseg.training.engine.session import (
-    ALONE,
-    CHECKPOINT,
-    Budget,
-    Learner,
-    Stateful,
-    TrainingConfig,
-    begin,
-    bundled_sessions,
-    train,
-    write_half,
-    write_preprocessor,
-    write_record,
-)
+from lexiseg.training.engine.learner import Learner, Stateful, TrainingConfig
+from lexiseg.training.engine.optimizer import muon_and_adamw
+from lexiseg.training.engine.process_group import ALONE, ProcessGroup
+from lexiseg.training.engine.record import write_record
+from lexiseg.training.engine.session import CHECKPOINT, Budget, begin, train
 from lexiseg.training.mini.augment import recolor
 from lexiseg.training.mini.sam.loss import decoder_losses
 from lexiseg.training.mini.sam.network import (
@@ -43,6 +32,7 @@ from lexiseg.training.mini.sam.pool import SamPool, SamPoolConfig, open_sam_pool
 from lexiseg.training.mini.sam.prompts import draw_corner, draw_prompts
 from lexiseg.training.mini.sam.start import EncoderLearner
 from lexiseg.training.mini.sam.validation import Validation
+from lexiseg.training.mini.shipping import bundled_sessions, write_half, write_preprocessor
 
 
 @dataclass(frozen=True)
@@ -90,7 +80,7 @@ class SamLearner(Learner):
         if config.only_scores:
             self.model.requires_grad_(False)
             self.model.mask_decoder.iou_prediction_head.requires_grad_(True)
-        self.optimizer = Optimizer(self.model, dtype=self.dtype, blocks="layers.")
+        self.optimizer = muon_and_adamw(self.model, "layers.")
 
     def network(self) -> nn.Module:
         """What is shipped."""

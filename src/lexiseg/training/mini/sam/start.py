@@ -16,9 +16,10 @@ from transformers import ViTModel
 
 from lexiseg.errors import UsageError
 from lexiseg.models.bundled import bundled_folder
-from lexiseg.training.engine.optimizer import Optimizer
-from lexiseg.training.engine.process_group import ProcessGroup
-from lexiseg.training.engine.session import ALONE, Learner, Stateful, TrainingConfig, read_sessions
+from lexiseg.training.engine.learner import Learner, Stateful, TrainingConfig
+from lexiseg.training.engine.optimizer import muon_and_adamw
+from lexiseg.training.engine.process_group import ALONE, ProcessGroup
+from lexiseg.training.engine.record import read_sessions
 from lexiseg.training.mini.augment import recolor
 from lexiseg.training.mini.sam.network import build_sam, normalize, read_sam, sam_config
 from lexiseg.training.mini.sam.pool import SamPool
@@ -69,7 +70,7 @@ class EncoderLearner(Learner):
         take_decoder(self.model, self.teacher)
         take_blocks(self.model.vision_encoder, dino or bundled_folder("mini-dino"))
         self.encoder: nn.Module = self.model.train().to(self.device).vision_encoder
-        self.optimizer = Optimizer(self.encoder, dtype=self.dtype, blocks="layers.")
+        self.optimizer = muon_and_adamw(self.encoder, "layers.")
         earlier = read_sessions(teacher)
         note = NOTE.format(number=len(earlier) + 1)
         self.sessions = [*earlier, {**self.sessions[0], "note": note}]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lexiseg.training.engine.session import session_table
+from lexiseg.training.engine.record import session_table
 
 OLD = {
     "first_step": 0, "last_step": 40, "drawn": 6000, "seed": 1, "examples": 640,
