@@ -1,4 +1,5 @@
 import json
+import re
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -40,6 +41,27 @@ def test_the_first_merge_is_the_most_frequent_pair() -> None:
         pairs.update(pairwise(letters))
     first = learn_merges(TEXTS, 1)[0]
     assert pairs[first] == max(pairs.values())
+
+
+def joined(parts: list[str], pair: tuple[str, str]) -> list[str]:
+    done: list[str] = []
+    for part in parts:
+        done[-1:] = [done[-1] + part] if done and (done[-1], part) == pair else [*done[-1:], part]
+    return done
+
+
+def test_every_merge_is_of_a_most_frequent_pair() -> None:
+    """The algorithm of Sennrich et al. again, slowly; among equals any may come first."""
+    pieces = [word for text in TEXTS for word in re.findall(r"[a-z]+|[.,]", text.lower())]
+    spelled = [[*piece[:-1], piece[-1] + WORD_END] for piece in pieces]
+    merges = learn_merges(TEXTS, 60)
+    assert merges
+    for merge in merges:
+        pairs = Counter(pair for parts in spelled for pair in pairwise(parts))
+        assert pairs[merge] == max(pairs.values()) >= 2
+        spelled = [joined(parts, merge) for parts in spelled]
+    if len(merges) < 60:
+        assert max(Counter(p for parts in spelled for p in pairwise(parts)).values(), default=0) < 2
 
 
 def test_merging_stops_when_nothing_repeats() -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from collections.abc import Iterable
 from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 WORD_END = "</w>"
 # CLIP lowers the case, then cuts into runs of letters, single digits and runs of other signs.
-PIECES = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|[^\s\w]+|_")
+PIECES = r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|[^\s\w]+|_"
 
 Pair = tuple[str, str]
 
@@ -37,48 +36,33 @@ def learn_merges(texts: Iterable[str], limit: int) -> list[Pair]:
         >>> learn_merges(["low low lower"], limit=2)
         [('l', 'o'), ('lo', 'w</w>')]
     """
-    symbols = byte_symbols()
-    words = Counter(piece for text in texts for piece in PIECES.findall(text.lower()))
-    return merge_pieces(words, {word: _spell(word, symbols) for word in words}, limit)
+    return train_merges((text.lower() for text in texts), PIECES, limit, WORD_END)
 
 
-def merge_pieces(
-    words: Mapping[str, int], spelled: Mapping[str, list[str]], limit: int
-) -> list[Pair]:
-    """Join the most frequent neighbours again and again.
+def train_merges(texts: Iterable[str], pieces: str, limit: int, word_end: str = "") -> list[Pair]:
+    """Byte-pair merges of texts by the `tokenizers` library.
 
     Args:
-        words: how often each word occurs.
-        spelled: the symbols of each word.
+        texts: what is counted.
+        pieces: regular expression of what is never joined with its neighbours.
         limit: as of `learn_merges`.
+        word_end: what the last symbol of a piece carries.
     """
-    merges: list[Pair] = []
-    while len(merges) < limit:
-        pairs: Counter[Pair] = Counter()
-        for word, parts in spelled.items():
-            for pair in pairwise(parts):
-                pairs[pair] += words[word]
-        best = min(pairs, key=lambda pair: (-pairs[pair], pair), default=None)
-        if best is None or pairs[best] < 2:
-            break
-        merges.append(best)
-        spelled = {word: _join(parts, best) for word, parts in spelled.items()}
-    return merges
-
-
-def _spell(word: str, symbols: list[str]) -> list[str]:
-    parts = [symbols[byte] for byte in word.encode()]
-    return [*parts[:-1], parts[-1] + WORD_END]
-
-
-def _join(parts: list[str], pair: Pair) -> list[str]:
-    joined: list[str] = []
-    for part in parts:
-        if joined and (joined[-1], part) == pair:
-            joined[-1] += part
-        else:
-            joined.append(part)
-    return joined
+    tokenizer = Tokenizer(models.BPE())
+    cut = pre_tokenizers.Split(Regex(pieces), "removed", invert=True)
+    to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([cut, to_bytes])
+    symbols = byte_symbols()
+    trainer = trainers.BpeTrainer(
+        vocab_size=2 * len(symbols) + limit,  # each symbol alone and at the end of a piece
+        min_frequency=2,
+        initial_alphabet=symbols,
+        end_of_word_suffix=word_end,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    merges = json.loads(tokenizer.to_str())["model"]["merges"]
+    return [(left, right) for left, right in merges[:limit]]
 
 
 def write_vocabulary(merges: list[Pair], folder: Path) -> int:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from lexiseg.training.mini.vocabulary import Pair, byte_symbols, merge_pieces
+from lexiseg.training.mini.vocabulary import Pair, byte_symbols, train_merges
 
 END = "<|endoftext|>"  # begins and ends every text
 # GPT-2 keeps the case, and a word carries the blank before it.
-PIECES = re.compile(
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+",
-)
+PIECES = r"'s|'t|'re|'ve|'m|'ll|'d| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+"
 
 
 def learn_merges(texts: Iterable[str], limit: int) -> list[Pair]:
@@ -22,12 +18,9 @@ def learn_merges(texts: Iterable[str], limit: int) -> list[Pair]:
 
     Example:
         >>> learn_merges(["a low low lower"], limit=3)
-        [('l', 'o'), ('lo', 'w'), ('Ġ', 'low')]
+        [('l', 'o'), ('Ġ', 'lo'), ('Ġlo', 'w')]
     """
-    symbols = byte_symbols()
-    words = Counter(piece for text in texts for piece in PIECES.findall(text))
-    spelled = {word: [symbols[byte] for byte in word.encode()] for word in words}
-    return merge_pieces(words, spelled, limit)
+    return train_merges(texts, PIECES, limit)
 
 
 def write_vocabulary(merges: list[Pair], folder: Path, context: int) -> int:
