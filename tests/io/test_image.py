@@ -46,7 +46,7 @@ def test_every_form_gives_the_same_pixels(form, tmp_path):
         "path": path,
         "text": str(path),
         "bytes": path.read_bytes(),
-        "pillow": Image.open(path),
+        "pillow": Image.fromarray(COLOURS),
         "array": COLOURS,
         "float": COLOURS / 255,
     }[form]

@@ -15,6 +15,7 @@ from PIL import Image
 
 from lexiseg.errors import UsageError
 from lexiseg.io.convert import convert
+from lexiseg.io.image import read_image
 from lexiseg.io.labelme import write_labelme, write_labelme_polygons
 from lexiseg.io.labelme_reader import read_labelme
 from lexiseg.io.read_context import ReadContext
@@ -158,7 +159,7 @@ def test_an_embedded_picture_needs_no_file(sizes, prefix, tmp_path):
     assert result.size_hw == (16, 20)
     assert np.array_equal(result.image, pixels)
     convert(tmp_path / "ann", "yolo", tmp_path / "y")
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "y/yolo/images/a.png")), pixels)
+    assert np.array_equal(read_image(tmp_path / "y/yolo/images/a.png"), pixels)
     assert convert(tmp_path / "ann", "overlay", tmp_path / "o").report.skipped == {}
     convert(tmp_path / "ann", "labelme", tmp_path / "l")
     assert np.array_equal(read_labelme(tmp_path / "l/labelme/a.json").image, pixels)
