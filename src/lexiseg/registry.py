@@ -178,6 +178,7 @@ READERS = Registry(
         "coco-results": "lexiseg.io.coco_reader:COCO_RESULTS",
         "csv": "lexiseg.io.table:CSV",
         "json": "lexiseg.io.record:RECORD",
+        "label-map": "lexiseg.io.label_map:LABEL_MAP",
         "labelme": "lexiseg.io.labelme_reader:LABELME",
         "masks": "lexiseg.io.object_png:OBJECT_PNGS",
         "panoptic": "lexiseg.io.panoptic:PANOPTIC",
