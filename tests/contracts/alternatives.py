@@ -9,6 +9,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from lexiseg.registry import SCORERS
+
 
 def options(config: Any, prefix: str = "") -> Iterator[tuple[str, list[Any]]]:
     """Dotted name of every option, and values to try in place of its own."""
@@ -54,7 +56,7 @@ def others_plain(value: Any, hint: Any) -> list[Any]:
         parts = [number * 0.9, number + 0.05, 0.5, 0.1]
         return [hint(v) for v in (near if hint is int else [*parts, *near])]
     if hint is str and isinstance(value, str):
-        return [f"{value}!", f"a {value}"]
+        return [f"{value}!", f"a {value}", *SCORERS]
     return []
 
 

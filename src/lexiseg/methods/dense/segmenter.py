@@ -57,6 +57,7 @@ class DenseSegmenter(BaseMethod[DenseScene, DenseConfig]):
 
     scene_type = DenseScene
     encoding = (
+        "method",
         "weights",
         "dtypes",
         "settings.scorer",
