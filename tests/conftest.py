@@ -8,6 +8,13 @@ from pathlib import Path
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Longer and other runs of the fuzzers in tests/fuzz."""
+    group = parser.getgroup("lexiseg")
+    group.addoption("--fuzz-seconds", type=float, default=1.0, help="of each fuzzer, default 1")
+    group.addoption("--fuzz-seed", type=int, default=0, help="of all fuzzers, default 0")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Optional sample data and reference packs beside the checkout or at LEXISEG_SHARED."""
