@@ -21,6 +21,17 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+def in_one_line(text: object) -> str:
+    """A text from elsewhere as it may stand in a sentence: one line, no control characters.
+
+    Example:
+        >>> in_one_line(ValueError("two\\nlines \\x1b[31m"))
+        'two lines ?[31m'
+    """
+    line = " ".join(str(text).split())
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
+
+
 class LexisegError(Exception):
     """Base of every error a user can cause."""
 

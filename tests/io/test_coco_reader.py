@@ -78,7 +78,7 @@ def test_every_way_to_write_a_polygon_is_the_same_square(read, segmentation):
         ({"segmentation": [[3, 3, 5, 5]]}, "empty polygon"),
         ({"segmentation": [[3, 3, 3, 3, 3, 3]]}, "empty polygon"),
         ({"segmentation": [[90, 90, 99, 90, 99, 99]]}, "empty polygon"),
-        ({"segmentation": [[2, 2, 8, 2, 8, 8, 2]]}, "polygon with half a corner"),
+        ({"segmentation": [[2, 2, 8, 2, 8, 8, 2]]}, "malformed entry"),
         ({"segmentation": [[2, 2, None, 2, 8, 8]]}, "malformed entry"),
         ({"segmentation": [[2, 2, float("nan"), 2, 8, 8]]}, "malformed entry"),
         ({"segmentation": [[2, 2, float("inf"), 2, 8, 8]]}, "malformed entry"),

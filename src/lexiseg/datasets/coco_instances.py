@@ -9,14 +9,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from lexiseg.datasets.annotation import annotation_mask, read_instances
+from lexiseg.datasets.annotation import (
+    Row,
+    annotation_mask,
+    read_instances,
+    size_of,
+    telling,
+)
 from lexiseg.datasets.class_list import ClassList, load_class_list
 from lexiseg.datasets.layout import FolderLayout
 from lexiseg.datasets.sample import InstanceSample, TrueObject
 from lexiseg.errors import DatasetError
-from lexiseg.types import Mask
+from lexiseg.types import Mask, Number
 
-Row = Mapping[str, Any]
 _YEARS = ("2017", "2014", "")
 
 
@@ -30,14 +35,16 @@ class InstanceTables(Sequence[InstanceSample]):
         classes: one for each category, in the order of the categories' numbers.
         tables: ``images``, ``annotations`` and ``categories``.
         image_path: row of an image -> where the picture lies.
+        file: that the tables were read from.
         federated: each image speaks of some classes only (LVIS).
     """
 
     name: str
     split: str
     classes: ClassList
-    tables: Row = field(repr=False)
+    tables: Mapping[str, Sequence[Row]] = field(repr=False)
     image_path: Callable[[Row], Path] = field(repr=False)
+    file: Path
     federated: bool = False
     task: Literal["instances"] = "instances"
     asks_per_image: bool = False
@@ -45,12 +52,12 @@ class InstanceTables(Sequence[InstanceSample]):
     @cached_property
     def categories(self) -> tuple[Row, ...]:
         """Row of each class, in the order of `classes`."""
-        return tuple(sorted(self.tables["categories"], key=lambda row: int(row["id"])))
+        return tuple(sorted(self.tables["categories"], key=lambda row: row["id"]))
 
     @cached_property
     def category_ids(self) -> tuple[int, ...]:
         """Number of each class in files of results; numbers may have gaps."""
-        return tuple(int(row["id"]) for row in self.categories)
+        return tuple(row["id"] for row in self.categories)
 
     @property
     def frequencies(self) -> tuple[str, ...]:
@@ -68,10 +75,14 @@ class InstanceTables(Sequence[InstanceSample]):
 
     def __getitem__(self, index: int) -> InstanceSample:  # type: ignore[override]
         row = self._images[index]
-        size_hw = (int(row["height"]), int(row["width"]))
-        objects = [self._object(entry, size_hw) for entry in self._annotations[row["id"]]]
-        sample = InstanceSample(self.ids[index], row["id"], self.image_path(row), tuple(objects))
-        return self._federated(sample, row) if self.federated else sample
+        objects = []
+        for entry in self._annotations[row["id"]]:
+            with telling(self.file, f"annotation {entry.get('id', 'of image ' + str(row['id']))}"):
+                objects.append(self._object(entry, size_of(row)))
+        with telling(self.file, f"image {row['id']}"):
+            path = self.image_path(row)
+            sample = InstanceSample(self.ids[index], row["id"], path, tuple(objects))
+            return self._federated(sample, row) if self.federated else sample
 
     def _object(self, entry: Row, size_hw: tuple[int, int]) -> TrueObject:
         mask = Mask.from_array(annotation_mask(entry, size_hw))
@@ -98,14 +109,19 @@ class InstanceTables(Sequence[InstanceSample]):
 
     @cached_property
     def _images(self) -> list[Row]:
-        return sorted(self.tables["images"], key=lambda row: int(row["id"]))
+        return sorted(self.tables["images"], key=_order)
 
     @cached_property
-    def _annotations(self) -> Mapping[int, list[Row]]:
-        grouped: dict[int, list[Row]] = defaultdict(list)
+    def _annotations(self) -> Mapping[Number, list[Row]]:
+        grouped: dict[Number, list[Row]] = defaultdict(list)
         for entry in self.tables["annotations"]:
             grouped[entry["image_id"]].append(entry)
         return grouped
+
+
+def _order(row: Row) -> tuple[bool, Number]:
+    """Numbers first, in their order, then those that are text."""
+    return isinstance(row["id"], str), row["id"]
 
 
 def open_coco(data: Path, *, split: str = "val") -> InstanceTables:
@@ -136,11 +152,11 @@ def open_coco(data: Path, *, split: str = "val") -> InstanceTables:
     tables = read_tables(path, images=("id", "file_name", "height", "width"))
     return InstanceTables(
         "coco", path.stem.removeprefix("instances_"), _class_list(tables, path), tables,
-        lambda row: images / row["file_name"],
+        lambda row: images / row["file_name"], path,
     )  # fmt: skip
 
 
-def read_tables(path: Path, *, images: Sequence[str]) -> dict[str, Any]:
+def read_tables(path: Path, *, images: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     """An instances file whose rows have what the readers need.
 
     Args:
@@ -148,29 +164,25 @@ def read_tables(path: Path, *, images: Sequence[str]) -> dict[str, Any]:
         images: keys that the row of an image must have.
 
     Raises:
-        DatasetError: a key is missing, or an annotation speaks of an unknown image or category.
+        DatasetError: as `read_instances`, or the number of a category is text.
     """
-    tables = read_instances(path)
-    needed = {
-        "images": images,
-        "annotations": ("image_id", "category_id", "segmentation"),
-        "categories": ("id", "name"),
-    }
-    for table, keys in needed.items():
-        missing = sorted({key for row in tables[table] for key in keys if key not in row})
-        if missing:
+    tables = read_instances(
+        path,
+        images=images,
+        annotations=("image_id", "category_id", "segmentation"),
+        categories=("id", "name"),
+    )
+    for row in tables["categories"]:
+        if isinstance(row["id"], str):
             raise DatasetError(
-                f"Annotation file {path} lacks {', '.join(missing)} in its table {table!r}."
+                f"Annotation file {path} numbers a category {row['id']!r:.60}; expected a whole "
+                "number."
             )
-    for table, key in (("images", "image_id"), ("categories", "category_id")):
-        known = {row["id"] for row in tables[table]}
-        if any(entry[key] not in known for entry in tables["annotations"]):
-            raise DatasetError(f"Annotation file {path} has annotations with an unknown {key}.")
     return tables
 
 
-def _class_list(tables: Row, path: Path) -> ClassList:
-    rows = sorted(tables["categories"], key=lambda row: int(row["id"]))
+def _class_list(tables: Mapping[str, Sequence[Row]], path: Path) -> ClassList:
+    rows = sorted(tables["categories"], key=_order)
     names = tuple(str(row["name"]) for row in rows)
     coco = load_class_list("coco-80", "plain")
     return coco if names == coco.names else ClassList(f"categories of {path.name}", names, names)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lexiseg.datasets.annotation import annotation_mask, read_instances
+from lexiseg.datasets.annotation import Row, annotation_mask, read_instances, size_of, telling
 from lexiseg.datasets.class_list import load_class_list
 from lexiseg.datasets.label_map import LabelMapDataset, from_background_zero, read_labels
 from lexiseg.datasets.layout import FolderLayout
 from lexiseg.datasets.sample import LabelMap
+from lexiseg.types import Number
 
 _SUFFIX = "_instanceTrainIds.png"
 
@@ -52,8 +53,7 @@ def open_coco_object(
             read_labels(maps / f"{stem}{_SUFFIX}"), len(classes)
         )
     else:
-        tables = read_instances(layout.find(data, f"annotations/instances_{year}.json"))
-        painter = _Painter(tables)
+        painter = _Painter(layout.find(data, f"annotations/instances_{year}.json"))
         ids, read = painter.ids, painter.paint
     return LabelMapDataset(
         name="coco-object",
@@ -73,23 +73,34 @@ def _stems_of_maps(folder: Path) -> tuple[str, ...]:
 class _Painter:
     """Label maps from the tables of an instances file."""
 
-    def __init__(self, tables: Mapping[str, Any]) -> None:
-        order = sorted(category["id"] for category in tables["categories"])
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        tables = read_instances(
+            file,
+            images=("id", "file_name", "height", "width"),
+            annotations=("image_id", "category_id", "segmentation"),
+        )
+        with telling(file, "its table 'categories'"):
+            order = sorted(category["id"] for category in tables["categories"])
         self._label = {category: index + 1 for index, category in enumerate(order)}
         self._images = {Path(image["file_name"]).stem: image for image in tables["images"]}
-        self._annotations: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+        self._annotations: dict[Number, list[Row]] = defaultdict(list)
         for annotation in tables["annotations"]:
             self._annotations[annotation["image_id"]].append(annotation)
         self.ids: tuple[str, ...] = tuple(sorted(self._images))
 
     def paint(self, stem: str) -> LabelMap:
         image = self._images[stem]
-        size_hw = (image["height"], image["width"])
-        ids = np.zeros(size_hw, dtype=np.uint16)
-        for annotation in _painting_order(self._annotations[image["id"]]):
-            ids[annotation_mask(annotation, size_hw)] = self._label[annotation["category_id"]]
+        with telling(self._file, f"image {image['id']}"):
+            size_hw = size_of(image)
+            ids = np.zeros(size_hw, dtype=np.uint16)
+            masks = [(row, annotation_mask(row, size_hw)) for row in self._annotations[image["id"]]]
+            for annotation, mask in sorted(masks, key=_painting_order):
+                ids[mask] = self._label[annotation["category_id"]]
         return ids
 
 
-def _painting_order(annotations: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return sorted(annotations, key=lambda entry: (-entry.get("iscrowd", 0), -entry["area"]))
+def _painting_order(entry: tuple[Row, NDArray[np.bool_]]) -> tuple[int, float]:
+    """Crowds first, then from the largest to the smallest."""
+    annotation, mask = entry
+    return -annotation.get("iscrowd", 0), -annotation.get("area", float(mask.sum()))

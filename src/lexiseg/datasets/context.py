@@ -18,7 +18,7 @@ from lexiseg.datasets.label_map import (
 )
 from lexiseg.datasets.layout import FolderLayout, list_stems, read_ids
 from lexiseg.datasets.sample import LabelMap
-from lexiseg.errors import DatasetError
+from lexiseg.errors import DatasetError, in_one_line
 
 _SOURCE = "https://cs.stanford.edu/~roozbeh/pascal-context (images: PASCAL VOC 2010)"
 _ROOTS = ("VOC2010", "VOCdevkit/VOC2010", "pascal_ctx_d2")
@@ -86,7 +86,9 @@ def _open_59(name: str, data: Path, split: str, wording: str) -> LabelMapDataset
     to_59 = _frequent_of_all(classes)
 
     def read(path: Path) -> LabelMap:
-        raw = to_59[_read_mat(path)] if path.suffix == ".mat" else read_labels(path)
+        # Numbers beyond the 459 are no class; the table has a place of that kind at its end.
+        whole = path.suffix == ".mat"
+        raw = to_59[np.clip(_read_mat(path), 0, len(to_59) - 1)] if whole else read_labels(path)
         return from_background_zero(raw, len(classes))
 
     layout = FolderLayout(name, _SOURCE, expected, _ROOTS)
@@ -134,9 +136,12 @@ def _open(
 
 def _read_mat(path: Path) -> NDArray[np.int64]:
     try:
-        raw = loadmat(path)["LabelMap"]
-    except (OSError, KeyError, ValueError) as error:
+        raw = np.asarray(loadmat(path)["LabelMap"])
+        if raw.ndim != 2 or raw.dtype.kind not in "uib":
+            raise ValueError(f"it has shape {raw.shape} and type {raw.dtype}")
+    except Exception as error:  # a damaged file makes its reader raise anything
         raise DatasetError(
-            f"Label file {path} cannot be read; expected a MATLAB file with 'LabelMap' ({error})."
+            f"Label file {path} cannot be read; expected a MATLAB file with 'LabelMap' "
+            f"({in_one_line(error)})."
         ) from error
-    return np.asarray(raw, dtype=np.int64)
+    return raw.astype(np.int64)

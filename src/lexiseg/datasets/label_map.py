@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.sample import IGNORE, LabelMap, SemanticSample
-from lexiseg.errors import DatasetError
+from lexiseg.errors import DatasetError, in_one_line
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ def read_labels(path: Path) -> NDArray[np.integer]:
     try:
         with Image.open(path) as picture:
             raw = np.asarray(picture)
-    except (OSError, UnidentifiedImageError) as error:
-        raise DatasetError(f"Label file {path} cannot be read ({error}).") from error
+    except Exception as error:  # damaged pixel data makes decoders raise anything
+        reason = in_one_line(error)
+        raise DatasetError(f"Label file {path} cannot be read ({reason}).") from error
     if raw.ndim != 2 or raw.dtype.kind not in "uib":
         raise DatasetError(
             f"Label file {path} has shape {raw.shape} and type {raw.dtype}; expected one integer "

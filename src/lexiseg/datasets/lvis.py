@@ -38,11 +38,12 @@ def open_lvis(data: Path, *, split: str = "val") -> InstanceTables:
     tables = read_tables(path, images=_KEYS)
     root = layout.find(Path(data), "val2017", "train2017", "images/val2017").parent
 
-    rows = sorted(tables["categories"], key=lambda row: int(row["id"]))
+    rows = sorted(tables["categories"], key=lambda row: row["id"])
     labels = tuple(str(row["name"]) for row in rows)
     prompts = tuple(" ".join(label.replace("_", " ").split()) for label in labels)
     classes = ClassList(f"lvis-{len(labels)}", labels, prompts)
-    return InstanceTables("lvis", split, classes, tables, partial(_picture, root), federated=True)
+    picture = partial(_picture, root)
+    return InstanceTables("lvis", split, classes, tables, picture, path, federated=True)
 
 
 def _picture(root: Path, row: Mapping[str, Any]) -> Path:

@@ -15,13 +15,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.datasets.annotation import read_instances, read_json
+from lexiseg.datasets.annotation import read_instances, read_json, telling
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.label_map import read_labels
 from lexiseg.datasets.layout import FolderLayout, read_ids
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.datasets.miniworld.scene import VISIBLE_AREA, VISIBLE_FRACTION
 from lexiseg.datasets.sample import IGNORE, LabelMap, Picture, SemanticSample
+from lexiseg.errors import DatasetError
 
 ASKED = 20  # names per scene
 SIDE = 224  # pixels, of scenes that are drawn
@@ -90,23 +91,36 @@ class WrittenScenes:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Label k of a scene is ``names[k - 1]``."""
-        return tuple((self.root / "classes.txt").read_text(encoding="utf-8").splitlines())
+        with telling(self.root / "classes.txt", "the list of classes"):
+            return tuple((self.root / "classes.txt").read_text(encoding="utf-8").splitlines())
 
     @cached_property
     def things(self) -> tuple[str, ...]:
         """Nouns of countable things."""
-        return tuple(row["name"] for row in self._tables["categories"])
+        things = tuple(row["name"] for row in self._tables["categories"])
+        if unknown := set(things) - set(self.names):
+            raise DatasetError(f"{self._file} has the category {min(unknown)!r}, no class of it.")
+        return things
 
     @cached_property
     def _tables(self) -> dict[str, Any]:
-        return read_instances(self.root / "annotations" / f"instances_{self.split}.json")
+        return read_instances(
+            self._file,
+            images=("id", "file_name"),
+            annotations=("image_id", "category_id", "area", "visible_fraction"),
+            categories=("id", "name"),
+        )
+
+    @property
+    def _file(self) -> Path:
+        return self.root / "annotations" / f"instances_{self.split}.json"
 
     @cached_property
     def _absent(self) -> Mapping[str, Sequence[str]]:
-        absent: Mapping[str, Sequence[str]] = read_json(
-            self.root / "annotations" / f"absent_{self.split}.json"
-        )
-        return absent
+        path = self.root / "annotations" / f"absent_{self.split}.json"
+        absent: Mapping[str, Sequence[str]] = read_json(path)
+        with telling(path, "the names that are absent"):
+            return {str(stem): [str(name) for name in names] for stem, names in absent.items()}
 
     @cached_property
     def _objects(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
@@ -120,13 +134,16 @@ class WrittenScenes:
         stem = self.ids[index]
         semantic = read_labels(self.root / "SegmentationClass" / f"{stem}.png")
         least = VISIBLE_AREA * semantic.size
-        present = {
-            self.names[row["category_id"] - 1]
-            for row in self._objects[stem]
-            if row["area"] >= least and row["visible_fraction"] >= VISIBLE_FRACTION
-        }
-        image = self.root / "JPEGImages" / f"{stem}.jpg"
-        return SceneTruth(image, semantic, present, self._absent[stem])
+        with telling(self._file, f"scene {stem}"):
+            present = {
+                self.names[row["category_id"] - 1]
+                for row in self._objects[stem]
+                if row["area"] >= least and row["visible_fraction"] >= VISIBLE_FRACTION
+            }
+            if semantic.size and semantic.max() > len(self.names):
+                raise ValueError(f"label {semantic.max()} of {len(self.names)} classes")
+            image = self.root / "JPEGImages" / f"{stem}.jpg"
+            return SceneTruth(image, semantic, present, self._absent[stem])
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from lexiseg.datasets.annotation import Row
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.coco_instances import InstanceTables, open_coco
 from lexiseg.datasets.miniature import SIDE, find_annotations, scene_numbers
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.datasets.miniworld.scene import VISIBLE_AREA, VISIBLE_FRACTION, WorldScene
 from lexiseg.datasets.sample import InstanceSample, TrueObject
-from lexiseg.types import Mask
+from lexiseg.types import Mask, Number
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,13 @@ def open_miniworld_instances(
     find_annotations("miniworld-instances", Path(data), split)
     written = open_coco(data, split=split)
     pixels = {row["id"]: row["height"] * row["width"] for row in written.tables["images"]}
-    rows = [
-        row
-        | {
-            "iscrowd": int(
-                row["area"] < VISIBLE_AREA * pixels[row["image_id"]]
-                or row.get("visible_fraction", 1.0) < VISIBLE_FRACTION
-            )
-        }
-        for row in written.tables["annotations"]
-    ]
+    rows = [_with_visibility(row, pixels) for row in written.tables["annotations"]]
     return replace(written, name="miniworld", tables={**written.tables, "annotations": rows})
+
+
+def _with_visibility(row: Row, pixels: Mapping[Number, int]) -> Row:
+    """An annotation whose crowd flag says whether the object can be named."""
+    fraction = row.get("visible_fraction", 1.0)
+    least = VISIBLE_AREA * pixels[row["image_id"]]
+    hidden = fraction < VISIBLE_FRACTION or row.get("area", least) < least
+    return {**row, "iscrowd": int(hidden)}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from lexiseg.datasets.annotation import read_json
+from lexiseg.datasets.annotation import read_json, telling
 from lexiseg.datasets.label_map import read_labels
 from lexiseg.datasets.layout import FolderLayout, list_stems, read_ids
 from lexiseg.datasets.sample import IGNORE, Expression, LabelMap, VideoSample
@@ -54,7 +54,8 @@ class DavisClips(Sequence[VideoSample]):
 
     def __getitem__(self, index: int) -> VideoSample:  # type: ignore[override]
         clip = self.ids[index]
-        stems = list_stems(self.masks / clip, (".png",))
+        with telling(self.masks / clip, "as a folder of masks"):
+            stems = list_stems(self.masks / clip, (".png",))
         return VideoSample(
             clip,
             tuple(self.images / clip / f"{stem}.jpg" for stem in stems),
@@ -105,7 +106,10 @@ def _read_sentences(layout: FolderLayout, data: Path, split: str) -> Sentences:
     names = (f"meta_expressions/{folders}", "meta_expressions")
     path = layout.find_optional(data, *(f"{name}/meta_expressions.json" for name in names))
     if path:
-        return _from_json(read_json(path)["videos"])
+        content = read_json(path)
+        if not isinstance(content, dict) or not isinstance(content.get("videos"), dict):
+            raise DatasetError(f"{path} must hold an object 'videos'.")
+        return _from_json(path, content["videos"])
     folder = layout.find(data, "davis_text_annotations", "meta_expressions", ".")
     files = sorted(p for p in folder.glob("*.txt") if "annot" in p.stem.lower())
     if not files:
@@ -133,17 +137,19 @@ def _from_text(path: Path) -> list[tuple[str, Expression]]:
     return rows
 
 
-def _from_json(videos: Mapping[str, Any]) -> Sentences:
+def _from_json(path: Path, videos: Mapping[str, Any]) -> Sentences:
     """The form shared with Ref-YouTube-VOS; the n-th sentence of an object is annotator n."""
     found: dict[str, tuple[Expression, ...]] = {}
     for clip, entry in videos.items():
-        seen: dict[int, int] = defaultdict(int)
-        rows = []
-        for key, item in sorted(entry["expressions"].items(), key=lambda pair: int(pair[0])):
-            if not {"exp", "obj_id"} <= set(item):
-                raise DatasetError(f"Expression {key} of clip {clip} needs 'exp' and 'obj_id'.")
-            number = int(item["obj_id"])
-            rows.append(Expression(item["exp"], number, str(seen[number])))
-            seen[number] += 1
-        found[clip] = tuple(rows)
+        with telling(path, f"clip {clip}"):
+            pairs = sorted(entry["expressions"].items(), key=lambda pair: int(pair[0]))
+            found[clip] = tuple(_numbered(item for _, item in pairs))
     return found
+
+
+def _numbered(items: Iterable[Mapping[str, Any]]) -> Iterator[Expression]:
+    seen: dict[int, int] = defaultdict(int)
+    for item in items:
+        number = int(item["obj_id"])
+        yield Expression(str(item["exp"]), number, str(seen[number]))
+        seen[number] += 1

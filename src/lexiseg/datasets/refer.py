@@ -13,11 +13,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lexiseg.datasets.annotation import annotation_mask, read_instances, read_json
+from lexiseg.datasets.annotation import (
+    annotation_mask,
+    read_instances,
+    read_json,
+    size_of,
+    telling,
+)
 from lexiseg.datasets.layout import FolderLayout
 from lexiseg.datasets.sample import ReferringSample, Target
-from lexiseg.errors import DatasetError
-from lexiseg.types import Mask
+from lexiseg.errors import DatasetError, in_one_line
+from lexiseg.types import Mask, Number
 
 _IMAGES = (
     "images/mscoco/images/train2014", "images/train2014", "train2014", "coco/train2014", "images",
@@ -36,27 +42,31 @@ class ReferImages(Sequence[ReferringSample]):
         references: image id -> its references, as the file holds them.
         tables: images and annotations by id.
         images: folder of the photographs.
+        file: that the references were read from.
     """
 
     name: str
     split: str
     ids: tuple[str, ...]
     references: Mapping[str, Sequence[Mapping[str, Any]]]
-    tables: Mapping[str, Mapping[int, Mapping[str, Any]]]
+    tables: Mapping[str, Mapping[Number, Mapping[str, Any]]]
     images: Path
+    file: Path
     task: Literal["referring"] = "referring"
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, index: int) -> ReferringSample:  # type: ignore[override]
-        entry = self.tables["images"][int(self.ids[index])]
-        size_hw = (entry["height"], entry["width"])
-        targets = tuple(
-            Target(str(ref["ref_id"]), self._mask(ref, size_hw), _sentences(ref))
-            for ref in self.references[self.ids[index]]
-        )
-        return ReferringSample(self.ids[index], self.images / entry["file_name"], targets)
+        references = self.references[self.ids[index]]
+        with telling(self.file, f"image {self.ids[index]}"):
+            entry = self.tables["images"][references[0]["image_id"]]
+            size_hw = size_of(entry)
+            targets = tuple(
+                Target(str(ref["ref_id"]), self._mask(ref, size_hw), _sentences(ref))
+                for ref in references
+            )
+            return ReferringSample(self.ids[index], self.images / entry["file_name"], targets)
 
     def _mask(self, reference: Mapping[str, Any], size_hw: tuple[int, int]) -> Mask:
         """The union of the annotations meant; empty where the sentence means nothing."""
@@ -99,8 +109,12 @@ def _open(
     )
     path = layout.find(data, file)
     read = read_json if name == "gres" else read_plain_pickle
-    tables = read_instances(layout.find(data, "instances.json"))
-    chosen = _group([ref for ref in read(path) if ref["split"] == split])
+    tables = read_instances(
+        layout.find(data, "instances.json"),
+        images=("id", "file_name", "height", "width"),
+        annotations=("id", "image_id"),
+    )
+    chosen = _group(path, read(path), split)
     if not chosen:
         raise DatasetError(f"{path} has no sentence of split {split!r}; check --split.")
     return ReferImages(
@@ -110,6 +124,7 @@ def _open(
         references=chosen,
         tables={key: {row["id"]: row for row in tables[key]} for key in ("images", "annotations")},
         images=Path(images) if images else layout.find(data, *_IMAGES),
+        file=path,
     )
 
 
@@ -119,10 +134,15 @@ open_refcocog = partial(_open, "refcocog")
 open_gres = partial(_open, "gres")
 
 
-def _group(references: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+def _group(path: Path, references: Any, split: str) -> dict[str, list[Mapping[str, Any]]]:
+    """References of a split by image."""
+    if not isinstance(references, list):
+        raise DatasetError(f"Reference file {path} holds no list of references.")
     grouped: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for reference in references:
-        grouped[str(reference["image_id"])].append(reference)
+    for place, reference in enumerate(references):
+        with telling(path, f"reference at place {place}"):
+            if reference["split"] == split:
+                grouped[str(reference["image_id"])].append(reference)
     return dict(grouped)
 
 
@@ -133,7 +153,7 @@ def _annotation_ids(reference: Mapping[str, Any]) -> list[int]:
 
 
 def _sentences(reference: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(entry["sent"] for entry in reference["sentences"])
+    return tuple(str(entry["sent"]) for entry in reference["sentences"])
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -155,5 +175,8 @@ def read_plain_pickle(path: Path) -> Any:
     try:
         # The published files were written by Python 2, whose texts are bytes in Latin-1.
         return _PlainUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-    except (OSError, pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError) as error:
-        raise DatasetError(f"Reference file {path} cannot be read ({error}).") from error
+    except DatasetError:
+        raise
+    except Exception as error:  # damaged instructions make the reader raise anything
+        reason = in_one_line(error)
+        raise DatasetError(f"Reference file {path} cannot be read ({reason}).") from error

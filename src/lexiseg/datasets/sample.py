@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.types import Mask
+from lexiseg.types import Mask, Number
 
 IGNORE = 65535
 """Truth value of a pixel that no metric counts."""
@@ -113,7 +113,7 @@ class InstanceSample:
     """
 
     id: str
-    number: int
+    number: Number
     image: Picture
     objects: tuple[TrueObject, ...]
     asked: tuple[int, ...] | None = None

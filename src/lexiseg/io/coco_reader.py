@@ -6,10 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import cast
-
-import numpy as np
-from numpy.typing import NDArray
 
 from lexiseg.errors import ImageError, UsageError
 from lexiseg.io.coco import PICTURES
@@ -24,7 +20,7 @@ from lexiseg.io.reading import (
     read_json,
     result_from_regions,
 )
-from lexiseg.ops.coco_polygons import polygons_to_mask
+from lexiseg.ops.coco_polygons import flat_rings, polygons_to_mask
 from lexiseg.types import Instance, Mask, Number, Origin, Result
 
 _OF_THE_SAME_PICTURES = ("captions", "image_info", "person_keypoints")
@@ -211,35 +207,14 @@ def mask_from_segmentation(segmentation: object, size_hw: tuple[int, int]) -> Ma
         return mask
     if not isinstance(segmentation, list):
         raise EntryError("unknown segmentation", f"a {type(segmentation).__name__}")
-    return Mask.from_array(polygons_to_mask(_rings(segmentation), size_hw))
+    rings = flat_rings(segmentation)
+    if segmentation and not rings:
+        raise EntryError("empty polygon", "fewer than three corners")
+    return Mask.from_array(polygons_to_mask(rings, size_hw))
 
 
 def _by(size_hw: tuple[int, int]) -> str:
     return f"{size_hw[1]}x{size_hw[0]}"
-
-
-def _rings(polygons: list[object]) -> list[list[float]]:
-    """Flat rings from nested ones, from one flat ring, or from corners as pairs.
-
-    Rings of one or two corners beside others enclose nothing and go.
-    """
-    if not polygons:
-        return []
-    if not any(isinstance(ring, list) for ring in polygons):
-        polygons = [polygons]
-    rings = [_numbers(ring) for ring in polygons]
-    if len(rings) >= 3 and all(ring.size == 2 for ring in rings):
-        rings = [np.concatenate(rings)]
-    if any(ring.size % 2 for ring in rings):
-        raise EntryError("polygon with half a corner", "an odd number of values")
-    rings = [ring for ring in rings if ring.size >= 6]
-    if not rings:
-        raise EntryError("empty polygon", "fewer than three corners")
-    return [cast("list[float]", ring.tolist()) for ring in rings]
-
-
-def _numbers(ring: object) -> NDArray[np.float64]:
-    return np.asarray(ring, dtype=np.float64).ravel()
 
 
 def _is_coco(outline: Outline) -> bool:

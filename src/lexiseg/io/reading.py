@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lexiseg.errors import UsageError
+from lexiseg.errors import LexisegError, UsageError, in_one_line
 from lexiseg.io.image import MAX_PIXELS, shown
 from lexiseg.types import Instance, Instances, Origin, Presence, PresenceTrace, Recipe, Result
 
@@ -24,7 +24,7 @@ def read_json(path: Path) -> Any:
         reason = error.strerror or error
         raise UsageError(f"{shown(path)} cannot be read ({reason}); check the path.") from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{shown(path)} is not a JSON file ({error}).") from error
+        raise UsageError(f"{shown(path)} is not a JSON file ({in_one_line(error)}).") from error
 
 
 MALFORMED = (
@@ -89,9 +89,12 @@ class MalformedFile:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, LexisegError) and shown(self._path) not in str(error):
+            raise UsageError(f"{shown(self._path)}: {in_one_line(error)}") from error
         if isinstance(error, MALFORMED):
             raise UsageError(
-                f"{shown(self._path)} is not {self._expected} ({type(error).__name__}: {error})."
+                f"{shown(self._path)} is not {self._expected} ({type(error).__name__}: "
+                f"{in_one_line(error)})."
             ) from error
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from lexiseg.errors import UsageError
+from lexiseg.errors import UsageError, in_one_line
 from lexiseg.io.image import shown
 from lexiseg.types import Result
 
@@ -36,7 +36,7 @@ class Skip:
 
     def __str__(self) -> str:
         where = ", ".join(part for part in (shown(self.file), self.entry) if part)
-        return f"{where}: {self.reason}" + (f" ({self.detail})" if self.detail else "")
+        return in_one_line(f"{where}: {self.reason}" + (f" ({self.detail})" * bool(self.detail)))
 
 
 @dataclass

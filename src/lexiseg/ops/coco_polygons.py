@@ -41,6 +41,36 @@ def polygons_to_mask(
     return mask
 
 
+def flat_rings(polygons: object) -> list[list[float]]:
+    """Flat rings from all the ways in which files write polygons.
+
+    Args:
+        polygons: nested rings, as published; one flat ring; or corners as pairs, nested or not.
+
+    Returns:
+        Rings of three corners and more; others beside them enclose nothing and go.
+
+    Raises:
+        UsageError: a ring is no list of numbers, or has half a corner.
+
+    Example:
+        >>> flat_rings([[1, 1], [3, 1], [3, 3]]) == flat_rings([1, 1, 3, 1, 3, 3])
+        True
+    """
+    if not isinstance(polygons, list):
+        raise UsageError(f"A polygon is a {type(polygons).__name__}; expected a list of numbers.")
+    nested = polygons if any(isinstance(ring, list) for ring in polygons) else [polygons]
+    try:
+        rings = [np.asarray(ring, dtype=np.float64).ravel() for ring in nested]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UsageError("A polygon holds something that is no number.") from error
+    if len(rings) >= 3 and all(ring.size == 2 for ring in rings):
+        rings = [np.concatenate(rings)]
+    if any(ring.size % 2 for ring in rings):
+        raise UsageError("A polygon has half a corner: an odd number of values.")
+    return [ring.tolist() for ring in rings if ring.size >= 6]
+
+
 def _fill(flat: NDArray[np.float64], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
     if flat.ndim != 1 or flat.size % 2 or flat.size < 6:
         raise UsageError(
