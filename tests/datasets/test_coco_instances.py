@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,3 +95,73 @@ def test_half_of_the_asked_names_are_absent() -> None:
         assert shown <= set(sample.asked)
         assert len(set(sample.asked) - hidden) == max(len(shown), 1)
     assert dataset[0].asked != dataset[1].asked
+
+
+@pytest.mark.parametrize(
+    ("table", "changes", "sentence"),
+    [
+        ("images", {"height": -4, "width": -4}, "entry 0 of its table 'images' is damaged"),
+        ("images", {"height": float("inf")}, "'height' is inf"),
+        ("images", {"id": [1]}, r"'id' is \[1\]"),
+        ("images", {"id": {}}, "'id' is {}"),
+        ("images", {"file_name": 3}, "'file_name' is 3"),
+        ("annotations", {"area": float("nan")}, "'area' is nan"),
+        ("annotations", {"iscrowd": []}, "'iscrowd' is "),
+        ("annotations", {"image_id": 99}, "unknown image_id, first 1"),
+        ("categories", {"id": "x"}, "numbers a category 'x'"),
+        ("categories", {"id": None}, "lacks id"),
+    ],
+)
+def test_a_damaged_row_is_named(tmp_path: Path, layouts: Any, table, changes, sentence) -> None:
+    tables = layouts.instances()
+    tables[table][0] |= changes
+    layouts.coco(tmp_path, **tables)
+    with pytest.raises(DatasetError, match=sentence) as caught:
+        open_coco(tmp_path)
+    assert "instances_val2017.json" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "sentence"),
+    [
+        ({"size": [2, 2], "counts": [4]}, "size"),
+        ({"size": [4, 6], "counts": [2**63]}, "run-length"),
+        ([[1, 2, float("nan"), 3, 4, 5]], "no finite number"),
+        ([[1, 2, 3]], "half a corner"),
+        ("text", "expected a list of numbers"),
+    ],
+)
+def test_a_damaged_mask_names_file_and_annotation(
+    tmp_path: Path, layouts: Any, segmentation: Any, sentence: str
+) -> None:
+    tables = layouts.instances()
+    tables["annotations"][1]["segmentation"] = segmentation
+    layouts.coco(tmp_path, **tables)
+    with pytest.raises(DatasetError, match=sentence) as caught:
+        open_coco(tmp_path)[0]
+    assert "instances_val2017.json, annotation 2: " in str(caught.value)
+
+
+def test_numbers_of_images_may_be_text(tmp_path: Path, layouts: Any) -> None:
+    tables = layouts.instances()
+    for row in (*tables["images"], *tables["annotations"]):
+        row["id" if "file_name" in row else "image_id"] = "img_7"
+    layouts.coco(tmp_path, **tables)
+    (sample,) = open_coco(tmp_path)
+    assert (sample.id, sample.number, len(sample.objects)) == ("img_7", "img_7", 2)
+
+
+@pytest.mark.parametrize("segmentation", [[], None])
+def test_boxes_without_a_mask_are_no_objects(
+    tmp_path: Path, layouts: Any, segmentation: Any
+) -> None:
+    tables = layouts.instances()
+    tables["annotations"][0]["segmentation"] = segmentation
+    layouts.coco(tmp_path, **tables)
+    with pytest.warns(UserWarning, match="1 annotations have no mask"):
+        (sample,) = open_coco(tmp_path)
+    assert [item.mask.area for item in sample.objects] == [4]
+    del tables["annotations"][1]
+    layouts.coco(tmp_path, **tables)
+    with pytest.raises(DatasetError, match="holds no masks"):
+        open_coco(tmp_path)

@@ -161,8 +161,8 @@ class _PlainUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         raise DatasetError(
-            f"The pickle asks for {module}.{name}; a file of references holds only lists, "
-            "dictionaries, texts and numbers, so it was not opened."
+            f"it asks for {module:.40}.{name:.40}, and a file of references holds only lists, "
+            "dictionaries, texts and numbers."
         )
 
 
@@ -175,8 +175,9 @@ def read_plain_pickle(path: Path) -> Any:
     try:
         # The published files were written by Python 2, whose texts are bytes in Latin-1.
         return _PlainUnpickler(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-    except DatasetError:
-        raise
+    except DatasetError as error:
+        reason = in_one_line(error)
+        raise DatasetError(f"Reference file {path} was not opened: {reason}") from error
     except Exception as error:  # damaged instructions make the reader raise anything
         reason = in_one_line(error)
         raise DatasetError(f"Reference file {path} cannot be read ({reason}).") from error
