@@ -6,7 +6,16 @@ import pytest
 
 import lexiseg.registry as registry_module
 from lexiseg.errors import UnknownNameError, UsageError
-from lexiseg.registry import CONVERTERS, DATASETS, METHODS, READERS, SCORERS, WRITERS, Registry
+from lexiseg.registry import (
+    CONVERTERS,
+    DATASETS,
+    METHODS,
+    READERS,
+    REPLICATIONS,
+    SCORERS,
+    WRITERS,
+    Registry,
+)
 
 
 def test_lazy_target_is_imported_on_first_use() -> None:
@@ -36,7 +45,9 @@ def test_third_party_entry_point_is_found(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    "registry", [METHODS, SCORERS, WRITERS, READERS, CONVERTERS, DATASETS], ids=lambda r: r.kind
+    "registry",
+    [METHODS, SCORERS, WRITERS, READERS, CONVERTERS, DATASETS, REPLICATIONS],
+    ids=lambda r: r.kind,
 )
 def test_every_builtin_name_resolves(registry: Registry) -> None:
     assert len(registry) > 0

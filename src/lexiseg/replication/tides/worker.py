@@ -50,10 +50,10 @@ class TidesWorker(BundledMethod):
     def run(self, task: Task) -> list[Record]:
         """A record for each row of a task."""
         sample = self.dataset[task.scene]
-        scenes = self._see(sample, {row.scorer for row in task.rows})
+        scenes = self._encoded(sample, {row.scorer for row in task.rows})
         return [self._ask(row, scenes[row.scorer], sample) for row in task.rows]
 
-    def _see(self, sample: InstanceSample, scorers: Collection[str]) -> Mapping[str, Any]:
+    def _encoded(self, sample: InstanceSample, scorers: Collection[str]) -> Mapping[str, Any]:
         """The scene as each scorer sees it, with one memory of the segmenter's answers."""
         scenes: dict[str, Any] = {}
         for scorer in sorted(scorers):
