@@ -212,7 +212,7 @@ def _worth(difference: tuple[float, float, float]) -> str:
     points = signed(value, low, high)
     if low > 0:
         return f"gains {points}"
-    return f"costs {points}" if high < 0 else f"gains nothing clear, {points}"
+    return f"costs {points}" if high < 0 else f"changes nothing clearly, {points}"
 
 
 def _line(finding: Finding, base: Finding) -> str:
