@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,16 @@ def test_rows_that_repeat_the_base_are_told_and_others_named(
     lines = {line.split(" | ")[0]: line for line in page.splitlines()}
     assert "identical answers" in lines["| affinity, t = 2"]
     assert lines["| affinity, lambda = 0.5"].count("against affinity, lambda = 0.4") <= 1
-    assert "The judge gains" in page or "The judge costs" in page
+    assert (
+        lines["| base setting"].split(" | ")[2:4]
+        == lines["| no recurrence (T = 1): judged once"].split(" | ")[2:4]
+    )
+    against = lines["| nothing is judged or removed (ours)"].split(" | ")[4]
+    value = -float(against.split()[0])  # one judged step is the base here
+    word = "gains" if value > 0 else "costs"
+    points = re.escape(f"{value:+.1f} (")
+    assert "Recurrence changes nothing clearly, +0.0" in page
+    assert re.search(rf"The judge ({word}|changes nothing clearly,) {points}", page)
 
 
 def test_the_published_row_is_the_published_setting() -> None:
