@@ -96,7 +96,9 @@ def test_filter_equals_dictionary_twin(filter_points, dim, count, spread, steps,
     features = features.astype(F)
     values = rng.random((2, count), dtype=F)
     expected = _slow_filter(features, values)
-    np.testing.assert_allclose(filter_points(features, values), expected, rtol=1e-4, atol=2e-5)
+    found = filter_points(features, values)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-5)
+    assert found.dtype == F
 
 
 @FILTERS

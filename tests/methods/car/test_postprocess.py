@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lexiseg.methods.car import CaR, Scene
 from lexiseg.methods.car.postprocess import binary_masks, label_map, strongest, to_image_size
 from lexiseg.methods.car.proposals import enlarge
+from lexiseg.ops.crf import CrfConfig
 
 
 @pytest.fixture
@@ -73,3 +74,13 @@ def test_labels_grow_by_nearest_pixel() -> None:
     labels = np.array([[1, 2]])
     assert to_image_size(labels, (2, 4)).tolist() == [[1, 1, 2, 2]] * 2
     assert to_image_size(labels, (1, 2)) is labels
+
+
+def test_each_setting_of_the_crf_has_its_own_field(car: CaR, scene: Scene) -> None:
+    """Without an iteration the field changes nothing; it is built once per setting."""
+    unary = np.random.default_rng(0).random((2, *scene.canvas_hw), dtype=np.float32)
+    plain = scene.crf(CrfConfig(iterations=0))
+    share = np.exp(-unary) / np.exp(-unary).sum(axis=0)
+    np.testing.assert_allclose(plain.infer(unary), share, atol=1e-6)
+    assert np.abs(scene.crf(car.config.crf).infer(unary) - share).max() > 0.05
+    assert scene.crf(CrfConfig(iterations=0)) is plain
