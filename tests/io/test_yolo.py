@@ -8,6 +8,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from lexiseg.io.reader import read_results
 from lexiseg.io.reading import result_from_regions
 from lexiseg.io.yolo import write_yolo
 from lexiseg.io.yolo_reader import read_yolo
@@ -45,6 +46,39 @@ def test_pictures_of_equal_name_do_not_collide(result, tmp_path):
     write_yolo([result, replace(result, path=other)], tmp_path, name="any")
     assert len(list((tmp_path / "yolo" / "labels").iterdir())) == 2
     assert len(list((tmp_path / "yolo" / "images").iterdir())) == 2
+
+
+def test_namesakes_keep_their_own_picture_and_their_own_labels(tmp_path):
+    """Each picture is as grey as its region is large, so that a mix-up shows."""
+    results = []
+    for area, name in enumerate(("a/x.png", "b/x.png", "c/X.png", "d/x-2.png", "e/x.jpg"), start=1):
+        path = tmp_path / name
+        path.parent.mkdir()
+        Image.new("RGB", (8, 4), (9 * area,) * 3).save(path, quality=100)
+        mask = np.zeros((4, 8), bool)
+        mask[0, :area] = True
+        items = [Instance("cat", 1.0, Mask.from_array(mask))]
+        results.append(result_from_regions((4, 8), items, source="hand", path=path))
+    write_yolo(results, tmp_path, name="any", tolerance=0.0)
+    again = list(read_yolo(tmp_path / "yolo"))
+    assert len({result.path.stem.casefold() for result in again}) == len(results)
+    for result in again:
+        (item,) = result.instances
+        with Image.open(result.path) as picture:
+            assert abs(picture.getpixel((0, 0))[0] - 9 * item.mask.area) <= 2
+    assert sorted(result.instances[0].mask.area for result in again) == [1, 2, 3, 4, 5]
+
+
+def test_of_equal_regions_one_is_read_and_the_other_told(tmp_path):
+    photo = tmp_path / "a.png"
+    Image.new("RGB", (6, 4)).save(photo)
+    item = Instance("cat", 1.0, Mask.from_array(np.eye(4, 6, dtype=bool)))
+    result = result_from_regions((4, 6), [item, item], source="hand", path=photo)
+    write_yolo([result], tmp_path, name="any", tolerance=0.0)
+    reading = read_results(tmp_path / "yolo")
+    (again,) = reading
+    assert [one.mask for one in again.instances] == [item.mask]
+    assert reading.report.skipped == {"line that stands twice": 1}
 
 
 def test_a_picture_without_a_file_is_written_from_its_pixels(result, tmp_path):
