@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from lexiseg.errors import UsageError
-from lexiseg.methods.baselines.config import BoxConfig, ClipSegConfig, GroundedSamConfig
+from lexiseg.methods.baselines.config import (
+    BoxConfig,
+    ClipSegConfig,
+    GroundedSamConfig,
+    SamClipConfig,
+)
 
 SHARES = [
     (BoxConfig, "min_score"),
@@ -13,6 +18,9 @@ SHARES = [
     (GroundedSamConfig, "min_word_score"),
     (GroundedSamConfig, "nms_iou"),
     (ClipSegConfig, "min_probability"),
+    (SamClipConfig, "min_stability"),
+    (SamClipConfig, "max_box_iou"),
+    (SamClipConfig, "min_probability"),
 ]
 
 
