@@ -45,6 +45,30 @@ def test_steps_are_kept_in_files_and_stay_out_of_the_printed_schema(result, tmp_
     assert set(printed["instances"][3]) == {"label", "score", "bbox", "area", "segmentation"}
 
 
+def test_views_with_rules_of_their_own_are_kept(result, tmp_path):
+    whole = Mask.from_array(np.ones(result.size_hw, bool))
+    half = np.zeros(result.size_hw, bool)
+    half[:, :2] = True
+    first, second = result.names[:2]
+    own = replace(
+        result,
+        semantic_regions=Instances((Instance(second, 0.5, whole, False),), result.size_hw),
+        panoptic_regions=Instances(
+            (
+                Instance(first, 0.9, Mask.from_array(half)),
+                Instance(second, 0.5, Mask.from_array(~half), False),
+            ),
+            result.size_hw,
+        ),
+    )
+    (path,) = write_record([own, result], tmp_path, name="run")
+    again, plain = read_records(path)
+    assert np.array_equal(again.semantic.ids, own.semantic.ids)
+    assert np.array_equal(again.panoptic.ids, own.panoptic.ids)
+    assert [part.is_thing for part in again.panoptic.segments] == [False, True]
+    assert plain.semantic_regions is None and plain.panoptic_regions is None
+
+
 def test_details_and_alternatives_are_kept():
     mask = Mask.from_array(np.ones((2, 3), bool))
     item = Instance(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lexiseg.errors import UnknownNameError
-from lexiseg.types import Mask, Result
+from lexiseg.types import Instance, Instances, Mask, Result
 
 
 def test_semantic_view_paints_things_over_stuff_by_score(result: Result) -> None:
@@ -48,3 +50,22 @@ def test_a_result_is_the_collection_of_its_regions(result: Result) -> None:
     assert len(result) == 3 and [item.label for item in result] == ["dog", "cat", "grass"]
     assert result["cat"].labels == ("cat",) and result[0].label == "dog"
     assert "cat" in result and "zebra" not in result
+
+
+def test_views_with_rules_of_their_own_replace_the_painting(result: Result) -> None:
+    half = np.zeros(result.size_hw, bool)
+    half[:, :3] = True
+    left = Instance("cat", 0.3, Mask.from_array(half))
+    right = Instance("grass", 0.2, Mask.from_array(~half), is_thing=False)
+    own = replace(
+        result,
+        semantic_regions=Instances((left,), result.size_hw),
+        panoptic_regions=Instances((left, right), result.size_hw),
+    )
+    number = own.names.index("cat") + 1
+    assert np.array_equal(own.semantic.ids, np.where(half, number, 0))
+    assert [(part.label, part.area) for part in own.panoptic.segments] == [
+        ("grass", int((~half).sum())),
+        ("cat", int(half.sum())),
+    ]
+    assert own.instances == result.instances

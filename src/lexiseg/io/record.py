@@ -21,6 +21,7 @@ from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Re
 
 RECORDS = "results.jsonl"
 """The file that marks a folder as the output of a run."""
+VIEWS = ("semantic", "panoptic")  # of a result, beside its instances
 
 
 @collection_writer
@@ -160,10 +161,13 @@ def result_from_record(
     """
     try:
         size_hw = checked_size(*record["size"])
-        items = []
-        for place, entry in enumerate(record["instances"], start=1):
-            with attempt(f"region {place}"):
-                items.append(_instance(entry, size_hw))
+        items = _regions(record["instances"], size_hw, attempt)
+        semantic, panoptic = (
+            Instances(tuple(_regions(record[view], size_hw, attempt)), size_hw)
+            if view in record
+            else None
+            for view in VIEWS
+        )
         presence = [_presence(entry) for entry in record["presence"]]
         names = dict.fromkeys([entry.name for entry in presence] + [item.label for item in items])
         timing = {str(key): float(value) for key, value in record.get("timing_ms", {}).items()}
@@ -173,7 +177,25 @@ def result_from_record(
         raise ValueError(f"not a result record: {error}") from error
     found = Instances(tuple(items), size_hw)
     verdicts, origin = PresenceTrace(presence), origin_of(record)
-    return Result(size_hw, tuple(names), found, verdicts, recipe, picture, origin=origin)
+    return Result(
+        size_hw,
+        tuple(names),
+        found,
+        verdicts,
+        recipe,
+        picture,
+        origin=origin,
+        semantic_regions=semantic,
+        panoptic_regions=panoptic,
+    )
+
+
+def _regions(entries: Any, size_hw: tuple[int, int], attempt: Attempt) -> list[Instance]:
+    items = []
+    for place, entry in enumerate(entries, start=1):
+        with attempt(f"region {place}"):
+            items.append(_instance(entry, size_hw))
+    return items
 
 
 def file_record(result: Result) -> dict[str, Any]:
@@ -181,17 +203,25 @@ def file_record(result: Result) -> dict[str, Any]:
 
     ``recipe`` is all that decided the answer (`Recipe.from_json` reads it);
     ``is_thing`` stands with regions of stuff, ``step`` with verdicts of methods that have steps,
-    ``origin`` with results that were read from a file which numbers its pictures.
+    ``origin`` with results that were read from a file which numbers its pictures, ``semantic`` and
+    ``panoptic`` with methods that have rules of their own for these views.
     """
     record = result.to_json()
-    for entry, item in zip(record["instances"], result.instances, strict=True):
-        if not item.is_thing:
-            entry["is_thing"] = False
+    record["instances"] = _entries(result.instances)
+    for view in VIEWS:
+        own: Instances | None = getattr(result, f"{view}_regions")
+        if own is not None:
+            record[view] = _entries(own)
     for entry, verdict in zip(record["presence"], result.presence.values(), strict=True):
         if verdict.step is not None:
             entry["step"] = verdict.step
     recipe = {"recipe": result.recipe.to_json()} if result.recipe.settings else {}
     return record | recipe | origin_entry(result)
+
+
+def _entries(regions: Iterable[Instance]) -> list[dict[str, Any]]:
+    """Regions as ``--json`` prints them; those of stuff say so."""
+    return [item.to_json() | ({} if item.is_thing else {"is_thing": False}) for item in regions]
 
 
 def _recipe(record: Mapping[str, Any]) -> Recipe:

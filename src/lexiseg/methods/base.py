@@ -92,10 +92,15 @@ class Answer:
     Attributes:
         instances: regions, in the order they are shown.
         presence: a verdict for each name, in the order asked; of names found, if none were asked.
+        semantic: one region per name, of a method with a rule of its own for every pixel's class;
+            None where the instances are painted.
+        panoptic: the same for the division into segments.
     """
 
     instances: Sequence[Instance]
     presence: Sequence[Presence]
+    semantic: Sequence[Instance] | None = None
+    panoptic: Sequence[Instance] | None = None
 
 
 SceneT = TypeVar("SceneT", bound=BaseScene)
@@ -349,6 +354,8 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
             recipe=replace(self.recipe(), timing_ms={**spent, "total": total}),
             path=scene.path,
             image=scene.image,
+            semantic_regions=_view(answer.semantic, scene.size_hw),
+            panoptic_regions=_view(answer.panoptic, scene.size_hw),
         )
 
     def _own_scene(self, scene: BaseScene) -> SceneT:
@@ -382,3 +389,7 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
             raise UsageError(
                 f"Method {self.name!r} cannot {verb}; it can {' and '.join(self.verbs)}."
             )
+
+
+def _view(regions: Sequence[Instance] | None, size_hw: tuple[int, int]) -> Instances | None:
+    return None if regions is None else Instances(tuple(regions), size_hw)

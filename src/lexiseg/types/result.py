@@ -61,6 +61,9 @@ class Result:
         recipe: method, weights, settings, versions, timing.
         path: where the image came from, if it was a file.
         image: (H, W, 3) uint8 RGB, kept for pictures; None once read back from a file.
+        semantic_regions: of a method with a rule of its own for the class of every pixel; None
+            paints `instances`.
+        panoptic_regions: the same for the division into segments.
         origin: numbers and names of the file it was read from; None for an answer of a method.
 
     Example:
@@ -88,10 +91,14 @@ class Result:
     path: Path | None = None
     image: ImageArray | None = field(default=None, repr=False, compare=False)
     origin: Origin | None = field(default=None, repr=False, compare=False)
+    semantic_regions: Instances | None = field(default=None, repr=False, kw_only=True)
+    panoptic_regions: Instances | None = field(default=None, repr=False, kw_only=True)
 
     @cached_property
     def semantic(self) -> SemanticMap:
-        """Stuff painted first, then things, each in ascending score.
+        """The method's own division where it has one; else stuff painted first, then things.
+
+        Either kind is painted in ascending score.
 
         Raises:
             UsageError: more names were asked than 16 bits can number.
@@ -100,15 +107,15 @@ class Result:
             raise UsageError(f"A label map holds 65535 names; {len(self.names)} were asked.")
         ids = np.zeros(self.size_hw, dtype=np.uint16)
         number = {name: index + 1 for index, name in enumerate(self.names)}
-        for item in self._painting_order():
+        for item in painting_order(self._or_instances(self.semantic_regions)):
             ids[item.mask.to_array()] = number[item.label]
         return SemanticMap(ids, self.names)
 
     @cached_property
     def panoptic(self) -> Panoptic:
-        """The same painting with one id per region; regions fully covered are dropped."""
+        """As `semantic`, with one id per region; regions fully covered are dropped."""
         ids = np.zeros(self.size_hw, dtype=np.uint16)
-        order = self._painting_order()
+        order = painting_order(self._or_instances(self.panoptic_regions))
         for number, item in enumerate(order, start=1):
             ids[item.mask.to_array()] = number
         areas = np.bincount(ids.ravel(), minlength=len(order) + 1)
@@ -119,8 +126,8 @@ class Result:
         )
         return Panoptic(ids, segments)
 
-    def _painting_order(self) -> list[Instance]:
-        return sorted(self.instances, key=lambda item: (item.is_thing, item.score))
+    def _or_instances(self, own: Instances | None) -> Instances:
+        return self.instances if own is None else own
 
     def __len__(self) -> int:
         """How many regions were found."""
@@ -206,3 +213,8 @@ class Result:
 
     def _repr_png_(self) -> bytes | None:
         return self.show()._repr_png_() if self.image is not None else None
+
+
+def painting_order(regions: Iterable[Instance]) -> list[Instance]:
+    """Stuff first, then things, each in ascending score, so that the surest is seen."""
+    return sorted(regions, key=lambda item: (item.is_thing, item.score))
