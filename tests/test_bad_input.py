@@ -194,6 +194,41 @@ def test_absent_paper_weights_name_both_ways_out(
     assert "lexiseg models pull clip-vit-b16 clip-vit-l14`" in message and "local folder" in message
 
 
+PAPER = {
+    "car": "clip-vit-b16 clip-vit-l14",
+    "tides": "clip-vit-b16 sam-vit-h",
+    "tides-raw": "clip-vit-b16 sam-vit-h",
+    "zero-guidance": "dino-vits8 clip-vit-l14-336 gpt2-medium",
+    "sclip": "clip-vit-b16",
+    "sam+clip": "clip-vit-b16 sam-vit-b",
+    "grounded-sam": "grounding-dino-base sam-vit-h",
+    "owlv2+sam": "owlv2-large sam-vit-h",
+    "clipseg": "clipseg-rd64-refined",
+}
+
+
+@pytest.mark.parametrize("method", PAPER)
+def test_all_absent_weights_of_a_method_are_told_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, method: str
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    for loader in ("clip.Clip", "dino.Dino"):
+        monkeypatch.setattr(f"lexiseg.models.{loader}.load", pytest.fail)
+    choice = {"decoder": "zerocap"} if method == "zero-guidance" else {}
+    with pytest.raises(WeightsNotFoundError) as caught:
+        lexiseg.load(method, preset="paper", **choice)
+    assert f"lexiseg models pull {PAPER[method]}`" in str(caught.value)
+    assert "--preset mini" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_segmenter_that_sharpens_is_among_the_absent_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(WeightsNotFoundError, match="pull clip-vit-b16 clip-vit-l14 sam-hq-vit-h`"):
+        lexiseg.load("car", preset="paper", segmenter="sam-hq-vit-h")
+
+
 def test_checkpoint_that_does_not_fit_says_what_is_wrong(tmp_path: Path) -> None:
     import shutil
 

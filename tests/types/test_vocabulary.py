@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lexiseg.errors import UsageError
-from lexiseg.types import Vocabulary, split_comma_list
+from lexiseg.types import Vocabulary, rivals, split_comma_list
 
 
 def test_labels_come_back_byte_for_byte() -> None:
@@ -41,3 +43,18 @@ def test_bad_names_are_one_clear_error(names: object) -> None:
 def test_thousands_of_names() -> None:
     names = [f"thing {index}" for index in range(5000)]
     assert len(Vocabulary.parse(names)) == 5000
+
+
+@pytest.mark.parametrize(
+    ("names", "left"),
+    [
+        ("dog", ("Sky", "WALL", "couch")),
+        ("sky", ("WALL", "couch")),
+        ({"heaven": "SKY", "sofa": "couch"}, ("WALL",)),
+        ({"Couch": "seat", "wall": "wall"}, ("Sky",)),
+        ("sky_, couch ", ("WALL",)),
+    ],
+)
+def test_nothing_asked_for_in_any_wording_is_a_rival(names: Any, left: tuple[str, ...]) -> None:
+    background = ("Sky", "WALL", "couch", "Sky")
+    assert rivals(background, Vocabulary.parse(names).texts) == left

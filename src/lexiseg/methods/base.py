@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar, final, get_args
+from typing import ClassVar, Generic, Self, TypeVar, final, get_args
 
 import numpy as np
 import torch
@@ -42,6 +42,7 @@ from lexiseg.types import (
 from lexiseg.types.recipe import BY_HAND
 
 ImageArray = NDArray[np.uint8]
+CPU = torch.device("cpu")
 HALVES = ("encode", "segment", "label")  # whose times add up to the total
 
 
@@ -138,7 +139,7 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
 
     @property
     @abstractmethod
-    def networks(self) -> Mapping[str, Any]:
+    def networks(self) -> Mapping[str, object]:
         """Part -> what holds its weights; the method runs where the first one lies."""
 
     @abstractmethod
@@ -177,7 +178,7 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
     @property
     def device(self) -> torch.device:
         """Where it runs."""
-        place: torch.device = self._first.device
+        place: torch.device = getattr(self._first, "device", CPU)
         return place
 
     @property
@@ -186,7 +187,7 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
         return precision_of(self._first)
 
     @property
-    def _first(self) -> Any:
+    def _first(self) -> object:
         return next(iter(self.networks.values()))
 
     @property
@@ -224,7 +225,7 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
         )
 
     @final
-    def configured(self, **options: Any) -> Self:
+    def configured(self, **options: object) -> Self:
         """The same weights under other settings.
 
         Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ ImageSource: TypeAlias = (
     "str | PathLike[str] | bytes | bytearray | memoryview | NDArray[np.generic] | Image.Image"
 )
 """What `lexiseg.io.image.read_image` takes."""
+
+Prompt: TypeAlias = "Tensor | NDArray[np.generic] | Sequence[object]"
+"""Points, labels, boxes or masks for a promptable segmenter, with one entry per prompt."""
 
 Task: TypeAlias = Literal["semantic", "instances", "self-named"]
 """What a method answers: a name per pixel, single objects, or segments that it names itself."""
@@ -86,7 +89,7 @@ class Method(Protocol):
         """Everything that will decide its answers; no image is needed."""
         ...
 
-    def configured(self, **options: Any) -> Method:
+    def configured(self, **options: object) -> Method:
         """The same weights under other settings."""
         ...
 
@@ -176,10 +179,10 @@ class PromptableSegmenter(Protocol):
         self,
         embedding: ImageEmbedding,
         *,
-        points: Any = None,
-        labels: Any = None,
-        boxes: Any = None,
-        masks: Any = None,
+        points: Prompt | None = None,
+        labels: Prompt | None = None,
+        boxes: Prompt | None = None,
+        masks: Prompt | None = None,
         multimask: bool = True,
     ) -> Candidates:
         """Masks of P prompts; each given argument holds one entry per prompt.
@@ -198,10 +201,10 @@ class PromptableSegmenter(Protocol):
         self,
         embedding: ImageEmbedding,
         *,
-        points: Any = None,
-        labels: Any = None,
-        boxes: Any = None,
-        masks: Any = None,
+        points: Prompt | None = None,
+        labels: Prompt | None = None,
+        boxes: Prompt | None = None,
+        masks: Prompt | None = None,
         multimask: bool = True,
     ) -> Iterator[Candidates]:
         """The same as `predict` in consecutive pieces of bounded size, for many prompts."""

@@ -56,7 +56,7 @@ def test_names_that_win_pixels_are_kept(scorer, image) -> None:
 
 
 def test_words_of_the_background_can_be_asked_for(scorer) -> None:
-    method = SclipSegmenter(scorer, DenseConfig(background=("sky", "wall")))
+    method = SclipSegmenter(scorer, DenseConfig(background=("SKY", "wall")))
     assert method._queries(Vocabulary.parse(["Sky", "dog"])) == (["wall", "Sky", "dog"], [0, 1, 2])
     assert method._queries(Vocabulary.parse(["sky", "wall"]))[0][0] == "background"
 

@@ -87,7 +87,7 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfigT]):
         segmenter: str | None = None,
         detector_weights: str | Path | None = None,
         segmenter_weights: str | Path | None = None,
-        **options: Any,
+        **options: object,
     ) -> Self:
         """Load settings and weights.
 
@@ -131,7 +131,7 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfigT]):
         """Boxes of wordings above the configured thresholds."""
 
     @property
-    def networks(self) -> Mapping[str, Any]:
+    def networks(self) -> Mapping[str, object]:
         """Detector and segmenter."""
         return {"detector": self.detector, "segmenter": self.segmenter}
 

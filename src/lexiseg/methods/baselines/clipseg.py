@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -89,7 +89,7 @@ class ClipSegMethod(BaseMethod[ClipSegScene, ClipSegConfig]):
         dtype: str = "auto",
         *,
         weights: str | Path | None = None,
-        **options: Any,
+        **options: object,
     ) -> ClipSegMethod:
         """Load settings and weights.
 
@@ -115,7 +115,7 @@ class ClipSegMethod(BaseMethod[ClipSegScene, ClipSegConfig]):
         return cls(network, config, Provenance(preset, {"weights": source}))
 
     @property
-    def networks(self) -> Mapping[str, Any]:
+    def networks(self) -> Mapping[str, object]:
         """The one network."""
         return {"clipseg": self.network}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from lexiseg.config import look_up
 from lexiseg.models.bundled import bundled_names
@@ -22,7 +21,7 @@ class Preset:
 
     weights: str
     segmenter: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 def find_preset(presets: Mapping[str, Preset], name: str) -> Preset:
@@ -36,7 +35,7 @@ def find_preset(presets: Mapping[str, Preset], name: str) -> Preset:
 
 # Of the bundled weights: masks of the small SAM are less sure and less stable, the small CLIP knows
 # things in their surroundings, and behind things is ground. Chosen on scenes of the val split.
-MINIWORLD: Mapping[str, Any] = {
+MINIWORLD: Mapping[str, object] = {
     "points_per_side": 16,
     "min_mask_score": 0.3,
     "min_stability": 0.3,

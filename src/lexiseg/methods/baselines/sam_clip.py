@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -91,7 +91,7 @@ class SamClip(BaseMethod[SamClipScene, SamClipConfig]):
         segmenter: str | None = None,
         clip_weights: str | Path | None = None,
         segmenter_weights: str | Path | None = None,
-        **options: Any,
+        **options: object,
     ) -> SamClip:
         """Load settings and weights.
 
@@ -122,7 +122,7 @@ class SamClip(BaseMethod[SamClipScene, SamClipConfig]):
         return cls(clip, masks, config, Provenance(preset, parts))
 
     @property
-    def networks(self) -> Mapping[str, Any]:
+    def networks(self) -> Mapping[str, object]:
         """CLIP and the segmenter."""
         return {"clip": self.clip, "segmenter": self.segmenter}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from lexiseg.config import override, split_options
 from lexiseg.errors import UsageError
@@ -84,7 +83,7 @@ class CaR(BaseMethod[Scene, CarConfig]):
         classifier_weights: str | Path | None = None,
         segmenter: str | None = None,
         segmenter_weights: str | Path | None = None,
-        **options: Any,
+        **options: object,
     ) -> CaR:
         """Load settings and weights.
 
@@ -129,7 +128,7 @@ class CaR(BaseMethod[Scene, CarConfig]):
         return cls(proposal, classifier, config, proposer, Provenance(preset, parts))
 
     @property
-    def networks(self) -> Mapping[str, Any]:
+    def networks(self) -> Mapping[str, object]:
         """Both towers, and the segmenter if there is one."""
         towers = {"proposal": self.proposal, "classifier": self.classifier}
         return {**towers, "segmenter": self.segmenter} if self.segmenter else towers

@@ -7,10 +7,9 @@ Context 459, GRES) those of the released configs stand in for both variants.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-from lexiseg.config import look_up
+from lexiseg.config import look_up, override
 from lexiseg.datasets.class_list import load_class_list
 from lexiseg.errors import UnknownNameError
 from lexiseg.methods.car.config import RELEASED, TEMPLATES, CarConfig, SegmentEnsemble
@@ -32,8 +31,8 @@ class Preset:
         classifier: weights of the mask classifier.
     """
 
-    options: Mapping[str, Any]
-    released: Mapping[str, Any]
+    options: Mapping[str, object]
+    released: Mapping[str, object]
     class_list: str | None = None
     proposal: str = B16
     classifier: str = L14
@@ -49,22 +48,23 @@ class Preset:
         options = dict(self.options)
         if self.class_list:
             options["stuff"] = tuple(sorted(load_class_list(self.class_list).stuff))
-        config = CarConfig(**options)
+        config = override(CarConfig(), options)
         if variant == "paper":
             return config
-        return replace(
-            config,
-            procedure=RELEASED,
-            background=("released",),
-            crf=CrfConfig(image="bgr_wrapped"),
-            **self.released,
-        )
+        code = {
+            "procedure": RELEASED,
+            "background": ("released",),
+            "crf": CrfConfig(image="bgr_wrapped"),
+        }
+        return override(config, {**code, **self.released})
 
 
 VARIANTS = ("paper", "released")
 
 
-def _thresholds(eta: float, theta: float, lam: float, *prompts: str, **more: Any) -> dict[str, Any]:
+def _thresholds(
+    eta: float, theta: float, lam: float, *prompts: str, **more: object
+) -> dict[str, object]:
     return {"eta": eta, "theta": theta, "lam": lam, "prompts": prompts, **more}
 
 
@@ -84,7 +84,7 @@ CONTEXT = Preset(
 
 
 def _referring(
-    eta: float, theta: float, lam: float, classifier: str = B16, **released: Any
+    eta: float, theta: float, lam: float, classifier: str = B16, **released: object
 ) -> Preset:
     options = _thresholds(eta, theta, lam, "circle", "blur")
     return Preset(options, released, classifier=classifier)

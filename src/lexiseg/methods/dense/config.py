@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from lexiseg.config import override
 from lexiseg.errors import UnknownNameError, UsageError
 from lexiseg.methods.dense.labels import LabelRule
 
@@ -73,7 +73,7 @@ LABEL_RULES: Mapping[str, Mapping[str, LabelRule]] = {
     },
     "clearclip": dict.fromkeys(("voc21", "coco-object", "context60", "other"), LabelRule(50)),
 }
-DATA_SETS: Mapping[str, Mapping[str, Any]] = {
+DATA_SETS: Mapping[str, Mapping[str, object]] = {
     "voc21": {"background": BACKGROUND_WORDS, "synonyms": (PERSON,)},
     "voc20": {"synonyms": (PERSON,)},
     "coco-object": {"background": BACKGROUND_WORDS, "synonyms": (PERSON_BODY,)},
@@ -109,4 +109,5 @@ def find_config(scorer: str, preset: str) -> DenseConfig:
         options |= {"window": 448, "stride": 224, "short_side": 448}
         if options.get("background"):
             options["background"] = ("background",)
-    return DenseConfig(**options, labels=rules.get(data_set, rules.get("other", LabelRule())))
+    labels = rules.get(data_set, rules.get("other", LabelRule()))
+    return override(DenseConfig(), {**options, "labels": labels})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -82,7 +81,7 @@ class DenseSegmenter(BaseMethod[DenseScene, DenseConfig]):
         dtype: str = "auto",
         *,
         weights: str | Path | None = None,
-        **options: Any,
+        **options: object,
     ) -> DenseSegmenter:
         """Load settings and weights.
 
@@ -106,7 +105,7 @@ class DenseSegmenter(BaseMethod[DenseScene, DenseConfig]):
         return cls(scorer, config, Provenance(preset, {"weights": source}))
 
     @property
-    def networks(self) -> Mapping[str, Any]:
+    def networks(self) -> Mapping[str, object]:
         """The scorer, which has the weights."""
         return {"scorer": self.scorer}
 

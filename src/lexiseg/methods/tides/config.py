@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from lexiseg.config import check_ranges, look_up
+from lexiseg.config import check_ranges, look_up, override
 from lexiseg.errors import UsageError
 from lexiseg.ops.foreground import ForegroundRule
 from lexiseg.ops.instance_score import DensityRule
@@ -210,20 +210,20 @@ class TidesConfig:
         )
 
 
-PAPER_READINGS: Mapping[str, Any] = {
+PAPER_READINGS: Mapping[str, object] = {
     "short_side": "exact",
     "blend": "scales",
     "temperature": 1.0,
     "density_rule": "absolute",
     "semantic_divisor": "foreground",
 }
-VARIANTS: Mapping[str, Mapping[str, Any]] = {"recommended": {}, "paper": PAPER_READINGS}
+VARIANTS: Mapping[str, Mapping[str, object]] = {"recommended": {}, "paper": PAPER_READINGS}
 
 
-def variant_config(variant: str, options: Mapping[str, Any]) -> TidesConfig:
+def variant_config(variant: str, options: Mapping[str, object]) -> TidesConfig:
     """The settings of a variant with some fields replaced.
 
     Raises:
         UnknownNameError: the variant is neither "recommended" nor "paper".
     """
-    return TidesConfig(**{**look_up("variant", VARIANTS, variant), **options})
+    return override(TidesConfig(), {**look_up("variant", VARIANTS, variant), **options})

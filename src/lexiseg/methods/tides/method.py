@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from lexiseg.config import override, split_options
 from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, ImageArray, Provenance
@@ -56,7 +56,7 @@ class Tides(BaseMethod[Scene, TidesConfig]):
         *(f"settings.{option}" for option in ("long_side", "windows", "stride", "window_input")),
         *(f"settings.{option}" for option in ("cell", "short_side", "narrow")),
     )
-    fixed: ClassVar[Mapping[str, Any]] = {}
+    fixed: ClassVar[Mapping[str, object]] = {}
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Tides(BaseMethod[Scene, TidesConfig]):
         segmenter: str | None = None,
         clip_weights: str | Path | None = None,
         segmenter_weights: str | Path | None = None,
-        **options: Any,
+        **options: object,
     ) -> Tides:
         """Load settings and weights.
 
@@ -128,7 +128,7 @@ class Tides(BaseMethod[Scene, TidesConfig]):
         )
 
     @property
-    def networks(self) -> Mapping[str, Any]:
+    def networks(self) -> Mapping[str, object]:
         """Whose weights make the answer, by part."""
         return {"scorer": self.scorer, "segmenter": self.segmenter}
 
@@ -163,4 +163,4 @@ class TidesRaw(Tides):
     """TIDES without step D: masks ranked by the segmenter's own scores (the paper's Raw)."""
 
     name = "tides-raw"
-    fixed: ClassVar[Mapping[str, Any]] = {"ranking": "segmenter"}
+    fixed: ClassVar[Mapping[str, object]] = {"ranking": "segmenter"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from lexiseg.config import look_up
 from lexiseg.models.bundled import bundled_names
@@ -26,8 +25,8 @@ class Preset:
     clip: str
     segmenter: str
     scorer: str = "clip-surgery"
-    options: Mapping[str, Any] = field(default_factory=dict)
-    measured: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
+    measured: Mapping[str, object] = field(default_factory=dict)
 
 
 B16 = "openai/clip-vit-base-patch16"
@@ -42,7 +41,7 @@ B16 = "openai/clip-vit-base-patch16"
 # objects a tenth as dense as the densest stay, of whatever cluster. The density says which masks
 # are whole, but ranks by size, so that the segmenter's score weighs what stays. Parts and
 # duplicates score low, and a bound on the score balances what is found with what is true.
-MINIWORLD: Mapping[str, Any] = {
+MINIWORLD: Mapping[str, object] = {
     "long_side": 288,
     "background": bundled_names().stuff,
     "min_margin": -0.04,

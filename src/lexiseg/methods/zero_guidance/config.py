@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from lexiseg.config import check_ranges, look_up
 from lexiseg.errors import UsageError
@@ -138,8 +138,8 @@ class Variant:
     """
 
     decoder: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    zerocap: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
+    zerocap: Mapping[str, object] = field(default_factory=dict)
 
 
 VARIANTS: Mapping[str, Variant] = {

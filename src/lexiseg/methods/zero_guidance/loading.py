@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lexiseg.config import override, split_options
 from lexiseg.methods.zero_guidance.config import ZeroGuidanceConfig, find_variant
@@ -30,7 +29,7 @@ class Choice:
 
     config: ZeroGuidanceConfig
     decoder: str
-    decoder_options: Mapping[str, Any]
+    decoder_options: Mapping[str, object]
 
     @property
     def language_model(self) -> dict[str, str]:
@@ -45,7 +44,7 @@ class Choice:
 
 
 def choose(
-    preset: Preset, variant: str | None, decoder: str | None, options: Mapping[str, Any]
+    preset: Preset, variant: str | None, decoder: str | None, options: Mapping[str, object]
 ) -> Choice:
     """Put preset, variant and options together; of two that disagree the later one wins.
 
@@ -63,7 +62,7 @@ def choose(
     name = decoder or reading.decoder
     _ = CAPTIONERS[name]
     own, inner = split_options(options, "decoder.")
-    defaults: dict[str, Any] = dict(preset.decoders.get(name, {}))
+    defaults: dict[str, object] = dict(preset.decoders.get(name, {}))
     if name == ZEROCAP:
         defaults = {LANGUAGE_MODEL: preset.language_model, **defaults, **reading.zerocap}
     settings = {**preset.options, **reading.options, **own}

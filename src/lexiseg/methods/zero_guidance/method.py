@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, ImageArray, Provenance
 from lexiseg.methods.parts import part_options
@@ -80,7 +79,7 @@ class ZeroGuidance(BaseMethod[Scene, ZeroGuidanceConfig]):
         decoder: str | None = None,
         dino_weights: str | Path | None = None,
         clip_weights: str | Path | None = None,
-        **options: Any,
+        **options: object,
     ) -> ZeroGuidance:
         """Load settings and weights.
 
@@ -116,7 +115,7 @@ class ZeroGuidance(BaseMethod[Scene, ZeroGuidanceConfig]):
         return cls(dino, clip, captioner, choice.config, Provenance(preset, parts))
 
     @property
-    def networks(self) -> Mapping[str, Any]:
+    def networks(self) -> Mapping[str, object]:
         """Both encoders, and what the captioner draws on: a language model or a list of words."""
         return {"clip": self.clip, "dino": self.dino, "captioner": self.captioner}
 

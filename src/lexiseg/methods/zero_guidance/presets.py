@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from lexiseg.config import look_up
 
@@ -26,8 +25,8 @@ class Preset:
     clip: str
     language_model: str
     variant: str = "recommended"
-    options: Mapping[str, Any] = field(default_factory=dict)
-    decoders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
+    decoders: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 BARE = "{}"
