@@ -4,6 +4,7 @@ from pathlib import Path
 import huggingface_hub
 import huggingface_hub.constants
 import pytest
+from huggingface_hub.utils import filter_repo_objects
 
 from lexiseg.errors import WeightsNotFoundError
 from lexiseg.models import hub
@@ -19,7 +20,7 @@ def cache(tmp_path, monkeypatch) -> Path:
     def refuse(*args, **kwargs):
         raise AssertionError("the hub was asked")
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", refuse)
     return tmp_path
 
@@ -39,7 +40,7 @@ def test_catalog_holds_the_published_pairs():
     known = hub.checkpoints()
     assert {"clip-vit-b32", "clip-vit-b16", "clip-vit-l14", "clip-vit-l14-336"} <= set(known)
     for checkpoint in known.values():
-        assert hub.HUB_ID.fullmatch(checkpoint.hub)
+        assert hub.is_hub_id(checkpoint.hub)
         assert checkpoint.size_mb == round(checkpoint.parameters * 4 / 1e6)
         assert "sha256" in checkpoint.describe() and checkpoint.license in checkpoint.describe()
 
@@ -82,7 +83,13 @@ def test_absent_unlisted_weights_are_named_by_their_id(cache):
 
 @pytest.mark.parametrize(
     ("source", "hint"),
-    [("clip vit b16", "did you mean 'clip-vit-b16'"), ("/nowhere", "lexiseg models list")],
+    [
+        ("clip vit b16", "did you mean 'clip-vit-b16'"),
+        ("/nowhere", "lexiseg models list"),
+        ("../x", "lexiseg models list"),
+        ("a/../b", "lexiseg models list"),
+        ("owner/.git", "lexiseg models list"),
+    ],
 )
 def test_nonsense_source_is_pointed_to_the_choices(cache, source, hint):
     with pytest.raises(WeightsNotFoundError, match=hint):
@@ -159,11 +166,13 @@ def test_pull_says_what_it_fetches_and_fetches_only_that(cache, monkeypatch):
     snapshot = fill(cache, B16, [])
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *a, **k: Info(entries))
 
-    def download(repository, name, revision=None):
-        (snapshot / name).write_bytes(b"x")
-        return str(snapshot / name)
+    def download(repository, revision=None, allow_patterns=None):
+        names = [entry.rfilename for entry in entries]
+        for name in filter_repo_objects(names, allow_patterns=allow_patterns):
+            (snapshot / name).write_bytes(b"x")
+        return str(snapshot)
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     lines: list[str] = []
     assert hub.pull("clip-vit-b16", lines.append) == snapshot
     assert len(lines) == 2 and "598.6 MB" in lines[1] and "ab" * 32 in lines[1]

@@ -74,6 +74,9 @@ def test_pickled_code_is_not_executed(tmp_path, capsys):
     assert "executed" not in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.torch.jit:DeprecationWarning"
+)  # the test makes such an archive
 def test_torchscript_archive_is_explained(tmp_path):
     torch.jit.script(nn.Linear(2, 2)).save(tmp_path / "script.pt")
     with pytest.raises(CheckpointError, match="TorchScript archive"):

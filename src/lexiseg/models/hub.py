@@ -29,7 +29,6 @@ SIDE_FILES = (
     "vocab.json",
     "merges.txt",
 )
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def pull(
 
     Args:
         source: a known checkpoint name or a hub id.
-        progress: receives one line of text before each file: name, size and sha256.
+        progress: receives one line of text for each file before the first: name, size, sha256.
         revision: branch, tag or commit; None for the published default.
 
     Returns:
@@ -131,17 +130,17 @@ def pull(
     Raises:
         WeightsNotFoundError: the hub cannot be reached or has no such weights.
     """
-    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub import HfApi, snapshot_download
 
     hub, revision = _hub_place(source, revision)
     say = progress or (lambda line: None)
     try:
         info = HfApi().model_info(hub, revision=revision, files_metadata=True)
         published = {entry.rfilename: entry for entry in info.siblings or []}
-        path = Path()
-        for name in choose_files(published):
+        chosen = choose_files(published)
+        for name in chosen:
             say(f"{hub}/{name}: {_file_terms(published[name])}")
-            path = Path(hf_hub_download(hub, name, revision=revision))
+        return Path(snapshot_download(hub, revision=revision, allow_patterns=chosen))
     except WeightsNotFoundError:
         raise
     except Exception as error:  # the hub's client raises errors of several libraries
@@ -150,7 +149,6 @@ def pull(
             f"Weights {hub!r} could not be fetched ({reason[0][:200]}); check the connection, "
             "HF_HUB_OFFLINE and the name, or give a local folder."
         ) from error
-    return _cached_snapshot(hub, revision) or path.parent
 
 
 def choose_files(published: Iterable[str]) -> list[str]:
@@ -171,6 +169,17 @@ def choose_files(published: Iterable[str]) -> list[str]:
     return [*sides, form, *(shards if form.endswith(".index.json") else [])]
 
 
+def is_hub_id(source: str) -> bool:
+    """Whether a text has the form owner/name of a repository on the hub."""
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    try:
+        validate_repo_id(source)
+    except HFValidationError:
+        return False
+    return "/" in source
+
+
 def _file_terms(entry: Any) -> str:
     size = f"{entry.size / 1e6:.1f} MB" if entry.size else "size unknown"
     digest = entry.lfs.sha256 if entry.lfs else "not published"
@@ -181,7 +190,7 @@ def _hub_place(source: str, revision: str | None) -> tuple[str, str | None]:
     known = checkpoints().get(source)
     if known:
         return known.hub, revision or known.revision
-    if HUB_ID.fullmatch(source):
+    if is_hub_id(source):
         default = next((c.revision for c in checkpoints().values() if c.hub == source), None)
         return source, revision or default
     near = get_close_matches(source, checkpoints(), n=1)

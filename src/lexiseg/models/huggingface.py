@@ -14,7 +14,8 @@ import torch
 from lexiseg.errors import CheckpointError
 from lexiseg.models.device import choose_device, choose_dtype
 from lexiseg.models.hub import find_weights
-from lexiseg.models.weights import fingerprint, read_json, weight_files
+from lexiseg.models.side_files import CONFIG, PREPROCESSOR, read_config, read_preprocessor
+from lexiseg.models.weights import fingerprint, read_json, require_finite, weight_files
 
 SHOWN_KEYS = 4
 
@@ -54,6 +55,8 @@ class Published:
 
     def side_file(self, name: str) -> dict[str, Any]:
         """The content of a JSON file beside the weights; empty if it is not there."""
+        if name == PREPROCESSOR:
+            return read_preprocessor(self.folder)
         path = self.folder / name
         return read_json(path) if path.is_file() else {}
 
@@ -172,10 +175,12 @@ def load_published(
         raise CheckpointError(
             f"{path} is a file; {expected.title} needs its folder with config.json and tokenizer."
         )
-    kind = read_json(path / "config.json").get("model_type")
+    kind = read_config(path).get("model_type")
     architecture = next((known for known in architectures if known.model_type == kind), None)
     if architecture is None:
-        raise CheckpointError(f"{path} holds a {kind!r} model; expected {expected.model_type!r}.")
+        raise CheckpointError(
+            f"{path / CONFIG}: model_type is {kind!r}; expected {expected.model_type!r}."
+        )
     weight_files(path)  # says what is missing if there are none
     network = _read(architecture, path, dtype)
     network.eval().requires_grad_(False).to(choose_device(device))
@@ -189,8 +194,8 @@ def _read(architecture: Architecture, path: Path, dtype: torch.dtype) -> Any:
             network, report = model.from_pretrained(
                 str(path), local_files_only=True, dtype=dtype, output_loading_info=True
             )
-    except (OSError, ValueError, TypeError, RuntimeError, LookupError, ArithmeticError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+    except Exception as error:  # configs and readers raise errors of several libraries
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise CheckpointError(f"{path} does not fit {architecture.title} ({reason[:200]}).") from (
             error
         )
@@ -200,6 +205,7 @@ def _read(architecture: Architecture, path: Path, dtype: torch.dtype) -> Any:
             f"{path} does not fit {architecture.title}: {len(faults)} tensors are at fault "
             f"({', '.join(faults[:SHOWN_KEYS])})."
         )
+    require_finite(network.state_dict(), str(path))
     return network
 
 

@@ -102,7 +102,7 @@ def _read_file(file: Path) -> dict[str, Tensor]:
         if file.suffix == ".safetensors":
             return load_file(file)
         if file.suffix == ".npz":
-            with np.load(file, allow_pickle=False) as arrays:
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
         if file.suffix in PICKLES:
             _refuse_torchscript(file)
@@ -188,7 +188,8 @@ def load_strictly(
         dtype: precision of the filled network; scalars such as a temperature stay float32.
 
     Raises:
-        CheckpointError: with the first missing, unexpected and mis-shaped keys and their number.
+        CheckpointError: with the first missing, unexpected and mis-shaped keys and their number,
+            or numbers are not finite.
     """
     wanted = network.state_dict()
     missing = [key for key in wanted if key not in state]
@@ -202,11 +203,34 @@ def load_strictly(
         faults = {"missing": missing, "unexpected": unexpected, "mis-shaped": misshaped}
         listed = "; ".join(_listing(kind, keys) for kind, keys in faults.items() if keys)
         raise CheckpointError(f"{origin} does not fit {type(network).__name__}: {listed}.")
+    require_finite(state, origin)
     own = {
         key: tensor.detach().to(dtype if tensor.ndim else torch.float32, copy=True)
         for key, tensor in state.items()
     }
     network.load_state_dict(own, assign=True)
+
+
+def require_finite(state: Mapping[str, Tensor], origin: str) -> None:
+    """Refuse weights that would make every answer NaN.
+
+    Raises:
+        CheckpointError: with the first tensors that hold NaN or infinity, and their number.
+    """
+    bad = [key for key, tensor in state.items() if not _is_finite(tensor)]
+    if bad:
+        raise CheckpointError(
+            f"{origin} is damaged: {_listing('tensors with NaN or infinity', bad)}; fetch the file "
+            "again."
+        )
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Whether all elements are numbers; a finite sum, which needs no memory, proves it."""
+    if not tensor.is_floating_point() or tensor.is_meta:
+        return True
+    total = tensor.sum(dtype=torch.promote_types(tensor.dtype, torch.float32))
+    return bool(total.isfinite()) or bool(tensor.isfinite().all())
 
 
 def _listing(kind: str, keys: list[str]) -> str:

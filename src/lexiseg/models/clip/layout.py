@@ -159,18 +159,28 @@ def _mlp_ratio(state: Mapping[str, Tensor], tower: str) -> float:
     return hidden / width
 
 
-def configs_from_huggingface(config: Mapping[str, Any]) -> tuple[VisionConfig, TextConfig]:
+def configs_from_huggingface(
+    config: Mapping[str, Any], origin: str = "config.json"
+) -> tuple[VisionConfig, TextConfig]:
     """Read a CLIPModel's config.json; what it leaves out has the published ViT-B/32 values.
+
+    Args:
+        config: its content.
+        origin: what to call the file in messages.
 
     Raises:
         CheckpointError: another kind of model, or a setting this network does not have.
     """
     if config.get("model_type", "clip") != "clip":
-        raise CheckpointError(f"The config describes a {config['model_type']!r} model, not 'clip'.")
+        raise CheckpointError(f"{origin}: model_type is {config['model_type']!r}; expected 'clip'.")
     try:
         return _configs(config)
     except (TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
-        raise CheckpointError(f"The config has a setting of the wrong kind ({error}).") from error
+        raise CheckpointError(f"{origin} has an entry of the wrong kind ({error}).") from error
+    except LookupError as error:
+        raise CheckpointError(
+            f"{origin}: hidden_act is {error}; expected one of {', '.join(ACTIVATIONS)}."
+        ) from error
 
 
 def _configs(config: Mapping[str, Any]) -> tuple[VisionConfig, TextConfig]:
@@ -212,7 +222,7 @@ def _section(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 def _activation(section: Mapping[str, Any]) -> str:
     name = str(section.get("hidden_act", "quick_gelu"))
     if name not in ACTIVATIONS:
-        raise CheckpointError(f"The activation {name!r} is not one of {', '.join(ACTIVATIONS)}.")
+        raise LookupError(repr(name))
     return name
 
 

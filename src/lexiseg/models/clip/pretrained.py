@@ -24,7 +24,8 @@ from lexiseg.models.clip.preprocess import Preprocessing
 from lexiseg.models.clip.text import TextConfig
 from lexiseg.models.clip.vision import PositionTable, VisionConfig
 from lexiseg.models.device import choose_dtype
-from lexiseg.models.weights import empty_weights, load_strictly, read_json, read_state
+from lexiseg.models.side_files import CONFIG, read_config, read_preprocessor
+from lexiseg.models.weights import empty_weights, load_strictly, read_state
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,10 @@ def read_pretrained(path: Path) -> Pretrained:
     """
     state = to_openai(read_state(path))
     if path.is_dir():
-        vision, text = configs_from_huggingface(read_json(path / "config.json"))
+        vision, text = configs_from_huggingface(read_config(path), str(path / CONFIG))
     else:
         vision, text = infer_configs(state)
-    side_file = path / "preprocessor_config.json"
-    settings = read_json(side_file) if side_file.is_file() else {}
-    preprocessing = Preprocessing.from_huggingface(settings, vision.image_size)
+    preprocessing = Preprocessing.from_huggingface(read_preprocessor(path), vision.image_size)
     return Pretrained(vision, text, preprocessing, state, str(path))
 
 

@@ -63,12 +63,17 @@ class DinoConfig:
             )
 
 
-def config_of(state: Mapping[str, Tensor], settings: Mapping[str, Any] | None = None) -> DinoConfig:
+def config_of(
+    state: Mapping[str, Tensor],
+    settings: Mapping[str, Any] | None = None,
+    origin: str = "config.json",
+) -> DinoConfig:
     """Read sizes off the tensors, and what no shape tells off a config.json.
 
     Args:
         state: in the official layout (`layout.to_official`).
         settings: content of config.json; without it every head is 64 wide.
+        origin: what to call that file in messages.
 
     Raises:
         CheckpointError: the tensors are not those of a network of this family.
@@ -77,7 +82,7 @@ def config_of(state: Mapping[str, Tensor], settings: Mapping[str, Any] | None = 
     kind = told.get("model_type", "vit")
     if kind not in MODEL_TYPES:
         raise CheckpointError(
-            f"The config describes a {kind!r} model; expected one of {', '.join(MODEL_TYPES)}."
+            f"{origin}: model_type is {kind!r}; expected one of {', '.join(MODEL_TYPES)}."
         )
     try:
         width, _, patch, _ = state["patch_embed.proj.weight"].shape
@@ -121,7 +126,7 @@ def _activation(kind: str, gated: bool, told: Mapping[str, Any]) -> Literal["gel
         return "silu"
     name = told.get("hidden_act", "gelu")
     if name not in ("gelu", "silu"):
-        raise ValueError(f"activation {name}")
+        raise CheckpointError(f"config.json: hidden_act is {name!r}; expected 'gelu' or 'silu'.")
     return "silu" if name == "silu" else "gelu"
 
 

@@ -17,7 +17,8 @@ from lexiseg.models.dino.layout import to_official
 from lexiseg.models.dino.network import DinoNetwork, Facet
 from lexiseg.models.dino.preprocess import Statistics
 from lexiseg.models.hub import find_weights
-from lexiseg.models.weights import empty_weights, fingerprint, load_strictly, read_json, read_state
+from lexiseg.models.side_files import CONFIG, read_config, read_preprocessor
+from lexiseg.models.weights import empty_weights, fingerprint, load_strictly, read_state
 
 
 class Dino:
@@ -67,11 +68,8 @@ class Dino:
             CheckpointError: the files do not hold such a network, or keys and shapes do not fit.
         """
         path = find_weights(source, revision, download)
-        settings = read_json(path / "config.json") if path.is_dir() else {}
-        side_file = path / "preprocessor_config.json"
-        statistics = Statistics.from_huggingface(
-            read_json(side_file) if side_file.is_file() else {}
-        )
+        settings = read_config(path) if path.is_dir() else {}
+        statistics = Statistics.from_huggingface(read_preprocessor(path))
         dino = cls.from_state_dict(
             read_state(path), device, dtype, settings=settings, origin=str(path)
         )
@@ -103,7 +101,7 @@ class Dino:
         official = to_official(state)
         chosen = choose_device(device)
         with empty_weights():
-            network = DinoNetwork(config_of(official, settings))
+            network = DinoNetwork(config_of(official, settings, f"{origin}/{CONFIG}"))
         load_strictly(network, official, origin, choose_dtype(dtype, chosen))
         return cls(network.to(chosen))
 

@@ -11,7 +11,8 @@ from lexiseg.models.device import choose_device, choose_dtype
 from lexiseg.models.gpt2.network import Gpt2Network
 from lexiseg.models.gpt2.tokenizer import Gpt2Tokenizer
 from lexiseg.models.hub import find_weights
-from lexiseg.models.weights import fingerprint, read_json, read_state
+from lexiseg.models.side_files import CONFIG, blaming, read_config
+from lexiseg.models.weights import fingerprint, read_state
 
 
 class Gpt2:
@@ -73,17 +74,16 @@ class Gpt2:
 
         path = find_weights(source, revision, download)
         folder = path if path.is_dir() else path.parent
-        settings = read_json(folder / "config.json")
+        settings = read_config(folder)
         if settings.get("model_type") != "gpt2":
             raise CheckpointError(
-                f"{folder} holds a {settings.get('model_type')!r} model; expected one of type "
-                "'gpt2'."
+                f"{folder / CONFIG}: model_type is {settings.get('model_type')!r}; expected 'gpt2'."
             )
         place = choose_device(device)
-        network = Gpt2Network.from_state_dict(
-            read_state(path),
-            GPT2Config(**settings),
-            origin=str(path),
-            dtype=choose_dtype(dtype, place),
-        )
+        precision = choose_dtype(dtype, place)
+        state = read_state(path)
+        with blaming(folder / CONFIG, "GPT-2"):
+            network = Gpt2Network.from_state_dict(
+                state, GPT2Config(**settings), origin=str(path), dtype=precision
+            )
         return cls(network.to(place), Gpt2Tokenizer(folder), str(source), fingerprint(path))

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 from transformers.initialization import no_init_weights
 
-from lexiseg.errors import CheckpointError, MissingExtraError
+from lexiseg.errors import MissingExtraError
 from lexiseg.models.sam.decoder import HqDecoder, MaskDecoder, Sam2Decoder
 from lexiseg.models.sam.preprocess import Preprocessing
 from lexiseg.models.sam.prompts import PromptEncoder
 from lexiseg.models.sam.segmenter import Encoder, Segmenter
+from lexiseg.models.side_files import blaming
 
 PARTS = ("vision_config", "prompt_encoder_config", "mask_decoder_config")
 # One tensor under two names; files may hold either or both.
@@ -48,12 +49,15 @@ class Family:
     preprocessing: Preprocessing
     renames: tuple[tuple[str, str], ...] = ()
 
-    def build(self, settings: Mapping[str, Any], device: str = "meta") -> Any:
+    def build(
+        self, settings: Mapping[str, Any], device: str = "meta", origin: str = "config.json"
+    ) -> Any:
         """The network without weights.
 
         Args:
             settings: the content of config.json.
             device: where its tensors lie.
+            origin: what to call the file in messages.
 
         Raises:
             CheckpointError: the settings make no network.
@@ -62,16 +66,11 @@ class Family:
         home = import_module(f"transformers.models.{self.module}")
         parts = settings.get("tracker_config") or settings
         try:
-            config = getattr(home, self.config)(**{part: parts.get(part) for part in PARTS})
-            with torch.device(device), no_init_weights():
+            with blaming(origin, self.name), torch.device(device), no_init_weights():
+                config = getattr(home, self.config)(**{part: parts.get(part) for part in PARTS})
                 return getattr(home, self.model)(config)
         except ImportError as error:
             raise MissingExtraError(f"The image encoder of {self.name}", "edgetam") from error
-        except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise CheckpointError(
-                f"config.json describes no {self.name} network ({reason[:160]})."
-            ) from error
 
     def fitting_state(self, network: Any, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Keep what single images need and write out tied tensors twice."""

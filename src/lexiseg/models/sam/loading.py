@@ -17,7 +17,8 @@ from lexiseg.models.sam.families import FAMILIES, MODEL_TYPES, Family
 from lexiseg.models.sam.preprocess import Preprocessing
 from lexiseg.models.sam.sam_keys import infer_settings, is_sam_layout, sam_to_huggingface
 from lexiseg.models.sam.segmenter import Segmenter
-from lexiseg.models.weights import fingerprint, load_strictly, read_json, read_state
+from lexiseg.models.side_files import CONFIG, read_config, read_preprocessor
+from lexiseg.models.weights import fingerprint, load_strictly, read_state
 
 # Their numbers stay float32: see `PromptEncoder`.
 EXACT_PARTS = ("prompt_encoder", "shared_image_embedding")
@@ -57,7 +58,7 @@ def load_segmenter(
     path = find_weights(weights or source, revision, download)
     state, settings = _read(path)
     family = _family(settings, path)
-    network = family.build(settings)
+    network = family.build(settings, origin=str(path / CONFIG))
     load_strictly(network, family.fitting_state(network, state), str(path), torch.float32)
     _fill_computed_buffers(network, family, settings)
     place(network, chosen_device, choose_dtype(dtype, chosen_device))
@@ -78,7 +79,7 @@ def place(network: Any, device: torch.device, dtype: torch.dtype) -> None:
 def _read(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
     state = read_state(path)
     if path.is_dir():
-        return state, read_json(path / "config.json")
+        return state, read_config(path)
     if is_sam_layout(state):
         return sam_to_huggingface(state), infer_settings(state)
     raise CheckpointError(
@@ -91,7 +92,8 @@ def _family(settings: Mapping[str, Any], path: Path) -> Family:
     kind = str(settings.get("model_type"))
     if kind not in MODEL_TYPES:
         raise CheckpointError(
-            f"{path} holds a {kind!r} model; expected one of {', '.join(sorted(MODEL_TYPES))}."
+            f"{path / CONFIG}: model_type is {kind!r}; expected one of "
+            f"{', '.join(sorted(MODEL_TYPES))}."
         )
     return FAMILIES[MODEL_TYPES[kind]]
 
@@ -113,10 +115,7 @@ def _preprocessing(path: Path, family: Family, network: Any) -> Preprocessing:
     sized = Preprocessing(
         size, default.keep_aspect, default.mean, default.std, default.resample, default.prompt_size
     )
-    side_file = path / "preprocessor_config.json"
-    return Preprocessing.from_huggingface(
-        read_json(side_file) if side_file.is_file() else {}, sized
-    )
+    return Preprocessing.from_huggingface(read_preprocessor(path), sized)
 
 
 def _named(name: str) -> Callable[..., Segmenter]:
