@@ -171,7 +171,8 @@ def choose_files(published: Iterable[str]) -> list[str]:
 
 def is_hub_id(source: str) -> bool:
     """Whether a text has the form owner/name of a repository on the hub."""
-    from huggingface_hub.utils import HFValidationError, validate_repo_id
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         validate_repo_id(source)
