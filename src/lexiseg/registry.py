@@ -180,6 +180,7 @@ READERS = Registry(
         "json": "lexiseg.io.record:RECORD",
         "label-map": "lexiseg.io.label_map:LABEL_MAP",
         "labelme": "lexiseg.io.labelme_reader:LABELME",
+        "label-studio": "lexiseg.io.label_studio:LABEL_STUDIO",
         "masks": "lexiseg.io.object_png:OBJECT_PNGS",
         "panoptic": "lexiseg.io.panoptic:PANOPTIC",
         "png": "lexiseg.io.index_png:INDEX_PNG",

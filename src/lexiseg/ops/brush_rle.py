@@ -1,0 +1,81 @@
+"""The run lengths in which Label Studio stores brush strokes: packed bits of variable width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lexiseg.errors import UsageError
+
+_CHANNELS = 4  # red, green, blue, alpha; the mask is in all, and alpha is what counts
+
+
+def decode_brush(
+    packed: Sequence[int] | NDArray[np.integer], size_hw: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Alpha of a brush region.
+
+    The stream is a count of 32 bits, five bits for the width of a value, four times four bits
+    for widths of lengths, then blocks: one bit (run or literal), two bits that choose the width
+    of the length, the length less one, and one value or as many as the length says. What follows
+    the count is padding. (The format is rle-pack of the thi.ng collection, which the program
+    uses for RGBA pixels in rows.)
+
+    Args:
+        packed: bytes, 0 to 255.
+        size_hw: (height, width) of the picture.
+
+    Returns:
+        (H, W) uint8, 0 where nothing was painted and up to 255 where it was.
+
+    Raises:
+        UsageError: the stream is of another size, or ends early.
+    """
+    bits = _Bits(packed)
+    expected = size_hw[0] * size_hw[1] * _CHANNELS
+    count = bits.read(32)
+    if count != expected:
+        raise UsageError(
+            f"A brush mask of {count} values was given; expected {expected}, for a picture of "
+            f"{size_hw[1]}x{size_hw[0]} pixels."
+        )
+    width = bits.read(5) + 1
+    lengths = [bits.read(4) + 1 for _ in range(4)]
+    values = np.empty(count, np.uint8)
+    place = 0
+    while place < count:
+        repeats, choice = bits.read(1), bits.read(2)
+        end = min(place + bits.read(lengths[choice]) + 1, count)
+        if repeats:
+            values[place:end] = bits.read(width) & 255
+        else:
+            values[place:end] = bits.read_many(end - place, width)
+        place = end
+    return values.reshape(*size_hw, _CHANNELS)[..., 3]
+
+
+class _Bits:
+    """Bits of bytes, the highest of each byte first."""
+
+    def __init__(self, packed: Bytes) -> None:
+        self._bits = np.unpackbits(np.asarray(packed, dtype=np.uint8))
+        self._place = 0
+
+    def read(self, width: int) -> int:
+        """The next number of so many bits."""
+        return int("".join(map(str, self._next(width).tolist())), base=2)
+
+    def read_many(self, count: int, width: int) -> NDArray[np.int64]:
+        """The lowest eight bits of several numbers."""
+        bits = self._next(count * width).reshape(count, width)[:, -8:].astype(np.int64)
+        numbers: NDArray[np.int64] = bits @ (1 << np.arange(bits.shape[1])[::-1])
+        return numbers
+
+    def _next(self, length: int) -> NDArray[np.uint8]:
+        end = self._place + length
+        if end > len(self._bits):
+            raise UsageError("A brush mask ends before its picture is full.")
+        found, self._place = self._bits[self._place : end], end
+        return found
