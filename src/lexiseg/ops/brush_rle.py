@@ -12,9 +12,10 @@ from lexiseg.errors import UsageError
 _CHANNELS = 4  # red, green, blue, alpha; the mask is in all, and alpha is what counts
 
 
-def decode_brush(
-    packed: Sequence[int] | NDArray[np.integer], size_hw: tuple[int, int]
-) -> NDArray[np.uint8]:
+Bytes = Sequence[int] | NDArray[np.integer]
+
+
+def decode_brush(packed: Bytes, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
     """Alpha of a brush region.
 
     The stream is a count of 32 bits, five bits for the width of a value, four times four bits
@@ -60,22 +61,27 @@ class _Bits:
     """Bits of bytes, the highest of each byte first."""
 
     def __init__(self, packed: Bytes) -> None:
-        self._bits = np.unpackbits(np.asarray(packed, dtype=np.uint8))
+        self._bytes = np.asarray(packed, dtype=np.uint8).tobytes()
         self._place = 0
 
     def read(self, width: int) -> int:
         """The next number of so many bits."""
-        return int("".join(map(str, self._next(width).tolist())), base=2)
+        first, last = self._advance(width)
+        covering = int.from_bytes(self._bytes[first // 8 : (last + 7) // 8], "big")
+        return covering >> (-last % 8) & ((1 << width) - 1)
 
     def read_many(self, count: int, width: int) -> NDArray[np.int64]:
         """The lowest eight bits of several numbers."""
-        bits = self._next(count * width).reshape(count, width)[:, -8:].astype(np.int64)
-        numbers: NDArray[np.int64] = bits @ (1 << np.arange(bits.shape[1])[::-1])
+        first, last = self._advance(count * width)
+        covering = np.frombuffer(self._bytes[first // 8 : (last + 7) // 8], np.uint8)
+        bits = np.unpackbits(covering)[first % 8 :][: count * width].reshape(count, width)
+        lowest = bits[:, -8:].astype(np.int64)
+        numbers: NDArray[np.int64] = lowest @ (1 << np.arange(lowest.shape[1])[::-1])
         return numbers
 
-    def _next(self, length: int) -> NDArray[np.uint8]:
-        end = self._place + length
-        if end > len(self._bits):
+    def _advance(self, length: int) -> tuple[int, int]:
+        first, last = self._place, self._place + length
+        if last > 8 * len(self._bytes):
             raise UsageError("A brush mask ends before its picture is full.")
-        found, self._place = self._bits[self._place : end], end
-        return found
+        self._place = last
+        return first, last
