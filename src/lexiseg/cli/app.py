@@ -116,6 +116,7 @@ def _called(arguments: Sequence[str] | None) -> int:
     """The exit code of a verb that came to its end; whatever it printed has been taken."""
     with warnings.catch_warnings():
         warnings.showwarning = console.warn
+        warnings.simplefilter("default", UserWarning)  # for people, whatever -W says
         try:
             app(args=arguments, standalone_mode=True)
         except SystemExit as finished:
