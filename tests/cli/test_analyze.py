@@ -54,7 +54,7 @@ def test_psm_bias(lexiseg_command, tmp_path, monkeypatch):
     )
     assert code == 0 and "| warm | prompt | Best Score |" in out
     assert "No plots: Drawing histograms needs an optional package" in err
-    expected = {"preset": "mini", "device": "auto", "dtype": "auto"}
+    expected = {"preset": "paper", "device": "auto", "dtype": "auto"}
     assert LoadedTides.asked == {**expected, "segmenter": "any", "bins": 20}
     with (tmp_path / "bias" / "psm-bias.csv").open() as stream:
         assert {row["group"] for row in csv.DictReader(stream)} == {"all classes", "warm", "cold"}
@@ -97,3 +97,4 @@ def test_miniworld_is_drawn(lexiseg_command, tmp_path, monkeypatch, study):
         "analyze", study, "--scenes", "3", "--seed", "7", "--split", "val", "-o", tmp_path / "out"
     )
     assert code == 0 and opened == [(None, {"split": "val", "scenes": 3, "seed": 7})]
+    assert LoadedTides.asked["preset"] == "mini"

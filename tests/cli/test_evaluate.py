@@ -71,7 +71,7 @@ def test_methods_that_find_objects_get_the_objects_of_miniworld(
     assert "| miou | " in printed
 
 
-def test_a_method_is_measured_with_its_settings_for_that_unless_others_are_typed(
+def test_a_method_is_measured_with_its_settings_for_that(
     lexiseg_command: Command, color_method: Any, coco: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configured: list[dict[str, Any]] = []
@@ -83,10 +83,8 @@ def test_a_method_is_measured_with_its_settings_for_that_unless_others_are_typed
     usual = {"min_score": 0.0, "min_density": 0.05}
     monkeypatch.setattr(color_method, "measured", usual, raising=False)
     monkeypatch.setattr(color_method, "configured", remember, raising=False)
-    for typed in ((), ("--set", "min_score=0.3")):
-        arguments = ("evaluate", "color", "--dataset", "coco", "--data", coco, *typed)
-        assert lexiseg_command(*arguments)[0] == 0
-    assert configured == [usual, {"min_density": 0.05}]
+    assert lexiseg_command("evaluate", "color", "--dataset", "coco", "--data", coco)[0] == 0
+    assert configured == [usual]
 
 
 def test_options_that_do_not_go_together_are_refused(lexiseg_command: Command, coco: Path) -> None:

@@ -69,7 +69,7 @@ def test_overlay_and_json_without_a_question(lexiseg_command, pictures, tmp_path
     assert {item["label"] for item in records[0]["instances"]} == {"red", "blue"}
     assert records[0]["instances"][0]["alternatives"] == [{"label": "ink", "score": 0.5}]
     assert records[0]["instances"][0]["details"] == {"node": 0}
-    assert ColorLabeler.asked["preset"] == "mini"
+    assert ColorLabeler.asked["preset"] == "paper"
 
 
 def test_json_lines_and_resuming(lexiseg_command, pictures):

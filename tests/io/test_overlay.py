@@ -120,7 +120,8 @@ def test_pixels_are_read_again_from_the_path(result):
 
 def test_written_overlay_is_a_jpeg_and_png_where_too_long(tmp_path, result):
     (path,) = write_overlay([result], tmp_path, name="a")
-    assert Image.open(path).size == (56, 40)
+    with Image.open(path) as picture:
+        assert picture.size == (56, 40)
     assert path.name == "a.overlay.jpg"
     (path,) = write_overlay([one_region(np.ones((1, 70_000), bool))], tmp_path, name="b")
     assert path.name == "b.overlay.png"
@@ -130,3 +131,19 @@ def test_the_input_image_is_left_alone(result):
     before = result.image.copy()
     draw_overlay(result)
     assert np.array_equal(before, result.image)
+
+
+@pytest.mark.parametrize("style", [None, OverlayStyle(legend=True)])
+def test_pictures_of_the_small_models_say_so(tmp_path, style) -> None:
+    """In a strip below, which a picture of other weights does not have, or has smaller."""
+    mask = np.zeros((224, 224), bool)
+    mask[9:99, 9:99] = True
+    heights = {}
+    for preset in ("mini", "paper"):
+        one = replace(one_region(mask), recipe=Recipe("car", preset))
+        (path,) = write_overlay([one], tmp_path, name=preset, style=style)
+        with Image.open(path) as picture:
+            heights[preset] = picture.height
+    assert heights["mini"] > heights["paper"] >= 224
+    assert Recipe("car", "custom", weights={"clip": "mini-clip-proposal sha256:1"}).caution
+    assert not Recipe("car", "voc21", weights={"clip": "openai/clip"}).caution

@@ -12,6 +12,7 @@ from PIL import Image
 from lexiseg.errors import OutputError
 from lexiseg.io.answering import Failure, answer_images
 from lexiseg.io.folder_lock import FolderInUseError
+from lexiseg.io.record import read_records
 from lexiseg.io.run_folder import Job, OtherRunError, RunFolder, open_default
 from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
 
@@ -251,3 +252,22 @@ def test_a_picture_in_two_folders_has_two_names_whatever_its_case(tmp_path: Path
     go(tmp_path / "run", [*photos, tmp_path / "more" / "A.png"])
     stems = [path.name.casefold() for path in (tmp_path / "run").glob("*.overlay.jpg")]
     assert len(stems) == len(set(stems)) == 4
+
+
+def test_a_run_tells_its_recipe_and_takes_answers_of_no_other(tmp_path: Path, photos) -> None:
+    run = tmp_path / "run"
+    recipe = Recipe("color", "mini", {"sizes": [1, 2]}, {"net": "small sha256:1"})
+
+    def solve(pixels: np.ndarray) -> Result:
+        return replace(answer(pixels), recipe=recipe)
+
+    go(run, photos[:1], solve=solve)
+    told = json.loads((run / "run.json").read_text())["recipe"]
+    (record,) = read_records(run / "results.jsonl")
+    assert Recipe.from_json(told) == record.recipe == recipe
+    assert len(go(run, photos[:2], solve=solve)) == 2
+    recipe = Recipe("color", "mini", {"sizes": [1, 2]}, {"net": "small sha256:2"})
+    with pytest.raises(OtherRunError, match=r"weights\.net: small sha256:1 / small sha256:2"):
+        go(run, photos, solve=solve)
+    assert recorded(run) == ["a.png", "b.png"]
+    assert len(go(run, photos[:2], solve=never)) == 2

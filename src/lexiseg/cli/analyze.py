@@ -10,7 +10,7 @@ import typer
 
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import Loading, grouped
-from lexiseg.cli.options import Quiet
+from lexiseg.cli.options import Preset, Quiet
 
 app = typer.Typer(
     help=(
@@ -35,9 +35,6 @@ Scenes = Annotated[
     typer.Option("--scenes", "--limit", min=1, help="Only so many images; Miniworld: 200."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of all that is drawn at random.")]
-TidesPreset = Annotated[
-    str, typer.Option("--preset", help="mini: bundled toy-world weights; paper: published ones.")
-]
 Segmenter = Annotated[
     str | None, typer.Option("--segmenter", help="In place of the preset's, as mini-sam.")
 ]
@@ -73,16 +70,16 @@ class Study:
 class TidesParts:
     """TIDES with exchangeable parts."""
 
-    preset: TidesPreset = "mini"
+    preset: Preset = None
     segmenter: Segmenter = None
     scorer: Scorer = None
     loading: Loading
 
-    def load(self) -> Any:
-        """The method with its weights, as it is measured."""
+    def load(self, dataset: str) -> Any:
+        """The method with its weights, for a data set."""
         parts = {"segmenter": self.segmenter, "scorer": self.scorer}
         chosen = {part: name for part, name in parts.items() if name}
-        return self.loading.model("tides", self.preset, **chosen).load_measured()
+        return self.loading.model("tides", self.preset, dataset, **chosen).load()
 
 
 @app.command("psm-bias")
@@ -115,7 +112,7 @@ def psm_bias(
     images = study.images()
     split_by = load_groups(images.name, with_objects(images).classes.names, groups)
     found = study_bias(
-        parts.load(), images, split_by, study.out,
+        parts.load(study.dataset), images, split_by, study.out,
         config=BiasConfig(points, study.seed), limit=study.scenes, quiet=quiet,
     )  # fmt: skip
     written = found.save(study.out)
@@ -151,7 +148,9 @@ def tides_oracles(
     images = study.images()
     if isinstance(images, MiniworldObjects):
         images = replace(images, half_absent=True)
-    found = study_oracles(parts.load(), images, study.out, limit=study.scenes, quiet=quiet)
+    found = study_oracles(
+        parts.load(study.dataset), images, study.out, limit=study.scenes, quiet=quiet
+    )
     typer.echo(found.to_markdown(), nl=False)
     _finish(found.save(study.out), found.failures)
 

@@ -15,7 +15,7 @@ from lexiseg.cli.options import MethodName, Preset
 def bench(
     *,
     method: MethodName = "car",
-    preset: Preset = "mini",
+    preset: Preset = None,
     names: Annotated[int, typer.Option("--names", min=1, help="How many names to ask.")] = 20,
     size: Annotated[str, typer.Option("--size", help="WIDTHxHEIGHT of the image.")] = "500x375",
     repeats: Annotated[int, typer.Option("--repeats", min=1, help="Timed runs.")] = 3,

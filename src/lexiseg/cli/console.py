@@ -7,7 +7,10 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from lexiseg.types import Recipe
 
 ItemT = TypeVar("ItemT")
 
@@ -50,6 +53,12 @@ def tell(text: str) -> None:
 
     with suppress(OSError):  # nobody listens
         tqdm.write(text, file=sys.stderr)
+
+
+def caution(recipe: Recipe) -> None:
+    """What one must know before one believes the answers, at the end of a run."""
+    if recipe.caution:
+        tell(f"note: {recipe.caution}")
 
 
 def progress(items: Iterable[ItemT], total: int | None, unit: str) -> Iterator[ItemT]:

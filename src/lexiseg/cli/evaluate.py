@@ -10,7 +10,7 @@ import typer
 
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import Loading, Model, grouped
-from lexiseg.cli.options import Quiet, read_settings
+from lexiseg.cli.options import Preset, Quiet, read_settings
 from lexiseg.errors import UsageError
 from lexiseg.types import Task
 
@@ -37,9 +37,7 @@ def evaluate(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Processes for --replicate; default: cores.")
     ] = None,
-    preset: Annotated[
-        str | None, typer.Option("--preset", help="Default: the data set's own settings.")
-    ] = None,
+    preset: Preset = None,
     sentences: Annotated[
         str | None,
         typer.Option(
@@ -76,7 +74,7 @@ def evaluate(
     from lexiseg.registry import METHODS
 
     answer: Task = METHODS[method].task
-    model = loading.model(method, preset or _usual_preset(dataset, answer))
+    model = loading.model(method, preset, dataset)
     name = f"miniworld{_MINIWORLD[answer]}" if dataset == "miniworld" else dataset
     if sentences and answer != "self-named":
         raise UsageError("--sentences is for systems that name segments themselves.")
@@ -85,13 +83,6 @@ def evaluate(
 
 
 _MINIWORLD = {"semantic": "", "instances": "-instances", "self-named": "-regions"}
-
-
-def _usual_preset(dataset: str, answer: Task) -> str:
-    """Miniworld goes with the bundled weights; semantic sets have settings of their own."""
-    if dataset.startswith("miniworld"):
-        return "mini"
-    return "paper" if answer != "semantic" or dataset in ("coco", "lvis") else dataset
 
 
 def _open(name: str, data: Path | None, split: str | None, *, plain: bool) -> Any:
@@ -124,8 +115,10 @@ def _evaluate(
         how["sentences"] = SentenceBert.load(sentences, model.device)
     if judging:
         how["judging"] = override(Judging(), judging)
-    outcome = measure(model.load_measured(), dataset, **how)
+    method = model.load()
+    outcome = measure(method, dataset, **how)
     typer.echo(outcome.to_markdown())
+    console.caution(method.recipe())
     if outcome.failures:
         console.say(f"{len(outcome.failures)} images could not be judged")
         raise typer.Exit(1)

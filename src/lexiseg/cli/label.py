@@ -34,11 +34,11 @@ WordList = Annotated[
 
 
 LabelPreset = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--preset",
-        help="mini: bundled toy-world weights; word-list: the published ones with words of a list; "
-        "paper: the published ones with the paper's captions.",
+        help="paper: published weights and the paper's captions, the default; word-list: the same "
+        "weights with words of a list; mini: bundled weights that know Miniworld only.",
     ),
 ]
 
@@ -48,7 +48,7 @@ class LabelRun(ImageRun):
     """The same with a method that asks no question."""
 
     method: MethodName = "zero-guidance"
-    preset: LabelPreset = "mini"
+    preset: LabelPreset = None
 
 
 @grouped

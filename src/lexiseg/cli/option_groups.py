@@ -59,13 +59,6 @@ class Model:
             **self.settings,
         )
 
-    def load_measured(self) -> Any:
-        """The same with the settings that it is measured with, unless others were typed."""
-        method = self.load()
-        usual = getattr(method, "measured", {})
-        chosen = {name: value for name, value in usual.items() if name not in self.settings}
-        return method.configured(**chosen) if chosen else method
-
 
 @dataclass(frozen=True, kw_only=True)
 class NameOptions:
@@ -89,10 +82,23 @@ class Loading:
     set: Settings = None
     config: ConfigFile = None
 
-    def model(self, method: str, preset: str, **settings: Any) -> Model:
-        """A method, with settings that win over those typed."""
+    def model(
+        self, method: str, preset: str | None, dataset: str | None = None, **settings: Any
+    ) -> Model:
+        """A method, with settings that win over those typed.
+
+        Args:
+            method: its name.
+            preset: as typed; None takes the usual one.
+            dataset: name of the data set it will see; None for pictures of one's own.
+            settings: these.
+        """
+        from lexiseg.evaluation.presets import usual_preset
+        from lexiseg.registry import METHODS
+
         typed = read_settings(self.set, self.config)
-        return Model(method, preset, self.device, self.dtype, {**typed, **settings})
+        chosen = preset or usual_preset(dataset, METHODS[method].task)
+        return Model(method, chosen, self.device, self.dtype, {**typed, **settings})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +134,7 @@ class ImageRun:
     """Who answers images, and where the answers go."""
 
     method: MethodName = "car"
-    preset: Preset = "paper"
+    preset: Preset = None
     out: Out = None
     format: Formats = "overlay,png,coco"
     json: Json = False

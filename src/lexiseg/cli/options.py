@@ -27,8 +27,12 @@ Aliases = Annotated[
 ]
 MethodName = Annotated[str, typer.Option("--method", help="car, tides, sclip, ...; see README.")]
 Preset = Annotated[
-    str,
-    typer.Option("--preset", help="mini: bundled toy-world weights; paper: the published ones."),
+    str | None,
+    typer.Option(
+        "--preset",
+        help="paper: published weights, the default; mini: bundled ones that know Miniworld only, "
+        "the default for Miniworld; a data set's name: its published settings.",
+    ),
 ]
 Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for the results.")]
 Formats = Annotated[

@@ -125,7 +125,7 @@ def tell_outcomes(outcomes: Iterable[Result | Failure], *, as_json: bool) -> int
     """
     from lexiseg.cli.summary import summary
 
-    failures = 0
+    failures, recipe = 0, None
     for outcome in outcomes:
         if not isinstance(outcome, Result):
             failures += 1
@@ -134,6 +134,9 @@ def tell_outcomes(outcomes: Iterable[Result | Failure], *, as_json: bool) -> int
         if as_json:
             console.emit(outcome.to_json())
         console.tell(summary(outcome))
+        recipe = outcome.recipe
+    if recipe:
+        console.caution(recipe)
     return failures
 
 

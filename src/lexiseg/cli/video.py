@@ -39,7 +39,7 @@ def video(
         typer.Option("--smooth", min=0.0, max=0.99, help="Share of the past in the score maps."),
     ] = 0.0,
     method: MethodName = "car",
-    preset: Preset = "paper",
+    preset: Preset = None,
     json: Json = False,
     loading: Loading,
     overwrite: Overwrite = False,

@@ -12,6 +12,7 @@ from typing import Any
 from lexiseg.datasets import AnyDataset, check_dataset
 from lexiseg.errors import UsageError
 from lexiseg.evaluation.collecting import collect
+from lexiseg.evaluation.presets import as_measured
 from lexiseg.evaluation.protocol import protocol_of
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import Evaluation, Summary
@@ -58,7 +59,9 @@ def evaluate(
     """Measure a method on a data set.
 
     Args:
-        method: any; the names of one that names segments itself are moved onto the classes.
+        method: any; the names of one that names segments itself are moved onto the classes. It is
+            asked with the settings it is measured with (`measured`), except where others were
+            chosen.
         dataset: what ``lexiseg.registry.DATASETS[name](folder)`` opens.
         out: folder for ``records.jsonl`` (one line per image, appended as the run goes; a second
             call with the same folder continues), ``result.json``, ``report.md`` and
@@ -77,7 +80,7 @@ def evaluate(
         OutputError: the folder cannot be written or holds records of another protocol.
     """
     check_dataset(dataset)
-    method = _with_stuff_of(dataset, method)
+    method = _with_stuff_of(dataset, as_measured(method))
     task = _judged(_task_of(method, dataset), judging)
     protocol = replace(protocol_of(dataset, method.recipe(), seed=_SEED), **task.terms)
     with TemporaryDirectory() as spare:

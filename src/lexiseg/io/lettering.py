@@ -85,8 +85,10 @@ class Lettering:
         middle = ((left + right) / 2, (top + bottom) / 2)
         draw.text(middle, label.text, fill=text_color_on(ground), font=label.font, anchor="mm")
 
-    def legend(self, found: Mapping[str, Colour], absent: Sequence[str], width: int) -> Image.Image:
-        """A white strip: a coloured box per name found, then the names that are not there."""
+    def legend(
+        self, found: Mapping[str, Colour], absent: Sequence[str], width: int, caution: str = ""
+    ) -> Image.Image:
+        """A white strip: a coloured box per name found, the names that are not there, a caution."""
         flow = _Flow(self, width)
         for name, colour in found.items():
             flow.add(name, colour)
@@ -96,6 +98,8 @@ class Lettering:
             flow.add(name, None)
         if len(absent) > _MOST_ABSENT:
             flow.add(f"and {len(absent) - _MOST_ABSENT} more", None)
+        for word in caution.split():
+            flow.add(word, None)
         return flow.draw()
 
 

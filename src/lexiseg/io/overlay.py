@@ -83,15 +83,27 @@ def draw_overlay(result: Result, style: OverlayStyle | None = None) -> Image.Ima
     return _with_legend(picture, result, letters) if style.legend else picture
 
 
+def _with_caution(picture: Image.Image, caution: str) -> Image.Image:
+    """A strip below the picture that says so, unless the picture is too small for it."""
+    letters = Lettering.for_picture((picture.height, picture.width), 1.0)
+    strip = letters.legend({}, (), picture.width, caution)
+    return _above(picture, strip) if 2 * strip.height <= picture.height else picture
+
+
 @image_writer
 def write_overlay(
     result: Result, destination: Destination, style: OverlayStyle | None = None
 ) -> list[Path]:
-    """``<name>.overlay.jpg`` (PNG where a side is too long for JPEG)."""
+    """``<name>.overlay.jpg`` (PNG where a side is too long for JPEG).
+
+    Below a picture that the bundled small models answered, a line says so.
+    """
     too_long = max(result.size_hw) > _JPEG_SIDE
     path = destination.path(".overlay.png" if too_long else ".overlay.jpg")
     destination.check(path)
     picture = draw_overlay(replace(result, image=destination.pixels_of(result)), style)
+    if result.recipe.caution and not (style and style.legend):
+        picture = _with_caution(picture, result.recipe.caution)
     buffer = io.BytesIO()
     if too_long:
         picture.save(buffer, "PNG")
@@ -212,7 +224,11 @@ def _blank(depth: NDArray[np.float64], row: int, column: int, size_wh: tuple[int
 def _with_legend(picture: Image.Image, result: Result, letters: Lettering) -> Image.Image:
     found = {name: color_of(name) for name in dict.fromkeys(result.instances.labels)}
     absent = [name for name in result.names if name not in found]
-    strip = letters.legend(found, absent, picture.width)
+    strip = letters.legend(found, absent, picture.width, result.recipe.caution)
+    return _above(picture, strip)
+
+
+def _above(picture: Image.Image, strip: Image.Image) -> Image.Image:
     sheet = Image.new("RGB", (picture.width, picture.height + strip.height), "white")
     sheet.paste(picture)
     sheet.paste(strip, (0, picture.height))

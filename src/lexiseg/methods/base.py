@@ -53,10 +53,12 @@ class Provenance:
     Attributes:
         preset: its name.
         parts: options of `load` that choose parts and their weights, as they were resolved.
+        chosen: names of the options that somebody gave, whatever their values.
     """
 
     preset: str = BY_HAND
     parts: Mapping[str, str | None] = field(default_factory=dict)
+    chosen: frozenset[str] = frozenset()
 
 
 ASSEMBLED = Provenance()
@@ -199,7 +201,7 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
     def measured(self) -> Mapping[str, object]:
         """Settings to measure it with, where they differ from those for looking at pictures.
 
-        From Python: ``method.configured(**method.measured)``.
+        `lexiseg.evaluation.evaluate` takes them; options that somebody chose are not among them.
         """
         return {}
 
@@ -237,6 +239,8 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
         """
         other = copy.copy(self)
         other.config = override(self.config, options)
+        chosen = self.provenance.chosen | options.keys()
+        other.provenance = replace(self.provenance, chosen=chosen)
         return other
 
     @final

@@ -18,6 +18,9 @@ BY_HAND = "custom"
 """The preset of a method that was put together from parts rather than loaded."""
 
 
+SMALL_MODELS = "bundled small models: they know Miniworld, not photographs"
+
+
 class Network(Protocol):
     """A part whose weights help to make an answer."""
 
@@ -90,6 +93,12 @@ class Recipe:
             if not isinstance(value, Mapping if name in tables else str):
                 raise UsageError(f"Entry {name!r} of a recipe was given {value!r:.80}.")
         return cls(**stored)  # type: ignore[arg-type]
+
+    @property
+    def caution(self) -> str:
+        """What one must know before one believes the answer; "" if there is nothing."""
+        small = self.preset == "mini" or any(w.startswith("mini-") for w in self.weights.values())
+        return SMALL_MODELS if small else ""
 
     @property
     def options(self) -> dict[str, object]:

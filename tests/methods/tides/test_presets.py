@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import lexiseg
+from lexiseg.evaluation.presets import as_measured
 from lexiseg.methods.tides import Tides
 
 NAMES = ["dog", "apple", "zebra"]
@@ -44,3 +45,15 @@ def test_measures_rank_answers_that_pictures_leave_out(tides):
     assert measured.min_score == 0 < shown.min_score
     assert measured.min_density < shown.min_density
     assert Tides(tides.scorer, tides.segmenter).measured == {}
+
+
+def test_options_that_somebody_chose_are_measured_as_chosen() -> None:
+    """Also where the choice is the preset's own value."""
+    usual = lexiseg.load("tides", preset="mini").config
+    for value in (0.3, usual.min_score):
+        loaded = lexiseg.load("tides", preset="mini", min_score=value)
+        changed = lexiseg.load("tides", preset="mini").configured(min_score=value)
+        for tides in (loaded, changed):
+            assert "min_score" not in tides.measured and "min_density" in tides.measured
+            assert as_measured(tides).config.min_score == value
+            assert as_measured(as_measured(tides)).config == as_measured(tides).config

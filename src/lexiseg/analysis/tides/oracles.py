@@ -163,7 +163,8 @@ def study_oracles(
     """Ask every image with every kind of help.
 
     Args:
-        tides: the method; AP ranks all answers, so ask with `tides.measured`.
+        tides: the method; it is asked with the settings AP is measured with, except where others
+            were chosen.
         dataset: images with masks of single objects.
         out: folder for the records, which a second call continues.
         limit: only the first so many images.
@@ -174,6 +175,7 @@ def study_oracles(
         OutputError: the folder cannot be written, or holds another study.
     """
     names = with_objects(dataset).classes.names
+    tides = tides.configured(**tides.measured)
     terms = Terms(
         study="tides-oracles",
         dataset=dataset.name,

@@ -117,6 +117,7 @@ def study_bias(
         OutputError: the folder cannot be written, or holds another study.
     """
     chosen = config or BiasConfig()
+    tides = tides.configured(**tides.measured)
     terms = _terms(tides, with_objects(dataset), chosen)
     found = collect(
         lambda sample: judge_image(tides, sample, dataset, chosen),

@@ -124,7 +124,7 @@ class Tides(BaseMethod[Scene, TidesConfig]):
             load_scorer(seer, clip, device, dtype, scorer_options),
             load_segmenter(cutter, segmenter_weights, device, dtype),
             config,
-            provenance=Provenance(preset, parts),
+            provenance=Provenance(preset, parts, frozenset(options)),
         )
 
     @property
@@ -143,7 +143,9 @@ class Tides(BaseMethod[Scene, TidesConfig]):
     @property
     def measured(self) -> Mapping[str, object]:
         """Settings to measure AP with, see `Preset`; empty for other combinations of parts."""
-        return PRESETS[self.preset].measured if self.preset in PRESETS else {}
+        usual = PRESETS[self.preset].measured if self.preset in PRESETS else {}
+        chosen = self.provenance.chosen
+        return {name: value for name, value in usual.items() if name not in chosen}
 
     def with_steps(self, steps: Steps) -> Self:
         """The same weights and settings with other steps."""

@@ -1,0 +1,38 @@
+"""Which weights and settings are taken where none are named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lexiseg.types import Task
+
+TOY_WORLD = "miniworld"
+MIXED = ("coco", "lvis")  # asked for single objects as well, under the method's own settings
+
+
+def usual_preset(dataset: str | None = None, task: Task = "semantic") -> str:
+    """The preset that is taken where none is named, in every verb.
+
+    Miniworld goes with the bundled small models, which know nothing else. Other data sets that a
+    semantic method is measured on have published settings of their own. All other pictures go with
+    the published weights, as `lexiseg.load` does.
+
+    Args:
+        dataset: name in `lexiseg.registry.DATASETS`; None for pictures of one's own.
+        task: what the method answers.
+
+    Example:
+        >>> usual_preset(), usual_preset("miniworld"), usual_preset("voc21")
+        ('paper', 'mini', 'voc21')
+    """
+    if dataset is not None and dataset.startswith(TOY_WORLD):
+        return "mini"
+    if dataset is None or task != "semantic" or dataset in MIXED:
+        return "paper"
+    return dataset
+
+
+def as_measured(method: Any) -> Any:
+    """The method with the settings that it is measured with, except where others were chosen."""
+    usual = getattr(method, "measured", {})
+    return method.configured(**usual) if usual else method
