@@ -68,4 +68,4 @@ def label(
     def load_and_bind() -> Callable[..., Result]:
         return model.load().label  # type: ignore[no-any-return]
 
-    run_model("label", images, {}, model, load_and_bind, run)
+    run_model("label", images, None, model, load_and_bind, run)

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from lexiseg.cli.options import (
+    Against,
     Aliases,
     Bands,
     ConfigFile,
+    Cutoffs,
     Device,
     Dtype,
+    Excluded,
     Formats,
     Json,
     MethodName,
@@ -67,10 +70,16 @@ class NameOptions:
     text: Texts = None
     texts_file: TextsFile = None
     alias: Aliases = None
+    against: Against = None
+    exclude: Excluded = None
+    cutoffs: Cutoffs = None
 
     def vocabulary(self) -> Vocabulary:
         """All of them."""
-        return read_vocabulary(self.text, self.texts_file, self.alias)
+        return read_vocabulary(
+            self.text, self.texts_file, self.alias,
+            against=self.against, excluded=self.exclude, cutoffs=self.cutoffs,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,16 +10,37 @@ import yaml
 
 from lexiseg.config import read_mapping, read_overrides
 from lexiseg.errors import UsageError
-from lexiseg.types import Vocabulary, split_comma_list
+from lexiseg.types import Vocabulary, split_comma_list, split_cutoff
 
 FORMATS = "overlay, png, masks, coco, yolo, labelme, csv, ... (docs/formats.md)"
 Texts = Annotated[
     list[str] | None,
-    typer.Option("-t", "--text", help="A name to look for, or several with commas. Repeatable."),
+    typer.Option(
+        "-t",
+        "--text",
+        help="A name to look for, or several with commas; dog:0.6 with a least score. Repeatable.",
+    ),
 ]
 TextsFile = Annotated[
     Path | None,
     typer.Option("--texts-file", help="One name per line, or a .json/.yaml of wording: name."),
+]
+Against = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--against",
+        help="Names that compete but are not reported, with commas, or a .txt file. Repeatable.",
+    ),
+]
+Excluded = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--not", help="Names whose regions are cut out of all others, likewise. Repeatable."
+    ),
+]
+Cutoffs = Annotated[
+    Path | None,
+    typer.Option("--cutoffs", help="A .yaml or .json of name: least score; as -t dog:0.6 does."),
 ]
 Aliases = Annotated[
     list[str] | None,
@@ -59,33 +80,62 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no summ
 
 
 def read_vocabulary(
-    texts: list[str] | None, texts_file: Path | None, aliases: list[str] | None
+    texts: list[str] | None,
+    texts_file: Path | None,
+    aliases: list[str] | None,
+    *,
+    against: list[str] | None = None,
+    excluded: list[str] | None = None,
+    cutoffs: Path | None = None,
 ) -> Vocabulary:
-    """Names of ``-t``, ``--texts-file`` and ``--alias`` as one vocabulary.
+    """Names of ``-t``, ``--texts-file`` and the options beside them as one vocabulary.
 
     Repeats are merged with a warning.
 
     Raises:
         UsageError: no name at all, a blank name, a file that cannot be read, an alias without
-            an equals sign.
+            an equals sign, a cut-off that is none.
     """
-    names = [name for text in texts or [] for name in split_comma_list(text)]
+    typed = [name for text in texts or [] for name in split_comma_list(text)]
     mapped = texts_file is not None and texts_file.suffix in (".json", ".yaml", ".yml")
     if texts_file and not mapped:
-        names += _lines(texts_file)
+        typed += _lines(texts_file)
+    limited = [split_cutoff(text) for text in typed]
+    names = [name for name, _ in limited]
     pairs = {name: name for name in Vocabulary.parse(names)} if names else {}
     if texts_file and mapped:
         duty = "map each wording to its name"
         pairs.update(read_mapping(texts_file, "Names", "JSON or YAML", duty))
     for alias in aliases or []:
-        wording, equals, name = alias.partition("=")
-        if not (equals and wording.strip() and name.strip()):
-            raise UsageError(f"--alias was given {alias!r}; expected WORDING=NAME, as couch=sofa.")
+        wording, name = _read_alias(alias)
         pairs.setdefault(name, name)
         pairs[wording] = name
     if not pairs:
         raise UsageError("No names were given; add at least one, as in: -t dog -t 'red car'")
-    return Vocabulary.parse(pairs)
+    duty = "map names to least scores"
+    table = read_mapping(cutoffs, "Cut-offs", "JSON or YAML", duty) if cutoffs else {}
+    return Vocabulary.parse(
+        pairs,
+        cutoffs=table | {name: limit for name, limit in limited if limit is not None},
+        against=_listed(against),
+        excluded=_listed(excluded),
+    )
+
+
+def _read_alias(text: str) -> tuple[str, str]:
+    wording, equals, name = text.partition("=")
+    if not (equals and wording.strip() and name.strip()):
+        raise UsageError(f"--alias was given {text!r}; expected WORDING=NAME, as couch=sofa.")
+    return wording, name
+
+
+def _listed(given: list[str] | None) -> list[str]:
+    """Names of comma lists and of .txt files."""
+    return [
+        name
+        for text in given or []
+        for name in (_lines(Path(text)) if text.endswith(".txt") else split_comma_list(text))
+    ]
 
 
 def _lines(path: Path) -> list[str]:

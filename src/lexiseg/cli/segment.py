@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,7 +38,7 @@ def segment(images: Images, asked: NameOptions, run: ImageRun) -> None:
         loaded = model.load()
         return lambda image: loaded.segment(image, vocabulary)
 
-    run_model("segment", images, texts_of(vocabulary), model, load_and_bind, run)
+    run_model("segment", images, vocabulary, model, load_and_bind, run)
 
 
 @grouped
@@ -59,18 +59,27 @@ def refer(
         loaded = model.load()
         return lambda image: loaded.refer(image, sentences.names)
 
-    run_model("refer", images, texts_of(sentences), model, load_and_bind, run)
+    run_model("refer", images, sentences, model, load_and_bind, run)
 
 
-def texts_of(vocabulary: Vocabulary) -> dict[str, tuple[str, ...]]:
+def texts_of(asked: Vocabulary | None) -> dict[str, tuple[str, ...]]:
     """Names with their wordings, as a run remembers them."""
-    return dict(zip(vocabulary.names, vocabulary.wordings, strict=True))
+    return dict(zip(asked.names, asked.wordings, strict=True)) if asked else {}
+
+
+def rules_of(asked: Vocabulary | None) -> dict[str, object]:
+    """What names compete with, and their cut-offs, as a run remembers them."""
+    if asked is None:
+        return {}
+    limits = {name: limit for name, limit in zip(asked.names, asked.limits, strict=True) if limit}
+    rules = {"against": asked.against, "excluded": asked.excluded, "cutoffs": limits}
+    return {name: rule for name, rule in rules.items() if rule}
 
 
 def run_model(
     verb: str,
     images: list[str],
-    texts: Mapping[str, Sequence[str]],
+    asked: Vocabulary | None,
     model: Model,
     load_and_bind: Callable[[], Callable[..., Result]],
     run: ImageRun,
@@ -80,7 +89,7 @@ def run_model(
     Args:
         verb: what the method is to do; also the name of its function for it.
         images: files, folders, patterns, lists.
-        texts: what is asked.
+        asked: names or sentences; None where nothing is asked.
         model: which method.
         load_and_bind: loads it, and gives the function that answers one image.
         run: its `out` is by default a new folder, or none with `json`.
@@ -95,7 +104,10 @@ def run_model(
     require_verb(model.method, verb)
     read = run.colours.reader()
     settings = {**model.settings, **run.colours.typed()}
-    job = Job(verb, model.method, model.preset, texts, settings, read_formats(run.format))
+    job = Job(
+        verb, model.method, model.preset, texts_of(asked), settings,
+        read_formats(run.format), rules_of(asked),
+    )  # fmt: skip
     paths = list_images(images)
     with ExitStack() as stack:
         folder = None

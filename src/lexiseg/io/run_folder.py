@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +43,7 @@ class Job:
         texts: names with their wordings, or sentences.
         settings: overrides of the method's config.
         formats: writers to call.
+        rules: what names compete with, and their cut-offs.
     """
 
     verb: str
@@ -51,6 +52,7 @@ class Job:
     texts: Mapping[str, Sequence[str]]
     settings: Mapping[str, Any]
     formats: Sequence[str]
+    rules: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, as stored in the run folder."""

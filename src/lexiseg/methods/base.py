@@ -38,6 +38,7 @@ from lexiseg.types import (
     describe_weights,
     package_versions,
     precision_of,
+    reported,
 )
 from lexiseg.types.recipe import BY_HAND
 
@@ -269,9 +270,12 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
     def segment(self, image: ImageSource | EncodedImage, names: Names) -> Result:
         """Find named things.
 
+        Whether a name is kept depends on the other names asked: asked alone, an absent name has
+        nobody to lose to. `Vocabulary.parse` takes names that compete without being reported.
+
         Args:
             image: a scene, or what `encode` takes.
-            names: a comma list, a list, or a mapping from alias to name.
+            names: a comma list, a list, a mapping from alias to name, or a `Vocabulary`.
 
         Raises:
             ImageError: the image cannot be read.
@@ -279,7 +283,11 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
         """
         self._require("segment")
         vocabulary = Vocabulary.parse(names)
-        return self._answer(image, lambda scene, watch: self._segment(scene, vocabulary, watch))
+
+        def find(scene: SceneT, watch: Stopwatch) -> Answer:
+            return _of_asked(self._segment(scene, vocabulary.competing, watch), vocabulary)
+
+        return self._answer(image, find)
 
     @final
     def refer(
@@ -337,7 +345,11 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
             refer: treat `names` as sentences, each with a region of its own.
         """
         self._require("video")
-        return self._video(frames, Vocabulary.parse(names), smoothing, refer)
+        vocabulary = Vocabulary.parse(names)
+        if refer and vocabulary != Vocabulary(vocabulary.names, vocabulary.wordings):
+            raise UsageError("Sentences do not compete; give them without rivals and cut-offs.")
+        results = self._video(frames, vocabulary.competing, smoothing, refer)
+        return results if refer else (_frame_of_asked(result, vocabulary) for result in results)
 
     def _answer(
         self,
@@ -398,3 +410,35 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
 
 def _view(regions: Sequence[Instance] | None, size_hw: tuple[int, int]) -> Instances | None:
     return None if regions is None else Instances(tuple(regions), size_hw)
+
+
+def _of_asked(answer: Answer, vocabulary: Vocabulary) -> Answer:
+    """An answer to all names that compete, as an answer to those asked."""
+    regions, verdicts = reported(answer.instances, answer.presence, vocabulary)
+    shown = {entry.name for entry in verdicts if entry.kept}
+    silent = {entry.name for entry in answer.presence if entry.kept} - shown
+    hidden = silent.union(vocabulary.against, vocabulary.excluded)
+    views = (
+        None if view is None else [item for item in view if item.label not in hidden]
+        for view in (answer.semantic, answer.panoptic)
+    )
+    return Answer(regions, verdicts, *views)
+
+
+def _items(view: Instances | None) -> Sequence[Instance] | None:
+    return None if view is None else view.items
+
+
+def _frame_of_asked(result: Result, vocabulary: Vocabulary) -> Result:
+    """The same for an answer about a frame."""
+    views = (_items(result.semantic_regions), _items(result.panoptic_regions))
+    whole = Answer(result.instances.items, tuple(result.presence.values()), *views)
+    answer, size_hw = _of_asked(whole, vocabulary), result.size_hw
+    return replace(
+        result,
+        names=vocabulary.names,
+        instances=Instances(tuple(answer.instances), size_hw),
+        presence=PresenceTrace(answer.presence),
+        semantic_regions=_view(answer.semantic, size_hw),
+        panoptic_regions=_view(answer.panoptic, size_hw),
+    )

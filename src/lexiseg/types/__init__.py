@@ -28,7 +28,14 @@ from lexiseg.types.recipe import (
 from lexiseg.types.result import Panoptic, Result, Segment, SemanticMap
 from lexiseg.types.rle import Mask
 from lexiseg.types.segmenter import Candidates, Frame, ImageEmbedding
-from lexiseg.types.vocabulary import Names, Vocabulary, rivals, split_comma_list
+from lexiseg.types.verdicts import reported
+from lexiseg.types.vocabulary import (
+    Names,
+    Vocabulary,
+    rivals,
+    split_comma_list,
+    split_cutoff,
+)
 
 __all__ = [
     "Candidates",
@@ -66,7 +73,9 @@ __all__ = [
     "describe_weights",
     "package_versions",
     "precision_of",
+    "reported",
     "rivals",
     "split_comma_list",
+    "split_cutoff",
     "study_versions",
 ]
