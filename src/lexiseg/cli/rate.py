@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lexiseg.cli import console
+from lexiseg.cli.options import Overwrite
 from lexiseg.errors import UsageError
 
 
@@ -19,6 +20,7 @@ def rate(
     agreement: Annotated[
         bool, typer.Option("--agreement", help="Compare files of ratings instead.")
     ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a page on which people rate labels from 0 to 3, or compare what they rated.
 
@@ -27,16 +29,17 @@ def rate(
     if agreement:
         _compare(inputs)
     else:
-        _write(inputs, out)
+        _write(inputs, out, overwrite=overwrite)
 
 
-def _write(inputs: list[Path], out: Path) -> None:
+def _write(inputs: list[Path], out: Path, *, overwrite: bool) -> None:
     from lexiseg.io.rating_page import rating_page
     from lexiseg.io.record import RECORDS, read_records
-    from lexiseg.io.writer import write_text
+    from lexiseg.io.writer import refuse_existing, write_text
 
+    refuse_existing(out, overwrite)
     results = (result for folder in inputs for result in read_records(folder / RECORDS))
-    write_text(out, rating_page(results))
+    write_text(out, rating_page(results), overwrite=overwrite)
     console.tell(f"page -> {out}")
 
 
