@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -178,12 +179,19 @@ class Pack:
             eta=float(self.meta["eta"]),
             theta=float(self.meta["theta"]),
             lam=float(self.meta["lam"]),
-            prompts=tuple(self.meta["prompts"].split(",")),
+            prompts=self.run_prompts,
             background=tuple(self.background),
             templates=tuple(self.meta["templates"]),
             procedure=RELEASED,
             crf=CrfConfig(image="bgr_wrapped"),
         )
+
+    @cached_property
+    def run_prompts(self) -> tuple[VisualPrompt, ...]:
+        """What marks the regions in the runs; a list or names between commas."""
+        told = self.meta["prompts"]
+        names = told.split(",") if isinstance(told, str) else told
+        return tuple(prompt for prompt in PROMPTS if prompt in {name.strip() for name in names})
 
     @cached_property
     def scene(self) -> Scene:
@@ -290,10 +298,29 @@ class Pack:
         """The given masks drawn in every combination that the pack names."""
         for name in self.names:
             if name.startswith("prompt.") and name != "prompt.masks":
-                combination = name.removeprefix("prompt.")
-                chosen = "blur_gray_circle_contour" if combination == "all4" else combination
-                names = [prompt for prompt in PROMPTS if prompt in chosen.split("_")]
+                told = name.removeprefix("prompt.").split("_")
+                if set(told) <= set(PROMPTS):
+                    names = tuple(prompt for prompt in PROMPTS if prompt in told)
+                else:  # "all4" does not say which
+                    names = self.fitting_prompts(name, lambda drawn: np.stack(drawn))
                 yield name, np.stack(self.drawn(names))
+
+    def fitting_prompts(
+        self, name: str, prepare: Callable[[list[NDArray[np.uint8]]], Any]
+    ) -> tuple[VisualPrompt, ...]:
+        """Which prompts an array of marked pictures was made with; no file has to say so.
+
+        Those of the runs come first, then every other choice; the closest is taken, and the
+        comparison says whether it is close enough.
+        """
+        theirs = self.expected(name).astype(np.float64)
+        choices = [c for n in range(len(PROMPTS) + 1) for c in combinations(PROMPTS, n)]
+
+        def misfit(choice: tuple[VisualPrompt, ...]) -> float:
+            ours = np.asarray(prepare(self.drawn(choice)[: len(theirs)]), np.float64)
+            return float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else np.inf
+
+        return min([self.run_prompts, *choices], key=misfit)
 
     def drawn(self, prompts: Sequence[VisualPrompt]) -> list[NDArray[np.uint8]]:
         """The image prompted with each given mask."""
@@ -303,12 +330,17 @@ class Pack:
 
     def classifier(self) -> Arrays:
         """Similarity of the prompted images with the first queries."""
-        judge = MaskClassifier(self.cls, self.config)
-        count = self.input("cls.tokens").shape[1]
-        names, templates = self.queries[:count], self.config.templates
+        if "cls.image" not in self.names:
+            return
+        templates_told, count = self.input("cls.tokens").shape[:2]
+        templates = self.config.templates[:templates_told]
+        judge = MaskClassifier(self.cls, replace(self.config, templates=templates))
+        names = self.queries[:count]
         worded = [_worded(template, names) for template in templates]
         yield "cls.tokens", torch.stack([self.cls.tokenizer(texts) for texts in worded])
-        pixels = self.cls.preprocessing.squares(self.drawn(self.config.prompts))
+        squares = self.cls.preprocessing.squares
+        prompts = self.fitting_prompts("cls.image", squares)
+        pixels = squares(self.drawn(prompts)[: len(self.expected("cls.image"))])
         images, texts = judge.embed(pixels), judge.text_embeddings(names)
         yield "cls.image", pixels
         yield "cls.image_embed", images
@@ -320,9 +352,18 @@ class Pack:
 
     def runs(self) -> Arrays:
         """Complete recurrences."""
-        for run in sorted({name.split(".")[0] for name in self.names if name.startswith("run")}):
-            trace, matrices = self.trace(run)
-            yield from self.run_arrays(run, trace, matrices)
+        for run in self.run_names:
+            yield from self.run_arrays(run, *self.traces[run])
+
+    @cached_property
+    def run_names(self) -> list[str]:
+        """Names of the recurrences in the pack."""
+        return sorted({name.split(".")[0] for name in self.names if name.startswith("run")})
+
+    @cached_property
+    def traces(self) -> dict[str, tuple[Trace, list[Tensor]]]:
+        """All recurrences, each run once."""
+        return {run: self.trace(run) for run in self.run_names}
 
     def trace(self, run: str) -> tuple[Trace, list[Tensor]]:
         """One recurrence with that run's theta, and its similarity matrices."""
@@ -366,10 +407,15 @@ class Pack:
         yield f"{run}.scores", scores
 
     def crf(self) -> Arrays:
-        """The dense CRF on the proposals of `run_many`."""
-        soft = enlarge(
-            self.trace("run_many")[0].proposals, self.scene.grid_hw, self.image.shape[:2]
-        )
+        """The dense CRF on the proposals of the run with as many survivors as it has labels."""
+        if "crf.q" not in self.names:
+            return
+        labels = len(self.expected("crf.q"))
+        survivors = (self.traces[run][0].proposals for run in self.run_names[::-1])
+        fitting = next((kept for kept in survivors if len(kept) + 1 == labels), None)
+        if fitting is None:
+            return
+        soft = enlarge(fitting, self.scene.grid_hw, self.image.shape[:2])
         scores = torch.cat([background_score(soft.amax(0, keepdim=True), self.config), soft])
         marginals = self.scene.crf(self.config.crf).infer(unary_from_scores(scores.numpy()))
         yield "crf.image_bgr_wrapped", wrapped_bgr(self.image)

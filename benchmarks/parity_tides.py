@@ -268,11 +268,15 @@ class ScorerPack(PackFile):
         logits = torch.cat([strip.clone() for _, strip in scores.strips()], dim=1)
         yield f"{name}_slide_logits", logits[None]
         rule = LabelRule(
-            logit_scale=float(self.config["logit_scale"]), min_area=float(self.config["area_thd"])
+            logit_scale=float(self.config["logit_scale"]), min_area=self.threshold("area_thd")
         )
         labels = label_pixels(scores, self.input("slide_query_idx").long(), rule)
-        shown = labels.probability >= float(self.config["prob_thd"])
+        shown = labels.probability >= self.threshold("prob_thd")
         yield f"{name}_slide_pred", (labels.classes * shown)[None]
+
+    def threshold(self, name: str) -> float:
+        """A threshold of the segmentors; one that is null or not told is not applied."""
+        return float(self.config.get(name) or 0)
 
     def slide_scores(self, scorer: ClipScorer) -> PixelScores:
         """Scores at the original size."""

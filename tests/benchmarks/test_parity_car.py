@@ -47,6 +47,8 @@ def write_pack(folder: Path, patch: int, size_hw: tuple[int, int]) -> None:
             np.float32
         )
         arrays[f"openai_{prefix}.tokens"] = rng.integers(0, 200, (4, 30))
+    arrays["cls.image"] = np.zeros((2, 3, 4 * patch, 4 * patch), np.float32)
+    arrays["crf.q"] = np.zeros((5, *size_hw))
     wanted = ("run.scores", "run_many.scores", "run_none_pass.masks", "prompt.all4")
     np.savez(folder / "arrays.npz", **arrays, **dict.fromkeys(wanted, np.zeros(1)))
     with torch.no_grad():
@@ -68,6 +70,36 @@ def test_other_sizes_and_what_a_difference_does(
     assert not check(tmp_path)
     printed = capsys.readouterr().out
     assert "FAIL aff.W" in printed and "FAIL cam.unheard_of" in printed
+
+
+def test_pictures_to_judge_may_be_marked_otherwise_than_in_the_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pack(tmp_path, 16, (70, 45))
+    arrays = dict(np.load(tmp_path / "arrays.npz"))
+    told = json.loads((tmp_path / "meta.json").read_text())
+    (tmp_path / "meta.json").write_text(json.dumps({**told, "prompts": ["circle", "blur"]}))
+    pack = Pack(tmp_path)
+    pack.fitting_prompts = lambda name, prepare: ("blur", "circle")  # type: ignore[method-assign]
+    with torch.no_grad():
+        judged = {name: np.asarray(value) for name, value in pack.classifier()}
+    (tmp_path / "meta.json").write_text(json.dumps(told))
+    assert np.abs(judged["cls.image"] - arrays["cls.image"]).max() > 0.1
+    np.savez(tmp_path / "arrays.npz", **{**arrays, **judged})
+    assert check(tmp_path), capsys.readouterr().out
+    judged["cls.image"] = judged["cls.image"] + np.float32(1e-3)
+    np.savez(tmp_path / "arrays.npz", **{**arrays, **judged})
+    assert not check(tmp_path)
+
+
+def test_a_pack_without_judged_pictures_or_a_crf(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_pack(tmp_path, 16, (70, 45))
+    arrays = dict(np.load(tmp_path / "arrays.npz"))
+    left = {k: v for k, v in arrays.items() if not k.startswith(("cls.", "crf.", "run_many"))}
+    np.savez(tmp_path / "arrays.npz", **left)
+    assert check(tmp_path), capsys.readouterr().out
 
 
 def test_a_folder_of_something_else_fails(tmp_path: Path) -> None:
