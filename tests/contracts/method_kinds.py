@@ -12,13 +12,19 @@ from tests.models.published_detectors import make_clipseg, make_grounding_dino, 
 
 CPU = {"device": "cpu", "dtype": "float32"}
 ZERO_GUIDANCE = {"short_side": 48, "stride": 8, "segments": 4}
+SHARPENED = {
+    "segmenter": "mini-sam",
+    "segmenter.points_per_side": 4,
+    "segmenter.min_score": 0.0,
+    "segmenter.min_stability": 0.0,
+}
 TIDES = {"long_side": 112, "windows": (56, 112), "max_points": 20}
 ZEROCAP = {"decoder.beams": 2, "decoder.iterations": 1, "decoder.max_tokens": 3}
 BOXES = {"segmenter": "mini-sam", "min_score": 0.0, "max_objects": 2}
 DENSE = ("maskclip", "sclip", "sc-clip", "clip-surgery", "clearclip", "naclip")
 # Label -> name in the registry and options of `load`; those of PUBLISHED need a folder of weights.
 BUNDLED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-    "car": ("car", {"segmenter": "mini-sam", "segmenter.points_per_side": 4}),
+    "car": ("car", SHARPENED),
     "tides": ("tides", TIDES),
     "tides-raw": ("tides-raw", TIDES),
     "zero-guidance": ("zero-guidance", ZERO_GUIDANCE),
