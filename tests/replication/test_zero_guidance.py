@@ -163,6 +163,11 @@ def test_the_slow_decoder_is_asked_about_the_first_scenes_only() -> None:
     assert len(tasks) == 30
 
 
+def test_settings_that_the_page_names_are_settings() -> None:
+    worker = ZeroGuidanceWorker("zero-guidance", "cpu", "float32", 1)
+    assert set(SETTINGS) <= set(worker.configured(FULL).recipe().settings)
+
+
 def test_every_row_tells_how_much_it_subtracts() -> None:
     worker = ZeroGuidanceWorker("zero-guidance", "cpu", "float32", 1)
     crop, none, *_, published, _, full = worker.run(RowTask(0, ROWS))

@@ -46,8 +46,8 @@ MINI_ZEROCAP = {
     "max_tokens": 6,
 }
 # Chosen on Miniworld's validation scenes. One masked block of six is the paper's share, four of 24;
-# the small CLIP mixes little of the whole picture into a segment, so little is subtracted. Siblings
-# of one thing are less alike than in the paper. It hears bare words best.
+# subtracting as much as the paper does costs IoU here (docs/replication-zero-guidance.md). Siblings
+# of one thing are less alike than in the paper. The small CLIP hears bare words best.
 MINI_PRESET = Preset(
     "mini-dino",
     "mini-clip-classifier",

@@ -31,7 +31,7 @@ GOAL_FOUND = 0.5
 SETTINGS = (
     "short_side", "stride", "linkage", "segments", "max_sibling_cosine", "use_crf",
     "masked_blocks", "sigma_squared", "saliency", "image_weight", "min_similarity", "lone",
-    "template", "captioner",
+    "template", "decoder",
 )  # fmt: skip
 
 
