@@ -99,8 +99,8 @@ class Evaluation:
             "| --- | --- | --- |",
         ]
         for key, value in self.summary.scores.items():
-            pair = self.summary.intervals.get(key)
-            interval = f"{_percent(pair[0])} to {_percent(pair[1])}" if pair else ""
+            ends = [_percent(end) for end in self.summary.intervals.get(key, ())]
+            interval = " to ".join(ends) if all(ends) else ""
             lines.append(f"| {key} | {_percent(value)} | {interval} |")
         if self.summary.classes:
             lines += ["", *_table(self.class_header, self.class_cells)]
