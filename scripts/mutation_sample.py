@@ -31,9 +31,15 @@ STRICT = re.compile(r",? *strict=\w+")
 
 def outcomes() -> dict[str, str]:
     """What is known of every mutant: "killed", "survived", "not checked", ..."""
-    files = [json.loads(path.read_text()) for path in sorted(MUTANTS.rglob("*.meta"))]
+    metas = [path for path in sorted(MUTANTS.rglob("*.meta")) if source_of(path).exists()]
+    files = [json.loads(path.read_text()) for path in metas]
     codes = {name: code for file in files for name, code in file["exit_code_by_key"].items()}
     return {name: status_by_exit_code[code] for name, code in codes.items()}
+
+
+def source_of(meta: Path) -> Path:
+    """The file of the project whose mutants a file of mutmut lists."""
+    return Path(*meta.parts[1:]).with_suffix("")
 
 
 def generate() -> None:
