@@ -165,7 +165,7 @@ def test_other_steps_are_another_recipe_which_no_call_builds_again(image: Any) -
 def test_a_run_goes_on_only_with_the_recipe_it_began_with(tmp_path: Path) -> None:
     dataset = DATASETS["miniworld-instances"](scenes=1)
     evaluate(load("tides", Path()), dataset, out=tmp_path, quiet=True)
-    with pytest.raises(OutputError, match="settings"):
+    with pytest.raises(OutputError, match=r"another settings\.scorer\.surgery;"):
         evaluate(
             load("tides", Path(), **{"scorer.surgery": "single"}),
             dataset, out=tmp_path, quiet=True,

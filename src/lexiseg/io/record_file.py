@@ -9,9 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from lexiseg.config import flatten
 from lexiseg.errors import OutputError
 
 Record = dict[str, Any]
+SHOWN = 6  # differences that a message names
 
 
 class RecordFile:
@@ -54,12 +56,13 @@ class RecordFile:
         os.fsync(self._stream.fileno())
 
     def _check(self, found: Mapping[str, Any], terms: Mapping[str, Any]) -> None:
-        keys = sorted(found.keys() | terms.keys())
-        other = [key for key in keys if found.get(key) != terms.get(key)]
+        had, wanted = flatten(found), flatten(terms)
+        other = [key for key in sorted(had | wanted) if had.get(key) != wanted.get(key)]
         if other:
             self._stream.close()
+            more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
             raise OutputError(
-                f"{self.path} holds records made with another {', '.join(other)}; "
+                f"{self.path} holds records made with another {', '.join(other[:SHOWN])}{more}; "
                 "choose another --out or remove the file."
             )
 
