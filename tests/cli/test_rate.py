@@ -51,6 +51,17 @@ def test_page_is_one_file_with_an_item_per_segment(page: str) -> None:
     assert all(item["picture"].startswith("data:image/jpeg;base64,") for item in items)
 
 
+def test_a_page_that_is_there_is_replaced_only_when_that_is_said(
+    page: str, folder: Path, lexiseg_command: Command
+) -> None:
+    path = folder / "rate.html"
+    path.write_text("precious")
+    code, _, err = lexiseg_command("rate", folder, "-o", path)
+    assert code == 2 and "exists already" in err and path.read_text() == "precious"
+    assert lexiseg_command("rate", folder, "-o", path, "--overwrite")[0] == 0
+    assert path.read_text(encoding="utf-8") == page
+
+
 def test_two_runs_over_one_picture_are_rated_apart(
     folder: Path, tmp_path: Path, lexiseg_command: Command
 ) -> None:

@@ -370,3 +370,26 @@ def test_bands_and_stretch_that_are_none(lexiseg_command, pictures, option, valu
 def test_a_band_that_is_not_there_fails_that_image_only(lexiseg_command, pictures) -> None:
     code, _, err = lexiseg_command("segment", pictures, *ASK, "--json", "--bands", "7")
     assert code == 1 and err.count("expected one or three numbers from 1 to 3") == 2
+
+
+def test_rivals_exclusions_and_cutoffs_are_part_of_the_question(
+    lexiseg_command, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "rivals.txt").write_text("blue\nzebra\n")
+    (tmp_path / "limits.yaml").write_text("green: 0.5\n")
+    words = (
+        "segment", pictures, "--method", "color", "-t", "red:0.4,green", "--against", "rivals.txt",
+        "--not", "cat,dog", "--cutoffs", "limits.yaml", "-o", "run",
+    )  # fmt: skip
+    assert lexiseg_command(*words)[0] == 0
+    job = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert job["texts"] == {"red": ["red"], "green": ["green"]}
+    assert job["rules"] == {
+        "against": ["blue", "zebra"],
+        "excluded": ["cat", "dog"],
+        "cutoffs": {"red": 0.4, "green": 0.5},
+    }
+    code, _, err = lexiseg_command(*words[:-2], "--against", "cow", "-o", "run")
+    assert code == 2 and "other names or settings" in err
+    code, _, err = lexiseg_command("segment", pictures, "--method", "color", "-t", "red:1.5")
+    assert code == 2 and "expected 0 to 1" in err

@@ -9,7 +9,7 @@ import pytest
 
 from lexiseg.errors import LexisegError, UsageError
 from lexiseg.registry import METHODS
-from lexiseg.types import Method, Result
+from lexiseg.types import Method, Result, Vocabulary
 
 NAMES = ["dog", "grass", "zebra"]
 
@@ -68,3 +68,36 @@ def test_one_pixel_and_no_names(method: Any) -> None:
 def test_unknown_option_is_refused(method: Any) -> None:
     with pytest.raises(LexisegError, match="no_such_option"):
         type(method).load(preset="mini", no_such_option=1)
+
+
+def test_rivals_compete_in_silence(method: Any, image: np.ndarray) -> None:
+    scene = method.encode(image)
+    together = method.segment(scene, NAMES)
+    alone = method.segment(scene, Vocabulary.parse(NAMES[:2], against=NAMES[2:]))
+    asked = [item for item in together.instances if item.label in NAMES[:2]]
+    assert alone.names == tuple(NAMES[:2]) == tuple(alone.presence)
+    assert list(alone.instances) == asked
+    own = together.semantic.ids
+    assert np.array_equal(alone.semantic.ids, np.where(own > 2, 0, own)) or len(asked) < len(
+        together.instances
+    )
+    for name in NAMES[:2]:
+        assert alone.presence[name].kept == together.presence[name].kept
+        assert alone.presence[name].reason.endswith("asked with 1 other against 1 more")
+
+
+def test_exclusions_and_cutoffs_only_take_away(method: Any, image: np.ndarray) -> None:
+    scene = method.encode(image)
+    together = method.segment(scene, NAMES)
+    without = method.segment(scene, Vocabulary.parse(NAMES[:1], excluded=NAMES[1:]))
+    rest = [item.mask.to_array() for item in together.instances if item.label != NAMES[0]]
+    assert not any(
+        (item.mask.to_array() & mask).any() for item in without.instances for mask in rest
+    )
+    assert {item.label for item in without.instances} <= {NAMES[0]}
+    most = max((item.score for item in together.instances), default=0.0)
+    limits = dict.fromkeys(NAMES, min(1.0, most + 1e-6))
+    strict = method.segment(scene, Vocabulary.parse(NAMES, cutoffs=limits))
+    assert all(item.score >= limits[item.label] for item in strict.instances)
+    assert set(strict.instances.labels) == set(strict.presence.kept) & set(strict.instances.labels)
+    assert not strict.semantic.ids.any() or len(strict.instances)
