@@ -6,16 +6,19 @@ from typing import Literal
 
 import pytest
 
+import lexiseg
 from lexiseg.config import (
     check_ranges,
     check_templates,
     look_up,
+    option_names,
     override,
     read_overrides,
     split_options,
     to_dict,
 )
 from lexiseg.errors import UnknownNameError, UsageError
+from lexiseg.methods.car import CarConfig
 
 
 @dataclass(frozen=True)
@@ -104,3 +107,22 @@ def test_templates_need_room_for_a_name(templates: tuple[str, ...]) -> None:
     check_templates(("{}",))
     with pytest.raises(UsageError, match="Every template needs {}"):
         check_templates(templates)
+
+
+@pytest.mark.parametrize("option", ["etta", "crf.foo", "eta.deeper", "scorer"])
+def test_an_unknown_option_is_told_with_all_that_there_are(option: str) -> None:
+    with pytest.raises(UnknownNameError) as error:
+        lexiseg.load("car", preset="mini", **{option: 1})
+    assert error.value.name == option.removeprefix("crf.")
+    if option != "crf.foo":
+        parts = {"variant", "proposal_weights", "classifier_weights"}
+        assert parts | {"eta", "crf.iterations"} <= set(error.value.known)
+
+
+def test_every_option_that_is_listed_is_taken() -> None:
+    config = CarConfig()
+    for name in option_names(config):
+        value = config
+        for part in name.split("."):
+            value = getattr(value, part)
+        assert override(config, {name: value}) == config

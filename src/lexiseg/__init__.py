@@ -9,11 +9,12 @@ Example:
 from __future__ import annotations
 
 import warnings
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexiseg import errors
-from lexiseg.errors import CheckpointError, UsageError
+from lexiseg.errors import CheckpointError, UnknownNameError, UsageError
 from lexiseg.registry import METHODS
 from lexiseg.types import (
     ImageSource,
@@ -68,7 +69,14 @@ def load(method: str = "car", *, preset: str = "paper", **options: Any) -> Metho
     Example:
         >>> lexiseg.load("car", preset="mini", theta=0.3, device="cpu")   # doctest: +SKIP
     """
-    loaded: Method = METHODS[method].load(preset=preset, **options)
+    kind = METHODS[method]
+    try:
+        loaded: Method = kind.load(preset=preset, **options)
+    except UnknownNameError as error:
+        if error.kind != "option" or error.name not in options:
+            raise  # of a part, which names its own
+        parts = set(signature(kind.load).parameters) - {"preset", "device", "dtype", "options"}
+        raise UnknownNameError("option", error.name, {*error.known, *parts}) from error
     return loaded
 
 

@@ -41,13 +41,24 @@ def override(config: ConfigT, changes: Mapping[str, Any]) -> ConfigT:
     values: dict[str, Any] = {}
     for key, value in changes.items():
         name, _, rest = key.partition(".")
-        if name not in fields:
-            raise UnknownNameError("option", name, fields)
+        nested = name in fields and dataclasses.is_dataclass(getattr(config, name))
+        if name not in fields or (rest and not nested):
+            raise UnknownNameError("option", key, option_names(config))
         if rest:
             values[name] = override(values.get(name, getattr(config, name)), {rest: value})
         else:
             values[name] = _coerce(name, value, hints[name])
     return dataclasses.replace(config, **values)  # type: ignore[type-var]
+
+
+def option_names(config: object) -> list[str]:
+    """Every name that `override` takes; those of nested settings are dotted."""
+    names = []
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        value = getattr(config, field.name)
+        inner = option_names(value) if dataclasses.is_dataclass(value) else []
+        names += [f"{field.name}.{name}" for name in inner] or [field.name]
+    return names
 
 
 def _coerce(name: str, value: Any, hint: Any) -> Any:

@@ -41,10 +41,17 @@ class UsageError(LexisegError):
 
 
 class UnknownNameError(UsageError):
-    """A name that nothing is registered under."""
+    """A name that nothing is registered under.
+
+    Args:
+        kind: what it should name, e.g. "option".
+        name: as given.
+        known: what could have been given.
+    """
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         choices = sorted(known)
+        self.kind, self.name, self.known = kind, str(name), tuple(choices)
         near = get_close_matches(str(name), choices, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "choose one of them."
         listed = ", ".join(choices) or "none"
