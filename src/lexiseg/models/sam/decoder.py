@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,20 @@ class DecoderImage:
     grid_hw: tuple[int, int]
     skips: tuple[Tensor, Tensor] | None = None
     detail: Tensor | None = None
+
+
+class Informed(NamedTuple):
+    """What tokens and image are once they know of each other.
+
+    Attributes:
+        tokens: (P, M, C) of the masks that are drawn.
+        features: (P, N, C) of the image.
+        scores: (P, all masks) expected IoU.
+    """
+
+    tokens: Tensor
+    features: Tensor
+    scores: Tensor
 
 
 class MaskDecoder:
@@ -96,24 +110,19 @@ class MaskDecoder:
         wanted = [self.score_index, *(self.score_index + 1 + n for n in numbers)]
         tokens, features = self.transformer(prompts, image.shared, wanted, own_image)
         scores = self.network.iou_prediction_head(tokens[:, 0])
-        return self._finish(image, tokens[:, 1:], features, scores, numbers)
+        return self._finish(image, Informed(tokens[:, 1:], features, scores), numbers)
 
     def _mask_numbers(self, multimask: bool, fallback: bool) -> list[int]:
         """Mask tokens to draw: number 0 is the single mask."""
         return list(range(1, 1 + self.candidates)) if multimask else [0]
 
     def _finish(
-        self,
-        image: DecoderImage,
-        tokens: Tensor,
-        features: Tensor,
-        scores: Tensor,
-        numbers: list[int],
+        self, image: DecoderImage, seen: Informed, numbers: list[int]
     ) -> tuple[Tensor, Tensor]:
         """Masks and scores of the chosen mask tokens."""
-        fine = fine_features(self.network, features, image.skips)
-        logits = draw_masks(self._vectors(tokens, numbers), fine, image.grid_hw)
-        return logits, scores[:, numbers]
+        fine = fine_features(self.network, seen.features, image.skips)
+        logits = draw_masks(self._vectors(seen.tokens, numbers), fine, image.grid_hw)
+        return logits, seen.scores[:, numbers]
 
     def _vectors(self, tokens: Tensor, numbers: list[int]) -> Tensor:
         """(P, M, c): each token through the small network of its number."""
@@ -152,14 +161,9 @@ class Sam2Decoder(MaskDecoder):
         return super()._mask_numbers(multimask, fallback)
 
     def _finish(
-        self,
-        image: DecoderImage,
-        tokens: Tensor,
-        features: Tensor,
-        scores: Tensor,
-        numbers: list[int],
+        self, image: DecoderImage, seen: Informed, numbers: list[int]
     ) -> tuple[Tensor, Tensor]:
-        logits, chosen = super()._finish(image, tokens, features, scores, numbers)
+        logits, chosen = super()._finish(image, seen, numbers)
         return self._settle(logits, chosen, numbers)
 
     def _settle(self, logits: Tensor, scores: Tensor, numbers: list[int]) -> tuple[Tensor, Tensor]:
@@ -226,20 +230,15 @@ class HqDecoder(CorrectedDecoder):
         return fused
 
     def _finish(
-        self,
-        image: DecoderImage,
-        tokens: Tensor,
-        features: Tensor,
-        scores: Tensor,
-        numbers: list[int],
+        self, image: DecoderImage, seen: Informed, numbers: list[int]
     ) -> tuple[Tensor, Tensor]:
         *numbers, _ = numbers
-        fine = fine_features(self.network, features, image.skips)
-        logits = draw_masks(self._vectors(tokens, numbers), fine, image.grid_hw)
-        order = scores[:, numbers].argsort(dim=1, descending=True, stable=True)
-        scores = scores[:, numbers].take_along_dim(order, 1)
+        fine = fine_features(self.network, seen.features, image.skips)
+        logits = draw_masks(self._vectors(seen.tokens, numbers), fine, image.grid_hw)
+        order = seen.scores[:, numbers].argsort(dim=1, descending=True, stable=True)
+        scores = seen.scores[:, numbers].take_along_dim(order, 1)
         logits = logits.take_along_dim(order[..., None, None], 1)
-        return logits + self._correction(image, tokens[:, -1], fine), scores
+        return logits + self._correction(image, seen.tokens[:, -1], fine), scores
 
     def _correction(self, image: DecoderImage, token: Tensor, fine: Tensor) -> Tensor:
         """(P, 1, 4 h, 4 w) what the correcting token adds to every candidate."""

@@ -15,6 +15,7 @@ from lexiseg.models.normalization import ChannelNorm
 from lexiseg.models.sam.decoder import (
     CorrectedDecoder,
     DecoderImage,
+    Informed,
     Sam2Decoder,
     refined_mask,
 )
@@ -45,18 +46,15 @@ class HqSam2Decoder(CorrectedDecoder, Sam2Decoder):
     """
 
     def _finish(
-        self,
-        image: DecoderImage,
-        tokens: Tensor,
-        features: Tensor,
-        scores: Tensor,
-        numbers: list[int],
+        self, image: DecoderImage, seen: Informed, numbers: list[int]
     ) -> tuple[Tensor, Tensor]:
         *numbers, _ = numbers
-        fine = fine_features(self.network, features, image.skips)
-        drawn = draw_masks(self._vectors(tokens, numbers), fine, image.grid_hw)
-        logits, chosen = self._settle(drawn, scores[:, numbers], numbers)
-        return logits + self._correction(tokens[:, -1], spread_out(fine, image.grid_hw)), chosen
+        fine = fine_features(self.network, seen.features, image.skips)
+        drawn = draw_masks(self._vectors(seen.tokens, numbers), fine, image.grid_hw)
+        logits, chosen = self._settle(drawn, seen.scores[:, numbers], numbers)
+        return logits + self._correction(
+            seen.tokens[:, -1], spread_out(fine, image.grid_hw)
+        ), chosen
 
     def _correction(self, token: Tensor, fine: Tensor) -> Tensor:
         """(P, 1, 4 h, 4 w) what the token adds to every candidate."""

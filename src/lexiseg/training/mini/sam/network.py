@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers.models.sam import SamConfig, SamModel
 
-from lexiseg.models.sam.decoder import DecoderImage, MaskDecoder
+from lexiseg.models.sam.decoder import DecoderImage, Informed, MaskDecoder
 from lexiseg.models.sam.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from lexiseg.models.sam.prompts import PromptEncoder
 from lexiseg.models.sam.upscale import corner_features, half_features
@@ -130,21 +130,16 @@ class EveryMask(MaskDecoder):
         return list(range(1 + self.candidates))
 
     def _finish(
-        self,
-        image: DecoderImage,
-        tokens: Tensor,
-        features: Tensor,
-        scores: Tensor,
-        numbers: list[int],
+        self, image: DecoderImage, seen: Informed, numbers: list[int]
     ) -> tuple[Tensor, Tensor]:
         if self.corner is None:
-            return super()._finish(image, tokens, features, scores, numbers)
-        half = half_features(self.network, features)
+            return super()._finish(image, seen, numbers)
+        half = half_features(self.network, seen.features)
         fine = corner_features(self.network, half, self.corner).flatten(1, 2)
-        logits = (fine @ self._vectors(tokens, numbers).transpose(1, 2)).transpose(1, 2)
+        logits = (fine @ self._vectors(seen.tokens, numbers).transpose(1, 2)).transpose(1, 2)
         height, width = image.grid_hw
         blocks = logits.reshape(*logits.shape[:2], height, width, 2, 2).transpose(3, 4)
-        return blocks.reshape(*logits.shape[:2], 2 * height, 2 * width), scores[:, numbers]
+        return blocks.reshape(*logits.shape[:2], 2 * height, 2 * width), seen.scores[:, numbers]
 
 
 class PromptedSam:
