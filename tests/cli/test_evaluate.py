@@ -98,3 +98,16 @@ def test_options_that_do_not_go_together_are_refused(lexiseg_command: Command, c
     ):
         code, _, said = lexiseg_command("evaluate", "color", *arguments)
         assert code == 2 and reason in said
+
+
+def test_finished_files_are_scored_without_a_method(
+    lexiseg_command: Command, coco: Path, tmp_path: Path
+) -> None:
+    (truth,) = coco.rglob("instances_*.json")
+    files = ("evaluate", "--predictions", truth, "--truth", truth)
+    code, printed, _ = lexiseg_command(*files, "-o", tmp_path / "scores")
+    assert code == 0 and "| ap | 100.0 |" in printed
+    assert (tmp_path / "scores" / "report.md").is_file()
+    for wrong in (files[:3], (*files, "--dataset", "coco"), ("evaluate",)):
+        code, _, said = lexiseg_command(*wrong)
+        assert code == 2 and said.count("\n") == 1

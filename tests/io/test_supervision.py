@@ -37,3 +37,19 @@ def test_without_the_library_the_extra_is_named(result, monkeypatch):
     monkeypatch.setitem(sys.modules, "supervision", None)
     with pytest.raises(MissingExtraError, match=r"lexiseg\[supervision\]"):
         to_supervision(result)
+
+
+def test_detections_without_class_or_score_are_objects():
+    mask = np.zeros((1, 16, 20), bool)
+    mask[0, 2:8, 2:8] = True
+
+    class Bare:
+        mask, data, class_id, confidence = None, {}, None, None
+
+        def __len__(self):
+            return 1
+
+    bare = Bare()
+    bare.mask = mask
+    (item,) = from_supervision(bare).instances
+    assert (item.label, item.score, item.mask.area) == ("object", 1.0, 36)

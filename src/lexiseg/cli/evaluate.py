@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,18 +12,29 @@ from lexiseg.cli import console
 from lexiseg.cli.option_groups import Loading, Model, grouped
 from lexiseg.cli.options import Preset, Quiet, read_settings
 from lexiseg.errors import UsageError
-from lexiseg.types import Task
+from lexiseg.types import Recipe, Task
+
+if TYPE_CHECKING:
+    from lexiseg.evaluation import Evaluation
 
 
 @grouped
 def evaluate(
-    method: Annotated[str, typer.Argument(help="The system to evaluate.")],
+    method: Annotated[
+        str | None, typer.Argument(help="The system to evaluate; none with --predictions.")
+    ] = None,
     *,
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="voc21, refcoco, coco, lvis, ...")
     ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="The data set's folder, laid out as published.")
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", help="Finished answers, in any format read.")
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="What --predictions are judged by.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Folder for numbers and records.")
@@ -59,8 +70,19 @@ def evaluate(
     """Measure quality; every file of numbers is stamped with its protocol.
 
     Example: lexiseg evaluate car --dataset voc21 --data VOCdevkit/VOC2012 -o runs/voc21
+
+    Example: lexiseg evaluate --predictions found.json --truth instances_val2017.json
     """
     console.state.quiet = quiet
+    if predictions or truth:
+        if not (predictions and truth) or method or dataset or replicate:
+            raise UsageError(
+                "--predictions and --truth go together, without a method, --dataset or --replicate."
+            )
+        _evaluate_files(predictions, truth, out)
+        return
+    if method is None:
+        raise UsageError("Name the method to evaluate, or give --predictions and --truth.")
     if replicate == (dataset is not None):
         raise UsageError("Give either --dataset NAME or --replicate.")
     if replicate and (preset or loading.set or loading.config or sentences or judge):
@@ -116,9 +138,19 @@ def _evaluate(
     if judging:
         how["judging"] = override(Judging(), judging)
     method = model.load()
-    outcome = measure(method, dataset, **how)
+    _print(measure(method, dataset, **how), method.recipe())
+
+
+def _evaluate_files(predictions: Path, truth: Path, out: Path | None) -> None:
+    from lexiseg.evaluation.files import evaluate_files
+
+    _print(evaluate_files(predictions, truth, out=out))
+
+
+def _print(outcome: Evaluation, recipe: Recipe | None = None) -> None:
     typer.echo(outcome.to_markdown())
-    console.caution(method.recipe())
+    if recipe:
+        console.caution(recipe)
     if outcome.failures:
         console.say(f"{len(outcome.failures)} images could not be judged")
         raise typer.Exit(1)

@@ -156,6 +156,24 @@ def open_coco(data: Path, *, split: str = "val") -> InstanceTables:
     )  # fmt: skip
 
 
+def open_instances_file(path: Path) -> InstanceTables:
+    """A single instances file, whose pictures lie where it names them or beside it.
+
+    Args:
+        path: with ``images``, ``annotations`` and ``categories``.
+
+    Raises:
+        DatasetError: it is absent or damaged.
+    """
+    path = Path(path)
+    tables = read_tables(path, images=("id", "file_name", "height", "width"))
+    classes = _class_list(tables, path)
+    return InstanceTables(
+        path.name, "as in the file", classes, tables, lambda row: path.parent / row["file_name"],
+        path,
+    )  # fmt: skip
+
+
 def read_tables(path: Path, *, images: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     """An instances file whose rows have what the readers need.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lexiseg.errors import MissingExtraError, UsageError
+from lexiseg.io.coco_tables import NO_CATEGORY
 from lexiseg.io.reading import result_from_regions
 from lexiseg.types import Instance, Mask, Result
 
@@ -40,7 +41,8 @@ def from_supervision(detections: Any, size_hw: tuple[int, int] | None = None) ->
     """A result from ``supervision.Detections`` that have masks.
 
     Args:
-        detections: names are taken from ``data["class_name"]``, else class numbers are names.
+        detections: names are taken from ``data["class_name"]``, else class numbers are names;
+            without either (as segmenters of everything give them) the label is "object".
         size_hw: needed where there is no detection to tell it.
 
     Raises:
@@ -51,7 +53,8 @@ def from_supervision(detections: Any, size_hw: tuple[int, int] | None = None) ->
     if not len(detections) and size_hw is None:
         raise UsageError("Detections without any region do not tell the picture's size; give it.")
     count = len(detections)
-    names = detections.data.get("class_name", detections.class_id)
+    names = (detections.data or {}).get("class_name", detections.class_id)
+    names = names if names is not None else [NO_CATEGORY] * count
     scores = detections.confidence if detections.confidence is not None else [1.0] * count
     items = (
         [
