@@ -108,7 +108,7 @@ def test_half_of_the_asked_names_are_absent() -> None:
         ("annotations", {"area": float("nan")}, "'area' is nan"),
         ("annotations", {"iscrowd": []}, "'iscrowd' is "),
         ("annotations", {"image_id": 99}, "unknown image_id, first 1"),
-        ("categories", {"id": "x"}, "numbers a category 'x'"),
+        ("categories", {"id": "x"}, "unknown category_id, first 2"),
         ("categories", {"id": None}, "lacks id"),
     ],
 )
@@ -164,4 +164,12 @@ def test_boxes_without_a_mask_are_no_objects(
     del tables["annotations"][1]
     layouts.coco(tmp_path, **tables)
     with pytest.raises(DatasetError, match="holds no masks"):
+        open_coco(tmp_path)
+
+
+def test_categories_need_whole_numbers(tmp_path: Path, layouts: Any) -> None:
+    tables = layouts.instances()
+    tables["categories"][0]["id"] = tables["annotations"][1]["category_id"] = "dog"
+    layouts.coco(tmp_path, **tables)
+    with pytest.raises(DatasetError, match="numbers a category 'dog'"):
         open_coco(tmp_path)
