@@ -161,7 +161,14 @@ def test_it_is_read_from_python_with_the_pictures_elsewhere(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "<annotations><image", "<annotation><object/></annotation>", "<html></html>"]
+    "content",
+    [
+        "",
+        "<annotations><image",
+        "<annotation><object/></annotation>",
+        "<html></html>",
+        '<?xml version="1.0" encoding="x"?><annotations/>',
+    ],
 )
 def test_a_file_that_is_none_is_one_sentence(content, tmp_path):
     path = tmp_path / "annotations.xml"

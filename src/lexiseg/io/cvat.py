@@ -55,7 +55,7 @@ def read_cvat(path: Path, context: ReadContext | None = None) -> Iterator[Result
                     result = _result(element, path, context, categories)
                 if result is not None:
                     yield result
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # also unknown encodings
         raise UsageError(f"{shown(path)} is damaged: {error}.") from error
     except OSError as error:
         reason = error.strerror or error
