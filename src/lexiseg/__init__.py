@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lexiseg import errors
 from lexiseg.errors import CheckpointError, UnknownNameError, UsageError
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-def load(method: str = "car", *, preset: str = "paper", **options: Any) -> Method:
+def load(method: str = "car", *, preset: str = "paper", **options: object) -> Method:
     """Build a method with its weights.
 
     Args:
@@ -153,7 +153,7 @@ def segment(
     *,
     method: str = "car",
     preset: str = "paper",
-    **options: Any,
+    **options: object,
 ) -> Result:
     """Find the named things in one image; `load` once instead when there are several.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -48,7 +48,7 @@ class AttributedNames(VocabularyNames):
 
     config_type: ClassVar[type[AttributesConfig]] = AttributesConfig
 
-    def __init__(self, clip: Clip, **options: Any) -> None:
+    def __init__(self, clip: Clip, **options: object) -> None:
         super().__init__(clip, **options)
         self.attributes = read_words(self.config.attributes)
 

@@ -73,7 +73,7 @@ class VocabularyNames:
 
     config_type: ClassVar[type[VocabularyConfig]] = VocabularyConfig
 
-    def __init__(self, clip: Clip, **options: Any) -> None:
+    def __init__(self, clip: Clip, **options: object) -> None:
         self.clip = clip
         self.config: Any = override(self.config_type(), options)
         self.words = self._choose_words()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,7 +50,7 @@ class ZeroCap:
     """
 
     def __init__(
-        self, clip: Clip, language_model: Gpt2 | str | Path = "gpt2-medium", **options: Any
+        self, clip: Clip, language_model: Gpt2 | str | Path = "gpt2-medium", **options: object
     ) -> None:
         self.clip = clip
         self.config = override(ZeroCapConfig(), options)

@@ -156,7 +156,7 @@ def _print(outcome: Evaluation, recipe: Recipe | None = None) -> None:
         raise typer.Exit(1)
 
 
-def _replicate(method: str, out: Path | None, **how: Any) -> None:
+def _replicate(method: str, out: Path | None, **how: object) -> None:
     from lexiseg.registry import REPLICATIONS
 
     typer.echo(REPLICATIONS[method](out=out, quiet=console.state.quiet, **how))

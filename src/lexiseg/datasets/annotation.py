@@ -94,7 +94,9 @@ def read_instances(
     return {**loaded, **tables}
 
 
-def _rows(path: Path, table: str, rows: list[Any], needed: Sequence[str]) -> list[dict[str, Any]]:
+def _rows(
+    path: Path, table: str, rows: list[object], needed: Sequence[str]
+) -> list[dict[str, Any]]:
     checked = []
     for place, row in enumerate(rows):
         with telling(path, f"entry {place} of its table {table!r}"):
@@ -111,7 +113,7 @@ def _rows(path: Path, table: str, rows: list[Any], needed: Sequence[str]) -> lis
     return checked
 
 
-def _with_masks(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_masks(path: Path, rows: list[dict[str, object]]) -> list[dict[str, Any]]:
     masked = [row for row in rows if row.get("segmentation")]
     if rows and not masked:
         raise DatasetError(f"Annotation file {path} holds no masks; expected segmentations.")
@@ -123,7 +125,9 @@ def _with_masks(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return masked
 
 
-def _check_references(path: Path, rows: list[dict[str, Any]], key: str, known: set[Number]) -> None:
+def _check_references(
+    path: Path, rows: list[dict[str, object]], key: str, known: set[Number]
+) -> None:
     for place, row in enumerate(rows):
         if key in row and row[key] not in known:
             raise DatasetError(
@@ -132,7 +136,7 @@ def _check_references(path: Path, rows: list[dict[str, Any]], key: str, known: s
             )
 
 
-def _checked(key: str, value: Any) -> Any:
+def _checked(key: str, value: object) -> Any:
     check = _KINDS.get(key)
     try:
         return value if check is None else check(value)
@@ -140,20 +144,20 @@ def _checked(key: str, value: Any) -> Any:
         raise ValueError(f"{key!r} is {value!r:.60}") from None
 
 
-def _number(value: Any) -> Number:
+def _number(value: object) -> Number:
     """A number of an image, annotation or category: whole, or text; "7" is 7."""
     if isinstance(value, str):
         return int(value) if value.isdecimal() and str(int(value)) == value else value
     return _whole(value)
 
 
-def _whole(value: Any) -> int:
+def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or int(value) != value:
         raise ValueError
     return int(value)
 
 
-def _side(value: Any) -> int:
+def _side(value: object) -> int:
     side = _whole(value)
     if not 1 <= side <= _MOST_PIXELS:
         raise ValueError
@@ -166,7 +170,7 @@ def _finite(value: Any) -> float:
     return value if isinstance(value, int | float) else float(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
@@ -176,7 +180,7 @@ def _flag(value: Any) -> int:
     return 0 if value in ("", "false", "False") else int(bool(int(value)))
 
 
-def _numbers(value: Any) -> list[Number]:
+def _numbers(value: object) -> list[Number]:
     if not isinstance(value, list):
         raise TypeError
     return [_number(entry) for entry in value]

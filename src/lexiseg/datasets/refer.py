@@ -68,7 +68,7 @@ class ReferImages(Sequence[ReferringSample]):
             )
             return ReferringSample(self.ids[index], self.images / entry["file_name"], targets)
 
-    def _mask(self, reference: Mapping[str, Any], size_hw: tuple[int, int]) -> Mask:
+    def _mask(self, reference: Mapping[str, object], size_hw: tuple[int, int]) -> Mask:
         """The union of the annotations meant; empty where the sentence means nothing."""
         mask = np.zeros(size_hw, dtype=bool)
         for number in _annotation_ids(reference):
@@ -134,7 +134,7 @@ open_refcocog = partial(_open, "refcocog")
 open_gres = partial(_open, "gres")
 
 
-def _group(path: Path, references: Any, split: str) -> dict[str, list[Mapping[str, Any]]]:
+def _group(path: Path, references: object, split: str) -> dict[str, list[Mapping[str, Any]]]:
     """References of a split by image."""
     if not isinstance(references, list):
         raise DatasetError(f"Reference file {path} holds no list of references.")

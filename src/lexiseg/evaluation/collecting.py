@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -34,7 +34,7 @@ class Collected:
 def collect(
     judge: Callable[[SampleT], Record],
     dataset: Dataset[SampleT],
-    terms: Mapping[str, Any],
+    terms: Mapping[str, object],
     out: Path,
     *,
     limit: int | None = None,

@@ -119,7 +119,7 @@ def _has_classes(dataset: AnyDataset) -> TypeGuard[SemanticDataset | InstanceDat
     return dataset.task in ("semantic", "instances")
 
 
-def protocols_comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def protocols_comparable(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
     """Whether two results measure the same thing; warns with the reasons if they do not.
 
     Args:
@@ -136,7 +136,7 @@ def protocols_comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bo
     return not reasons
 
 
-def protocol_differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:
+def protocol_differences(one: Mapping[str, object], other: Mapping[str, object]) -> tuple[str, ...]:
     """One clause per decisive difference, e.g. ``"background: left out / counted as a class"``."""
     return tuple(
         f"{key}: {_short(one.get(key))} / {_short(other.get(key))}"
@@ -145,9 +145,9 @@ def protocol_differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> tu
     )
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return list(value) if isinstance(value, list | tuple) else value
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{len(value)} entries" if isinstance(value, list | tuple) else str(value)

@@ -7,7 +7,6 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from lexiseg.evaluation.protocol import Protocol
 from lexiseg.io.writer import json_text, write_text
@@ -72,7 +71,7 @@ class Evaluation:
     summary: Summary
     failures: Mapping[str, str]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Everything as plain data; NaN becomes None."""
         return {
             "scores": {key: _number(value) for key, value in self.summary.scores.items()},
@@ -121,7 +120,7 @@ class Evaluation:
         return ["class", *list(asdict(self.summary.classes[0]))[1:]]
 
     @property
-    def class_cells(self) -> list[list[Any]]:
+    def class_cells(self) -> list[list[object]]:
         """Its rows."""
         return [list(asdict(row).values()) for row in self.summary.classes]
 
@@ -144,7 +143,7 @@ def _percent(value: float | None) -> str:
     return "" if value is None or value != value else f"{100 * value:.1f}"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     """Lines of a Markdown table; shares are shown in percent."""
     cells = [[_cell(value) for value in row] for row in rows]
     return [_line(header), _line(["---"] * len(header)), *(_line(row) for row in cells)]
@@ -154,7 +153,7 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if value is None or isinstance(value, float):
         return _percent(value)
     return str(value).replace("|", "\\|")

@@ -174,7 +174,7 @@ class _VideoEncoder:
         self._spans[picture.pts] = self._ticks.next(seconds)
         self._mux(picture)
 
-    def _mux(self, picture: Any) -> None:
+    def _mux(self, picture: object) -> None:
         for packet in self._video.encode(picture):
             packet.duration = self._spans.pop(packet.pts, packet.duration)  # not the mean
             self._container.mux(packet)

@@ -26,7 +26,7 @@ def to_huggingface(result: Result) -> list[dict[str, Any]]:
 
 
 def from_huggingface(
-    answer: Iterable[Mapping[str, Any]], size_hw: tuple[int, int] | None = None
+    answer: Iterable[Mapping[str, object]], size_hw: tuple[int, int] | None = None
 ) -> Result:
     """A result from such a list; a missing score counts as 1.
 

@@ -65,7 +65,7 @@ class _Request:
 
 
 def read_image(
-    source: Any,
+    source: object,
     *,
     max_pixels: int = MAX_PIXELS,
     bands: Sequence[int] | None = None,
@@ -107,7 +107,7 @@ def read_image(
     return _from_array(source, request)
 
 
-def path_of(source: Any) -> Path | None:
+def path_of(source: object) -> Path | None:
     """The file a picture comes from, if it is given as one."""
     return Path(source) if isinstance(source, str | os.PathLike) else None
 
@@ -295,7 +295,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _from_array(source: Any, request: _Request) -> ImageArray:
+def _from_array(source: object, request: _Request) -> ImageArray:
     try:
         array = np.asarray(source)
     except Exception as error:  # tensors on another device, ragged lists, ...

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +101,7 @@ def read_index_png(path: Path, context: ReadContext | None = None) -> Result:
 
 
 def _region(
-    ids: NDArray[Any], number: int, names: Mapping[int, str], scores: Mapping[int, object]
+    ids: NDArray[np.generic], number: int, names: Mapping[int, str], scores: Mapping[int, object]
 ) -> Instance:
     if number not in names:
         raise EntryError("number without a name")

@@ -6,7 +6,6 @@ import base64
 import io
 import os
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -65,7 +64,7 @@ write_labelme = Writer(_write_labelme, "image")
 write_labelme_polygons = Writer(_write_labelme_polygons, "image")
 
 
-def _shapes(item: Instance, number: int, tolerance: float | None) -> list[dict[str, Any]]:
+def _shapes(item: Instance, number: int, tolerance: float | None) -> list[dict[str, object]]:
     common = {
         "label": item.label,
         "group_id": number,
@@ -81,7 +80,7 @@ def _shapes(item: Instance, number: int, tolerance: float | None) -> list[dict[s
     return [{**common, "shape_type": "polygon", "points": ring.tolist()} for ring in rings]
 
 
-def _mask_shape(mask: Mask) -> dict[str, Any]:
+def _mask_shape(mask: Mask) -> dict[str, object]:
     """The mask cut to its box, whose lower right corner labelme counts as inside."""
     x, y, width, height = mask.bbox
     crop = mask.to_array()[y : y + height, x : x + width]

@@ -25,7 +25,7 @@ def origin_entry(result: Result) -> dict[str, Any]:
     return {KEY: entry}
 
 
-def origin_of(content: Mapping[str, Any]) -> Origin | None:
+def origin_of(content: Mapping[str, object]) -> Origin | None:
     """The inverse of `origin_entry`; what is not of its form is none."""
     entry = content.get(KEY)
     if not isinstance(entry, dict):

@@ -34,7 +34,7 @@ MALFORMED = (
 """What parsing code raises on content of the wrong form."""
 
 
-def checked_size(height: Any, width: Any) -> tuple[int, int]:
+def checked_size(height: object, width: object) -> tuple[int, int]:
     """(height, width) of a picture as a file states it, within what this machine may hold.
 
     Raises:
@@ -88,7 +88,7 @@ class MalformedFile:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, LexisegError) and shown(self._path) not in str(error):
             raise UsageError(f"{shown(self._path)}: {in_one_line(error)}") from error
         if isinstance(error, MALFORMED):

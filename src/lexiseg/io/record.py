@@ -34,7 +34,7 @@ def write_record(results: Iterable[Result], destination: Destination) -> list[Pa
     return [path]
 
 
-def append_record(path: Path, result: Result, notes: Mapping[str, Any] | None = None) -> int:
+def append_record(path: Path, result: Result, notes: Mapping[str, object] | None = None) -> int:
     """Add one result to a file of records, so that it survives a crash right afterwards.
 
     What an earlier interruption left of a half-written last line is removed first.
@@ -229,7 +229,7 @@ def _recipe(record: Mapping[str, Any]) -> Recipe:
     return Recipe.from_json({**record.get("recipe", {}), **known})
 
 
-def _line(result: Result, notes: Mapping[str, Any] | None = None) -> bytes:
+def _line(result: Result, notes: Mapping[str, object] | None = None) -> bytes:
     record = file_record(result)
     if notes:
         record["run"] = notes

@@ -52,7 +52,9 @@ def write_csv(results: Iterable[Result], destination: Destination) -> list[Path]
     return [path]
 
 
-def _rows(result: Result, image_id: Number, numbers: Mapping[str, Number]) -> Iterator[list[Any]]:
+def _rows(
+    result: Result, image_id: Number, numbers: Mapping[str, Number]
+) -> Iterator[list[object]]:
     for item in result.instances:
         counts = item.mask.to_coco()["counts"]
         yield [*_row(result, item).values(), 1, image_id, numbers[item.label], counts]
@@ -69,12 +71,12 @@ def _where(result: Result) -> tuple[str, int, int]:
     return (str(result.path) if result.path else "", *result.size_hw)
 
 
-def _row(result: Result, item: Instance) -> dict[str, Any]:
+def _row(result: Result, item: Instance) -> dict[str, object]:
     region = (item.label, float(item.score), *item.mask.bbox, item.mask.area, int(item.is_thing))
     return dict(zip(_COLUMNS, (*_where(result), *region), strict=True))
 
 
-def _csv_line(values: list[Any]) -> bytes:
+def _csv_line(values: list[object]) -> bytes:
     line = io.StringIO()
     # With this line end the module quotes carriage returns inside cells too.
     csv.writer(line, lineterminator="\r\n").writerow([_escaped(value) for value in values])

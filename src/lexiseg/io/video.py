@@ -194,7 +194,7 @@ def _video_frames(path: Path) -> Iterator[tuple[Decode, float]]:
             yield partial(_upright_pixels, frame), seconds
 
 
-def _timed(frames: Iterator[Any], usual: float) -> Iterator[tuple[Any, float]]:
+def _timed(frames: Iterator[object], usual: float) -> Iterator[tuple[Any, float]]:
     """Frames of a video, each with the seconds until the next."""
     frame, fault = next(frames, None), None
     while frame is not None:

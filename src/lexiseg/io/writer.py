@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from lexiseg.errors import ImageError, OutputError
 from lexiseg.io.image import image_of, shown
@@ -148,7 +148,7 @@ class Writer:
         name: str,
         overwrite: bool = False,
         manifest: Manifest | None = None,
-        **options: Any,
+        **options: object,
     ) -> list[Path]:
         """Write results.
 
@@ -310,7 +310,7 @@ def write_text(path: Path, text: str, *, overwrite: bool = True) -> Path:
     return write_bytes(path, text.encode("utf-8", "surrogatepass"), overwrite=overwrite)
 
 
-def json_text(value: Any, indent: int | None = None) -> str:
+def json_text(value: object, indent: int | None = None) -> str:
     """JSON with readable letters of every script; escaped where UTF-8 cannot hold the text.
 
     Example:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +73,7 @@ def count_presence(
     return PresenceCounts(both, len(kept) - both, len(present) - both, len(asked) - either)
 
 
-def matthews(counts: NDArray[Any]) -> NDArray[np.float64]:
+def matthews(counts: NDArray[np.generic]) -> NDArray[np.float64]:
     """Matthews correlation of (..., 4) counts in the order of `PresenceCounts`; 0 if undefined."""
     both, only_kept, only_present, neither = np.moveaxis(counts.astype(np.float64), -1, 0)
     margins = (both + only_kept) * (only_present + neither)

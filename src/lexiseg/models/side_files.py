@@ -103,7 +103,7 @@ def blaming(origin: Path | str, title: str) -> Iterator[None]:
 
 
 def _sections(
-    settings: Mapping[str, Any], name: str = ""
+    settings: Mapping[str, object], name: str = ""
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield name, settings
     for key, value in settings.items():

@@ -133,7 +133,7 @@ def _unreadable_message(file: Path, error: Exception) -> str:
     return f"{file} cannot be read as weights ({type(error).__name__}: {first_line})."
 
 
-def _unwrap(loaded: Any) -> dict[str, Tensor]:
+def _unwrap(loaded: object) -> dict[str, Tensor]:
     """Training programs store the weights beside other things; take the weights."""
     for key in ("state_dict", "model"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
@@ -148,10 +148,10 @@ class _SkipInitialization(TorchFunctionMode):
 
     def __torch_function__(
         self,
-        func: Callable[..., Any],
+        func: Callable[..., object],
         types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
     ) -> Any:
         named = kwargs or {}
         if func.__name__ in ("normal_", "uniform_"):

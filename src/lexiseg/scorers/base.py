@@ -52,7 +52,7 @@ class ClipScorer(ABC):
     config_type: ClassVar[type[ScorerConfig]] = ScorerConfig
     needs_cls: ClassVar[bool] = True
 
-    def __init__(self, clip: Clip | Siglip, **options: Any) -> None:
+    def __init__(self, clip: Clip | Siglip, **options: object) -> None:
         self.clip = clip
         self.config: Any = override(self.config_type(), options)
         if self.needs_cls and not self.has_cls:

@@ -85,7 +85,7 @@ class OracleStudy:
     images: int
     failures: Mapping[str, str]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Table, failures and terms as plain data; NaN becomes None."""
         return {
             "rows": [
@@ -131,7 +131,7 @@ class OracleStudy:
         ]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, tuple):
         return [_plain(part) for part in value]
     return None if value != value else value
@@ -218,7 +218,7 @@ def ask_image(tides: Tides, sample: InstanceSample, dataset: InstanceDataset) ->
     }
 
 
-def _found(answer: Result, number: Mapping[str, int]) -> list[list[Any]]:
+def _found(answer: Result, number: Mapping[str, int]) -> list[list[object]]:
     return [
         [number[item.label] - 1, float(item.score), item.mask.to_coco()["counts"]]
         for item in answer.instances

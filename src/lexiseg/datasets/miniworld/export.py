@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from lexiseg.datasets.miniworld.clip_layout import ClipLayout
 from lexiseg.datasets.miniworld.folder import WorldFolder
@@ -48,7 +47,7 @@ def write_miniworld(
     """
     if count < 1:
         raise UsageError(f"{count} scenes were asked; give 1 or more.")
-    settings: dict[str, Any] = {
+    settings: dict[str, object] = {
         "generator": GENERATOR,
         **asdict(world),
         "things": list(world.things),

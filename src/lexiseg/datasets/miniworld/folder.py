@@ -101,7 +101,7 @@ class WorldFolder:
                 "choose a folder with write access and free space."
             ) from error
 
-    def write_json(self, name: str, value: Any) -> None:
+    def write_json(self, name: str, value: object) -> None:
         """Write a JSON file."""
         self.write(name, json.dumps(value, ensure_ascii=False).encode())
 

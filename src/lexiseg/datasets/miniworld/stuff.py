@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -23,10 +22,10 @@ class Stuff:
     place: str  # "upper", "lower" or "any" part of a scene
     synonyms: tuple[str, ...]
     phrases: tuple[str, ...]  # how captions mention it: "on the grass"
-    train: tuple[dict[str, Any], ...]
-    test: tuple[dict[str, Any], ...]
+    train: tuple[dict[str, object], ...]
+    test: tuple[dict[str, object], ...]
 
-    def looks(self, split: str) -> tuple[dict[str, Any], ...]:
+    def looks(self, split: str) -> tuple[dict[str, object], ...]:
         """Palettes and numbers a split may use; those of the test split are held out."""
         return self.test if split == "test" else self.train
 

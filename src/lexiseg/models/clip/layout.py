@@ -160,7 +160,7 @@ def _mlp_ratio(state: Mapping[str, Tensor], tower: str) -> float:
 
 
 def configs_from_huggingface(
-    config: Mapping[str, Any], origin: str = "config.json"
+    config: Mapping[str, object], origin: str = "config.json"
 ) -> tuple[VisionConfig, TextConfig]:
     """Read a CLIPModel's config.json; what it leaves out has the published ViT-B/32 values.
 
@@ -219,7 +219,7 @@ def _section(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {**(config.get(name) or {}), **(config.get(f"{name}_dict") or {})}
 
 
-def _activation(section: Mapping[str, Any]) -> str:
+def _activation(section: Mapping[str, object]) -> str:
     name = str(section.get("hidden_act", "quick_gelu"))
     if name not in ACTIVATIONS:
         raise LookupError(repr(name))

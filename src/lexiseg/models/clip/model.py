@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,14 +47,14 @@ class ClipNetwork(nn.Module):
         return self.logit_scale.float().exp() * images @ texts.T
 
 
-def _lift_text_keys(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+def _lift_text_keys(module: nn.Module, state: dict[str, object], prefix: str, *_: object) -> None:
     """Move `text.x` to `x` after saving."""
     inner = prefix + "text."
     for key in [key for key in state if key.startswith(inner)]:
         state[prefix + key.removeprefix(inner)] = state.pop(key)
 
 
-def _sink_text_keys(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+def _sink_text_keys(module: nn.Module, state: dict[str, object], prefix: str, *_: object) -> None:
     """Move `x` to `text.x` before loading."""
     for key in list(state):
         if key.startswith(prefix) and key.removeprefix(prefix).split(".")[0] in TEXT_PARTS:

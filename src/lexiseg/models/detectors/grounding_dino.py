@@ -58,7 +58,7 @@ class _Recalling(nn.Module):
         return list(maps), list(positions)  # the network appends to them
 
     @contextmanager
-    def recall(self, levels: Any) -> Iterator[None]:
+    def recall(self, levels: object) -> Iterator[None]:
         """Answer with these levels inside the block."""
         self._recalled = levels
         try:

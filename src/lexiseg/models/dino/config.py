@@ -121,7 +121,7 @@ def _native_grid(state: Mapping[str, Tensor]) -> int:
     return side
 
 
-def _activation(kind: str, gated: bool, told: Mapping[str, Any]) -> Literal["gelu", "silu"]:
+def _activation(kind: str, gated: bool, told: Mapping[str, object]) -> Literal["gelu", "silu"]:
     if gated and kind != "dinov3_vit":  # DINOv2's gate is always a SiLU, whatever the config says
         return "silu"
     name = told.get("hidden_act", "gelu")

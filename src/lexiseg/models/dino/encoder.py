@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -83,7 +82,7 @@ class Dino:
         device: str | torch.device = "auto",
         dtype: str | torch.dtype = "auto",
         *,
-        settings: Mapping[str, Any] | None = None,
+        settings: Mapping[str, object] | None = None,
         origin: str = "The given weights",
     ) -> Dino:
         """Build from tensors in the official or transformers' key layout.

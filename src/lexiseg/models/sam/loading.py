@@ -88,7 +88,7 @@ def _read(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
     )
 
 
-def _family(settings: Mapping[str, Any], path: Path) -> Family:
+def _family(settings: Mapping[str, object], path: Path) -> Family:
     kind = str(settings.get("model_type"))
     if kind not in MODEL_TYPES:
         raise CheckpointError(

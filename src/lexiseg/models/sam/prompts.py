@@ -30,7 +30,7 @@ class Prompts:
     masks: Tensor | None
 
     @classmethod
-    def parse(cls, points: Any, labels: Any, boxes: Any, masks: Any) -> Prompts:
+    def parse(cls, points: object, labels: object, boxes: object, masks: object) -> Prompts:
         """Check what a caller gave.
 
         Raises:
@@ -70,7 +70,7 @@ class Prompts:
             yield replace(self, **fields)
 
 
-def _floats(kind: str, given: Any, shape: tuple[str | int, ...]) -> Tensor | None:
+def _floats(kind: str, given: object, shape: tuple[str | int, ...]) -> Tensor | None:
     if given is None:
         return None
     tensor = torch.as_tensor(given).detach().float()
@@ -89,7 +89,7 @@ def _floats(kind: str, given: Any, shape: tuple[str | int, ...]) -> Tensor | Non
     return tensor
 
 
-def _labels(given: Any, points: Tensor) -> Tensor:
+def _labels(given: object, points: Tensor) -> Tensor:
     if given is None:
         return torch.ones(points.shape[:2], dtype=torch.long)
     labels = torch.as_tensor(given).long()

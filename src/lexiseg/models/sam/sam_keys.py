@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from torch import Tensor
 
@@ -102,7 +101,7 @@ def _renamed(key: str, rules: tuple[tuple[str, str], ...]) -> str:
     return key
 
 
-def infer_settings(state: Mapping[str, Tensor]) -> dict[str, Any]:
+def infer_settings(state: Mapping[str, Tensor]) -> dict[str, object]:
     """What a config.json would say of a file in SAM's layout, read off its shapes.
 
     Only the number of heads of the mask decoder cannot be seen; it is SAM's eight.
@@ -118,7 +117,7 @@ def infer_settings(state: Mapping[str, Tensor]) -> dict[str, Any]:
         ) from error
 
 
-def _read_shapes(state: Mapping[str, Tensor]) -> dict[str, Any]:
+def _read_shapes(state: Mapping[str, Tensor]) -> dict[str, object]:
     width, _, patch, _ = state["image_encoder.patch_embed.proj.weight"].shape
     size = state["image_encoder.pos_embed"].shape[1] * patch
     tables = [t for key, t in state.items() if re.fullmatch(r".*blocks\.\d+\.attn\.rel_pos_h", key)]

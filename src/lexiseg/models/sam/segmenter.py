@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -89,10 +88,10 @@ class Segmenter:
         self,
         embedding: ImageEmbedding,
         *,
-        points: Any = None,
-        labels: Any = None,
-        boxes: Any = None,
-        masks: Any = None,
+        points: object = None,
+        labels: object = None,
+        boxes: object = None,
+        masks: object = None,
         multimask: bool = True,
     ) -> Candidates:
         """Masks of P prompts, all at once; see `predict_chunks` for many prompts.
@@ -114,10 +113,10 @@ class Segmenter:
         self,
         embedding: ImageEmbedding,
         *,
-        points: Any = None,
-        labels: Any = None,
-        boxes: Any = None,
-        masks: Any = None,
+        points: object = None,
+        labels: object = None,
+        boxes: object = None,
+        masks: object = None,
         multimask: bool = True,
     ) -> Iterator[Candidates]:
         """Masks of P prompts in consecutive pieces of `prompts_at_once`.

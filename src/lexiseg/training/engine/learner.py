@@ -34,7 +34,7 @@ class Stateful(Protocol):
     def state_dict(self) -> dict[str, Any]:
         """Everything a later `load_state_dict` needs."""
 
-    def load_state_dict(self, state: dict[str, Any], /) -> Any:
+    def load_state_dict(self, state: dict[str, object], /) -> Any:
         """Continue from a saved state."""
 
 

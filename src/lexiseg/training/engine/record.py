@@ -19,7 +19,7 @@ def read_sessions(folder: Path) -> list[dict[str, Any]]:
     return sessions
 
 
-def write_record(learner: Learner, folder: Path, **settings: Any) -> None:
+def write_record(learner: Learner, folder: Path, **settings: object) -> None:
     """Leave beside the weights how they were made: `settings` and all sessions."""
     record = {**settings, "sessions": learner.sessions}
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from transformers import PreTrainedModel
 
@@ -19,12 +18,12 @@ def write_half(model: PreTrainedModel, folder: Path) -> None:
     (folder / "model.safetensors").chmod(0o644)
 
 
-def write_preprocessor(folder: Path, settings: Mapping[str, Any]) -> None:
+def write_preprocessor(folder: Path, settings: Mapping[str, object]) -> None:
     """Write preprocessor_config.json, which says what pictures the network expects."""
     text = json.dumps(settings, indent=2) + "\n"
     (folder / "preprocessor_config.json").write_text(text, encoding="utf-8")
 
 
-def bundled_sessions(model: str) -> list[dict[str, Any]]:
+def bundled_sessions(model: str) -> list[dict[str, object]]:
     """Records of the sessions that made the weights of a bundled model."""
     return read_sessions(bundled_folder(model))

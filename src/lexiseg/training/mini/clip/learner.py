@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -228,7 +227,7 @@ class ClipLearner(Learner):
         labelled = torch.cat([only, present[count:]])
         return torch.cat([lit, pixels[count:]]), labelled, judged, whole
 
-    def _session(self) -> dict[str, Any]:
+    def _session(self) -> dict[str, object]:
         return {**super()._session(), "prompted": self.proposals is not None}
 
 

@@ -122,7 +122,7 @@ class EveryMask(MaskDecoder):
             work, or None for all.
     """
 
-    def __init__(self, network: Any, corner: Corner | None = None) -> None:
+    def __init__(self, network: object, corner: Corner | None = None) -> None:
         super().__init__(network)
         self.corner = corner
 

@@ -154,7 +154,7 @@ class SamRecipe:
 
     def _beginning(
         self, pool: SamPool, group: ProcessGroup, device: torch.device
-    ) -> tuple[SamModel | None, list[dict[str, Any]]]:
+    ) -> tuple[SamModel | None, list[dict[str, object]]]:
         """The network to train further, None for a new one, and how it was made."""
         if self.bundled:
             return read_sam(bundled_folder("mini-sam")), bundled_sessions("mini-sam")

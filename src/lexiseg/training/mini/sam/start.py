@@ -97,7 +97,7 @@ class EncoderLearner(Learner):
         return {"embedding": round(loss.item(), 4)}
 
 
-def take_decoder(network: Any, teacher: Any) -> None:
+def take_decoder(network: object, teacher: object) -> None:
     """Copy everything but the encoder.
 
     Raises:
