@@ -33,12 +33,12 @@ class Terms:
     recipe: Recipe
     versions: Mapping[str, str] = field(default_factory=study_versions)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As plain data."""
         return {**asdict(self), "recipe": self.recipe.to_json()}
 
     @property
-    def binding(self) -> dict[str, Any]:
+    def binding(self) -> dict[str, object]:
         """What the records of one file must share: all but versions."""
         return {key: value for key, value in self.to_json().items() if key != "versions"}
 

@@ -32,7 +32,7 @@ from lexiseg.cli.endings import EarlyEndError, drop_output, ending_of
 class _Program(TyperGroup):
     """Leaves to us the ends that typer would word itself, or not at all."""
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: Any) -> object:
         """Run the verb."""
         try:
             return super().invoke(ctx)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import yaml
@@ -152,7 +152,7 @@ def _lines(path: Path) -> list[str]:
 
 def read_settings(
     settings: list[str] | None, config: Path | None, flag: str = "--set"
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """``--config`` and ``--set`` (or another flag) as overrides of a config; the flag wins.
 
     Raises:
@@ -167,7 +167,7 @@ def read_settings(
     return chosen
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> object:
     """YAML's reading of a value; a plain comma list becomes a list."""
     try:
         value = yaml.safe_load(text)

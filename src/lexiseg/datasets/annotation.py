@@ -113,7 +113,7 @@ def _rows(
     return checked
 
 
-def _with_masks(path: Path, rows: list[dict[str, object]]) -> list[dict[str, Any]]:
+def _with_masks(path: Path, rows: list[dict[str, object]]) -> list[dict[str, object]]:
     masked = [row for row in rows if row.get("segmentation")]
     if rows and not masked:
         raise DatasetError(f"Annotation file {path} holds no masks; expected segmentations.")
@@ -136,7 +136,7 @@ def _check_references(
             )
 
 
-def _checked(key: str, value: object) -> Any:
+def _checked(key: str, value: object) -> object:
     check = _KINDS.get(key)
     try:
         return value if check is None else check(value)

@@ -159,7 +159,7 @@ def _sentences(reference: Mapping[str, Any]) -> tuple[str, ...]:
 class _PlainUnpickler(pickle.Unpickler):
     """Builds lists, dictionaries, texts and numbers; refuses everything that could run code."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         raise DatasetError(
             f"it asks for {module:.40}.{name:.40}, and a file of references holds only lists, "
             "dictionaries, texts and numbers."

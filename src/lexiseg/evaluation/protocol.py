@@ -61,7 +61,7 @@ class Protocol:
     input_size: str = "the original image file; answers at its size"
     versions: Mapping[str, str] = field(default_factory=study_versions)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """As plain data."""
         return asdict(self)
 

@@ -69,7 +69,7 @@ class Categories:
         self.numbers[name] = number
         self._taken.add(number)
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[dict[str, object]]:
         """COCO's table of categories."""
         return [
             {
@@ -169,7 +169,9 @@ def _write_entry(stream: Any, entry: Mapping[str, Any], first: bool) -> None:
     stream.write((("\n" if first else ",\n") + json_text(entry)).encode())
 
 
-def image_entry(result: Result, image_id: Number, numbers: Mapping[str, Number]) -> dict[str, Any]:
+def image_entry(
+    result: Result, image_id: Number, numbers: Mapping[str, Number]
+) -> dict[str, object]:
     """One picture of COCO's table, under the name that the file it was read from gave it."""
     named = result.origin.file_name if result.origin else None
     path = result.path.as_posix() if result.path else f"image-{image_id}"
@@ -183,7 +185,9 @@ def image_entry(result: Result, image_id: Number, numbers: Mapping[str, Number])
     }
 
 
-def result_entry(item: Instance, image_id: Number, numbers: Mapping[str, Number]) -> dict[str, Any]:
+def result_entry(
+    item: Instance, image_id: Number, numbers: Mapping[str, Number]
+) -> dict[str, object]:
     """One region of COCO's list of results; numbers may come from a data set's own table.
 
     No box: with one the COCO tools take a region's area, and so whether it is small or large,
@@ -199,7 +203,7 @@ def result_entry(item: Instance, image_id: Number, numbers: Mapping[str, Number]
 
 def annotation_entry(
     item: Instance, image_id: Number, numbers: Mapping[str, Number], tolerance: float | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """One region of COCO's annotations, without its own number."""
     entry = {
         **result_entry(item, image_id, numbers),

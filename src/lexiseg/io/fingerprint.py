@@ -47,7 +47,7 @@ class Fingerprint:
             return True
         return path.stat().st_size == self.size and Fingerprint.of(path).sha256 == self.sha256
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain data, as a record keeps it."""
         return asdict(self)
 

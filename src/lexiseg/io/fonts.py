@@ -29,7 +29,7 @@ _SYSTEM_FONTS = (
 _NO_CHARACTER = "\U0010fffd"  # a private one: every font shows its sign for the unknown
 
 
-def default_font(size: int) -> Any:
+def default_font(size: int) -> object:
     """Pillow's own font with letters of that height in pixels."""
     return ImageFont.load_default(size)
 

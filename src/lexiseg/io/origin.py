@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from lexiseg.types import Category, Number, Origin, Result
 
 KEY = "origin"
 
 
-def origin_entry(result: Result) -> dict[str, Any]:
+def origin_entry(result: Result) -> dict[str, object]:
     """Original numbers of the picture and of the categories this result speaks of, if it has any.
 
     Returns:

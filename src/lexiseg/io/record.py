@@ -198,7 +198,7 @@ def _regions(entries: Any, size_hw: tuple[int, int], attempt: Attempt) -> list[I
     return items
 
 
-def file_record(result: Result) -> dict[str, Any]:
+def file_record(result: Result) -> dict[str, object]:
     """What ``--json`` prints, and what its schema has no place for.
 
     ``recipe`` is all that decided the answer (`Recipe.from_json` reads it);
@@ -219,7 +219,7 @@ def file_record(result: Result) -> dict[str, Any]:
     return record | recipe | origin_entry(result)
 
 
-def _entries(regions: Iterable[Instance]) -> list[dict[str, Any]]:
+def _entries(regions: Iterable[Instance]) -> list[dict[str, object]]:
     """Regions as ``--json`` prints them; those of stuff say so."""
     return [item.to_json() | ({} if item.is_thing else {"is_thing": False}) for item in regions]
 
@@ -236,7 +236,7 @@ def _line(result: Result, notes: Mapping[str, object] | None = None) -> bytes:
     return json_text(record).encode() + b"\n"
 
 
-def _parse(line: bytes) -> Mapping[str, Any]:
+def _parse(line: bytes) -> Mapping[str, object]:
     try:
         record = json.loads(line)
     except RecursionError as error:

@@ -54,9 +54,9 @@ class Job:
     formats: Sequence[str]
     rules: Mapping[str, Any] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain data, as stored in the run folder."""
-        plain: dict[str, Any] = json.loads(json.dumps(vars(self), default=dict))
+        plain: dict[str, object] = json.loads(json.dumps(vars(self), default=dict))
         return plain
 
 

@@ -57,9 +57,9 @@ class Answered:
         except OSError:
             return False
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain data, as a record keeps it."""
-        notes: dict[str, Any] = {"image": self.image, "name": self.name, "files": self.files}
+        notes: dict[str, object] = {"image": self.image, "name": self.name, "files": self.files}
         if self.picture:
             notes["picture"] = self.picture.to_json()
         return notes

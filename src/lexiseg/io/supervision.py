@@ -12,7 +12,7 @@ from lexiseg.io.reading import result_from_regions
 from lexiseg.types import Instance, Mask, Result
 
 
-def to_supervision(result: Result) -> Any:
+def to_supervision(result: Result) -> object:
     """``supervision.Detections`` with masks, scores, class numbers and ``data["class_name"]``.
 
     Class numbers count the names asked from 0.

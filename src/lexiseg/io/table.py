@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from lexiseg.errors import MissingExtraError, UsageError
 from lexiseg.io.coco import Categories, ImageNumbers
@@ -95,7 +94,7 @@ def _unescaped(cell: str) -> str:
     return cell[1:] if cell.startswith(_ESCAPE) and _escaped(cell) != cell else cell
 
 
-def to_pandas(result: Result) -> Any:
+def to_pandas(result: Result) -> object:
     """A pandas frame with one row per region: picture, label, score, box and area in pixels, kind.
 
     Raises:

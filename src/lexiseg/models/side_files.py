@@ -104,7 +104,7 @@ def blaming(origin: Path | str, title: str) -> Iterator[None]:
 
 def _sections(
     settings: Mapping[str, object], name: str = ""
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
+) -> Iterator[tuple[str, Mapping[str, object]]]:
     yield name, settings
     for key, value in settings.items():
         if isinstance(value, dict):

@@ -152,7 +152,7 @@ class _SkipInitialization(TorchFunctionMode):
         types: Iterable[type],
         args: tuple[object, ...] = (),
         kwargs: Mapping[str, object] | None = None,
-    ) -> Any:
+    ) -> object:
         named = kwargs or {}
         if func.__name__ in ("normal_", "uniform_"):
             return args[0] if args else named["tensor"]

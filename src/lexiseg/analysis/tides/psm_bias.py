@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from lexiseg.analysis.terms import Terms, with_objects
 from lexiseg.analysis.tides.bias_plots import draw_figures
@@ -61,7 +60,7 @@ class BiasStudy:
     images: int
     failures: Mapping[str, str]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Terms, groups, table and failures as plain data; NaN becomes None."""
         return {
             "rows": [

@@ -226,7 +226,7 @@ def _activation(section: Mapping[str, object]) -> str:
     return name
 
 
-def configs_to_huggingface(vision: VisionConfig, text: TextConfig) -> dict[str, Any]:
+def configs_to_huggingface(vision: VisionConfig, text: TextConfig) -> dict[str, object]:
     """The content of config.json for Hugging Face's CLIPModel."""
     return {
         "architectures": ["CLIPModel"],
@@ -248,7 +248,7 @@ def configs_to_huggingface(vision: VisionConfig, text: TextConfig) -> dict[str, 
     }
 
 
-def _common_settings(config: VisionConfig | TextConfig) -> dict[str, Any]:
+def _common_settings(config: VisionConfig | TextConfig) -> dict[str, object]:
     return {
         "hidden_size": config.width,
         "intermediate_size": config.hidden,

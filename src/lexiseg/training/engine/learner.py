@@ -114,7 +114,7 @@ class Learner(ABC):
         self.step, self.seconds = state["step"], state["seconds"]
         self.sessions = [*state["sessions"], self._session()]
 
-    def _session(self) -> dict[str, Any]:
+    def _session(self) -> dict[str, object]:
         return {
             "first_step": self.step,
             "last_step": self.step,

@@ -12,10 +12,10 @@ from lexiseg.training.engine.learner import Learner
 RECORD = "training.json"
 
 
-def read_sessions(folder: Path) -> list[dict[str, Any]]:
+def read_sessions(folder: Path) -> list[dict[str, object]]:
     """Records of the sessions that made the weights in a folder."""
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    sessions: list[dict[str, Any]] = record["sessions"]
+    sessions: list[dict[str, object]] = record["sessions"]
     return sessions
 
 

@@ -47,7 +47,7 @@ TERMS: Mapping[str, Any] = {
 """What a protocol says of this task."""
 
 
-def terms_of(judging: Judging) -> Mapping[str, Any]:
+def terms_of(judging: Judging) -> Mapping[str, object]:
     """What a protocol says of this task under other choices of the judge."""
     if judging == Judging():
         return TERMS
