@@ -13,7 +13,6 @@ SHARED = {
     "Scene": "what a method's `encode` returns",
     "Preset": "a named choice of weights and settings of a method",
     "Question": "what a method asks about an image",
-    "Findings": "what is known so far about each name of a question",
     "Parts": "what a method's pipeline works with",
 }
 
