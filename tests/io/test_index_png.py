@@ -21,12 +21,20 @@ def test_numbers_come_back_in_eight_and_sixteen_bits(extra, result, tmp_path):
     names = (*(f"other {number}" for number in range(extra)), *result.names)
     many = replace(result, names=names)
     picture, table = write_index_png([many], tmp_path, name="a")
-    assert Image.open(picture).mode == ("P" if len(names) <= 255 else "I;16")
+    with Image.open(picture) as image:
+        assert image.mode == ("P" if len(names) <= 255 else "I;16")
     assert np.array_equal(read_label_png(picture), many.semantic.ids)
     assert list(json.loads(table.read_text("utf-8"))["names"].values()) == list(names)
     again = read_index_png(picture)
     assert again.names == names
     assert np.array_equal(again.semantic.ids, many.semantic.ids)
+
+
+def test_a_map_is_a_png_whatever_its_name(tmp_path):
+    """A JPEG's numbers are not what was written."""
+    Image.new("L", (8, 8), 3).save(tmp_path / "a.png", "JPEG")
+    with pytest.raises(UsageError, match="not a PNG file"):
+        read_label_png(tmp_path / "a.png")
 
 
 def test_palette_holds_the_colours_of_the_names(result, tmp_path):

@@ -49,6 +49,12 @@ def test_names_that_are_not_here_are_faint_and_have_no_box():
     assert LETTERS.legend({}, [], 300).size == (300, 0)
 
 
+def test_a_box_is_a_little_higher_than_its_letters():
+    label = LETTERS.fit("dog", 300)
+    assert label.size_wh[1] == 22 + 5
+    assert label.size_wh[0] == round(label.font.getlength("dog")) + 10
+
+
 def test_letters_grow_with_the_picture_within_bounds():
     sizes = [Lettering.for_picture((side, side)).size for side in (10, 320, 640, 9000)]
     assert sizes == [10, 10, 20, 96]

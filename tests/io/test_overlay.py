@@ -99,6 +99,15 @@ def test_a_cut_label_keeps_its_score():
     assert label.size_wh[0] <= 300
 
 
+def test_labels_hold_scores_if_wanted():
+    result = one_region(np.ones((60, 200), bool))
+    plain, scored = (
+        np.asarray(draw_overlay(result, replace(BARE, labels=True, scores=scores)))
+        for scores in (False, True)
+    )
+    assert (plain != scored).any()
+
+
 def test_small_pictures_can_be_enlarged():
     picture = draw_overlay(one_region(np.ones((50, 100), bool)), OverlayStyle(enlarge_to=450))
     assert picture.size == (500, 250)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from PIL import Image
 
 from lexiseg.errors import ImageError, UsageError
 from lexiseg.io.image import read_image
@@ -20,6 +21,17 @@ def test_bands_are_counted_from_one_in_the_order_given():
     assert np.array_equal(chosen, BANDS[..., [4, 0, 1]])
     grey = pick_colours(BANDS, (4,), None, "The picture")
     assert np.array_equal(grey, np.repeat(BANDS[..., [3]], 3, axis=2))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "RGBA"])
+def test_bands_of_any_picture_can_be_chosen(mode, tmp_path):
+    colours = np.zeros((4, 6, 3), np.uint8)
+    colours[:, :3], colours[:, 3:] = (10, 20, 30), (200, 100, 50)
+    path = tmp_path / "a.png"
+    picture = Image.fromarray(colours)
+    (picture.quantize(2) if mode == "P" else picture.convert(mode)).save(path)
+    assert np.array_equal(read_image(path, bands=(3, 1, 2)), colours[..., [2, 0, 1]])
+    assert np.array_equal(read_image(path, bands=(2,))[..., 0], colours[..., 1])
 
 
 @pytest.mark.parametrize("bands", [(0, 1, 2), (6,), (1, 2), (), (1, 2, 3, 4), (-1,)])

@@ -21,6 +21,7 @@ def test_regions_come_back(result):
         (item.label, item.mask) for item in result.instances
     ]
     assert np.allclose(again.instances.scores, result.instances.scores)
+    assert (again.recipe.method, again.recipe.preset) == ("file", "supervision")
 
 
 def test_no_region(empty_result):

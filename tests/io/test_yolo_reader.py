@@ -117,6 +117,13 @@ def test_every_form_of_table(table, folder):
         assert list(result.origin.categories) == ["cat", "no", "3"]
 
 
+def test_of_two_tables_the_one_that_is_named_counts(folder):
+    text(folder / "pets.yaml", "names: [lion, wolf]\ntrain: images\n")
+    for table, label in (("data.yaml", "cat"), ("pets.yaml", "lion")):
+        ((result,), _) = read(folder / table)
+        assert result.instances.labels == (label,)
+
+
 @pytest.mark.parametrize(
     "place", ["classes.txt", "labels/classes.txt", "obj.names", "_darknet.labels", "pets.yaml"]
 )

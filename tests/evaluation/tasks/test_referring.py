@@ -8,7 +8,8 @@ import pytest
 
 from lexiseg.datasets import Expression, ReferringSample, Target, VideoSample
 from lexiseg.evaluation import evaluate
-from lexiseg.evaluation.tasks.referring import clean_sentence
+from lexiseg.evaluation.tasks.referring import clean_sentence, mean_parts
+from lexiseg.evaluation.tasks.video import score_clip
 from lexiseg.types import Mask
 
 LABELS = np.array([[1, 1, 2, 2], [1, 1, 0, 0]])
@@ -54,6 +55,19 @@ def test_both_protocols_are_scored(color_method: Any) -> None:
     assert scores["object_ciou"] == pytest.approx((4 + 2) / (6 + 2))
 
 
+def test_intervals_are_over_images(color_method: Any) -> None:
+    right, wrong = (target(1, "the dog"), target(2, "the cat")), (target(1, "the cat"),)
+    samples = [
+        ReferringSample(f"{number}", image(), wrong if number % 2 else right) for number in range(8)
+    ]
+    summary = evaluate(color_method(), Listed(tuple(samples), "referring")).summary
+    for key in ("object_miou", "sentence_miou"):
+        low, high = summary.intervals[key]
+        assert summary.scores[key] == pytest.approx(2 / 3)
+        assert 0 < low < 2 / 3 < high < 1
+    assert mean_parts([[1, 2], [3, 4]]) == (1.25, 2) and mean_parts([]) == (0.0, 0)
+
+
 def test_sentence_that_means_nothing_is_right_if_nothing_is_found(color_method: Any) -> None:
     nothing = Target("0", Mask.from_array(np.zeros((2, 4), bool)), ("the tree",))
     sample = ReferringSample("a", image(), (nothing, target(1, "the dog")))
@@ -85,6 +99,10 @@ def test_clip_is_scored_frame_by_frame(color_method: Any) -> None:
     assert outcome.summary.scores["j"] == pytest.approx((dog + cat) / 2)
     assert 0 < outcome.summary.scores["jf"] <= 1
     assert "| jf |" in outcome.to_markdown()
+    record = score_clip(color_method(), clip, Listed((clip,), "video"))
+    numbers = {"j", "f", "jf", "j_recall", "f_recall"}
+    assert [row.keys() - numbers for row in record["expressions"]] == [{"object", "annotator"}] * 2
+    assert [(row["object"], row["annotator"]) for row in record["expressions"]][1] == (2, "other")
 
 
 @pytest.mark.parametrize(

@@ -50,12 +50,9 @@ def test_names_that_win_pixels_are_kept(scorer, image) -> None:
     result = SclipSegmenter(scorer, DenseConfig(**SMALL)).segment(image, ["dog", "cat", "sky"])
     won = {item.label for item in result.instances}
     assert won and set(result.presence.kept) == won
+    assert all(0 < item.score <= 1 for item in result.instances)
     for name, entry in result.presence.items():
-        assert (
-            (entry.kept is True)
-            == (name in won)
-            == (entry.reason.rpartition(", asked ")[0] == "wins pixels")
-        )
+        assert (entry.kept is True) == (name in won) == entry.reason.startswith("wins pixels")
         assert 0 < entry.score <= 1
 
 
