@@ -27,6 +27,13 @@ def test_files_are_noted_once_and_known_again(tmp_path: Path) -> None:
     assert (tmp_path / "files.txt").read_text() == f"{HEADER}\na.jpg\nmasks/0/1.png\n"
 
 
+def test_a_list_that_went_through_another_system_is_still_ours(tmp_path: Path) -> None:
+    path = tmp_path / "files.txt"
+    (photo,) = write(tmp_path, "a.jpg")
+    path.write_bytes(f"{HEADER}\r\na.jpg\r\n".encode())
+    assert list(Manifest(tmp_path)) == [photo]
+
+
 def test_the_list_of_another_program_is_neither_believed_nor_replaced(tmp_path: Path) -> None:
     (photo,) = write(tmp_path, "holiday.jpg")
     (tmp_path / "files.txt").write_text("holiday.jpg\n")

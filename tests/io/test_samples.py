@@ -65,6 +65,11 @@ def test_percentiles_stretch_as_the_textbook_does(band, low, high):
             assert abs(got - 255 * (value - ends[0]) / (ends[1] - ends[0])) <= 0.5 + 1e-6
 
 
+def test_floats_that_are_no_numbers_are_black_and_do_not_set_the_range():
+    floats = np.array([[0.0, 0.5, 1.0, np.nan, np.inf, -np.inf, -3.0]], np.float32)
+    assert eight_bits(floats).tolist() == [[0, 128, 255, 0, 0, 0, 0]]
+
+
 def test_a_stretch_by_samples_and_what_is_no_number():
     band = np.array([[0, 500, 1000, 2000, np.nan, np.inf]], np.float32)
     assert Stretch(0, 1000, percent=False).apply(band).tolist() == [[0, 128, 255, 255, 0, 255]]

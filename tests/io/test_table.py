@@ -31,6 +31,17 @@ def test_regions_refusals_and_empty_pictures_come_back(result, empty_result, reg
     assert again[2].names == ()
 
 
+def test_refused_names_and_empty_pictures_have_no_mask(result, empty_result, tmp_path):
+    bare = replace(empty_result, names=(), presence=PresenceTrace([]), path=None)
+    (path,) = write_csv([result, bare], tmp_path, name="a")
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    kept = len(result.instances)
+    last = list(rows[0])[-1]
+    assert all(row[last] for row in rows[:kept])
+    assert [row[last] for row in rows[kept:]] == ["", ""]
+
+
 def test_numbers_of_pictures_and_categories_are_those_of_coco(result, empty_result, tmp_path):
     (path,) = write_csv([empty_result, result], tmp_path, name="a")
     again = list(read_csv(path))

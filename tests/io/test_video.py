@@ -72,6 +72,14 @@ def test_a_folder_of_frames_is_read_by_number(tmp_path):
     assert frame_rate(tmp_path) == DEFAULT_FPS
 
 
+def test_numbers_come_before_words_and_leading_zeros_change_nothing(tmp_path):
+    order = ["1.png", "007.png", "10.png", "a1.png", "a02.png", "a10.png", "b.png"]
+    for index, name in enumerate(order):
+        Image.fromarray(np.full((4, 4, 3), 9 * index, np.uint8)).save(tmp_path / name)
+    shown = [int(frame[0, 0, 0]) for frame in read_frames(tmp_path)]
+    assert shown == [9 * index for index in range(len(order))]
+
+
 def test_odd_sides_and_a_frame_of_another_size(tmp_path):
     path = tmp_path / "clip.mp4"
     with VideoWriter(path) as writer:

@@ -55,6 +55,20 @@ def test_both_protocols_are_scored(color_method: Any) -> None:
     assert scores["object_ciou"] == pytest.approx((4 + 2) / (6 + 2))
 
 
+def test_the_method_is_told_the_protocol(color_method: Any) -> None:
+    told = []
+
+    class Told(color_method):
+        def refer(self, scene: Any, sentences: Any, protocol: str = "per-sentence") -> Any:
+            told.append((tuple(sentences), protocol))
+            return super().refer(scene, sentences, protocol)
+
+    sample = ReferringSample("a", image(), (target(1, "the dog", "a dog"),))
+    evaluate(Told(), Listed((sample,), "referring"))
+    assert (("the dog", "a dog"), "ensemble") in told
+    assert "per-sentence" in {protocol for _, protocol in told}
+
+
 def test_intervals_are_over_images(color_method: Any) -> None:
     right, wrong = (target(1, "the dog"), target(2, "the cat")), (target(1, "the cat"),)
     samples = [

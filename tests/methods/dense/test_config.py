@@ -41,3 +41,10 @@ def test_unknown_preset_and_empty_window_are_refused() -> None:
         find_config("sclip", "voc12")
     with pytest.raises(UsageError, match="window"):
         DenseConfig(window=0)
+
+
+@pytest.mark.parametrize("name", ["short_side", "long_side", "window", "stride", "batch"])
+def test_sizes_begin_with_one(name: str) -> None:
+    assert getattr(DenseConfig(**{name: 1}), name) == 1
+    with pytest.raises(UsageError, match=f"'{name}' was given 0"):
+        DenseConfig(**{name: 0})
