@@ -111,3 +111,8 @@ def test_contours_of_thin_masks(shape, value):
     assert boxes.shape == (int(value), 4)
     np.testing.assert_array_equal(contour_pixels(mask), mask)
     np.testing.assert_array_equal(fill_holes(mask), mask)
+
+
+def test_nothing_has_no_boxes_of_whole_numbers():
+    boxes = component_boxes(np.zeros((3, 4), bool))
+    assert boxes.shape == (0, 4) and boxes.dtype == np.int64

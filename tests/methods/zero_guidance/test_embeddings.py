@@ -145,6 +145,19 @@ def test_areas_are_shares_of_pixels(seed, count, rows, columns):
     assert torch.allclose(areas.sum(dim=0), torch.ones(grid, grid))
 
 
+def test_no_segments_have_no_areas():
+    nothing = Segments(np.full((4, 4), -1, np.int16), ())
+    assert area_masks(nothing, 3).shape == (0, 3, 3)
+
+
+def test_a_picture_of_one_pixel_fills_its_square(clip):
+    segments = Segments(np.zeros((8, 8), np.int16), (0,))
+    pixel = np.full((1, 1, 3), 99, np.uint8)
+    config = ZeroGuidanceConfig(square="pad", masked_blocks=2)
+    areas = MaskedEmbedder(clip, pixel, segments, config)._areas
+    assert float(areas.min()) == 1.0
+
+
 @pytest.mark.parametrize("size_hw", [(20, 60), (60, 20), (1, 1), (3, 2000)])
 def test_padding_keeps_picture_and_labels_together(size_hw):
     image = np.full((*size_hw, 3), 200, np.uint8)
