@@ -44,7 +44,8 @@ def test_histograms_equal_numpys(seed, cells, divisor, low) -> None:
     rng = np.random.default_rng(seed)
     scores, masks, fore = rng.random(80), rng.random((6, 80)) > 0.5, rng.random(80) > 0.4
     scores[:2] = 0.0, 1.0
-    masks[0] = False
+    masks[0] = masks[1] = False
+    masks[1, 7] = fore[7] = True  # of one cell
     rule = HistogramRule(bins=8, cells=cells, divisor=divisor, low=low)
     ours = score_histograms(*map(torch.from_numpy, (masks, scores, fore)), rule).numpy()
     for mask, row in zip(masks, ours, strict=True):

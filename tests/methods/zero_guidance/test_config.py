@@ -22,3 +22,12 @@ def test_counts(name, least):
     assert getattr(ZeroGuidanceConfig(**{name: least}), name) == least
     with pytest.raises(UsageError, match=f"'{name}' was given {least - 1}; expected {least} to"):
         ZeroGuidanceConfig(**{name: least - 1})
+
+
+@pytest.mark.parametrize("name", ["max_sibling_cosine", "min_similarity", "refine"])
+def test_bounds_on_cosines_can_be_such_that_all_or_none_pass(name):
+    for inside in (-1, 2):
+        assert getattr(ZeroGuidanceConfig(**{name: inside}), name) == inside
+    for outside in (-1.01, 2.01):
+        with pytest.raises(UsageError, match=f"'{name}' was given {outside}; expected -1 to 2"):
+            ZeroGuidanceConfig(**{name: outside})
