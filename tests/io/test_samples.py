@@ -44,6 +44,7 @@ def test_of_many_bands_none_is_guessed():
     with pytest.raises(ImageError, match="5 bands.*--bands"):
         pick_colours(BANDS, None, Stretch(2, 98), "The picture")
     assert np.array_equal(pick_colours(BANDS[..., :4], None, None, "It"), BANDS[..., :3])
+    assert np.array_equal(pick_colours(BANDS[..., :3], None, None, "It"), BANDS[..., :3])
     assert pick_colours(BANDS[..., :2], None, None, "It")[1, 2].tolist() == [25, 25, 25]
 
 

@@ -43,6 +43,13 @@ def test_unknown_preset_and_empty_window_are_refused() -> None:
         DenseConfig(window=0)
 
 
+def test_clearclip_sees_larger_windows_and_one_word_of_background() -> None:
+    config = find_config("clearclip", "voc21")
+    assert (config.window, config.stride, config.short_side) == (448, 224, 448)
+    assert config.background == ("background",)
+    assert find_config("clearclip", "voc20").background == ()
+
+
 @pytest.mark.parametrize("name", ["short_side", "long_side", "window", "stride", "batch"])
 def test_sizes_begin_with_one(name: str) -> None:
     assert getattr(DenseConfig(**{name: 1}), name) == 1

@@ -129,6 +129,10 @@ def test_right_names_score_one_and_the_protocol_says_how(world: Shifted, tmp_pat
     assert "nearest (ST)" in stored["protocol"]["asked"]
     assert stored["protocol"]["images"] == 6
     assert [row["iou"] for row in stored["per_class"]] == [1.0, 1.0, 1.0]
+    truths = [world[index].truth for index in range(len(world))]
+    for number, row in enumerate(stored["per_class"], start=1):
+        assert row["images"] == sum((truth == number).any() for truth in truths)
+        assert row["pixels"] == sum((truth == number).sum() for truth in truths)
     record = json.loads((tmp_path / "records.jsonl").read_text().splitlines()[1])
     assert {tuple(pair) for pair in record["told"]} == {(1, "dog"), (2, "cat"), (3, "tree")}
 
