@@ -94,6 +94,7 @@ def test_patches_that_do_not_divide_the_multiple_are_cut(picture: Paint) -> None
     assert fit_to_patches(picture(52, 75), 14, 16).shape == (56, 70, 3)
     assert fit_to_patches(picture(52, 75), 16, 16).shape == (64, 80, 3)
     assert fit_to_patches(picture(5, 3), 32, 16).shape == (32, 32, 3)
+    assert fit_to_patches(picture(52, 75), 16, 8).shape == (48, 80, 3)  # of 56 x 80
 
 
 def test_the_affinity_is_of_the_last_blocks_and_of_all_where_there_are_fewer(
