@@ -17,7 +17,7 @@ ConfigT = TypeVar("ConfigT")
 EntryT = TypeVar("EntryT")
 
 
-def override(config: ConfigT, changes: Mapping[str, Any]) -> ConfigT:
+def override(config: ConfigT, changes: Mapping[str, object]) -> ConfigT:
     """A copy of a frozen dataclass with some fields replaced; nested fields are dotted.
 
     Args:
@@ -61,7 +61,7 @@ def option_names(config: object) -> list[str]:
     return names
 
 
-def _coerce(name: str, value: Any, hint: Any) -> Any:
+def _coerce(name: str, value: object, hint: Any) -> object:
     """Give `value` the field's type where that is safe, else explain."""
     options = typing.get_args(hint) if _is_union(hint) else (hint,)
     for option in options:
@@ -82,7 +82,7 @@ def _is_union(hint: Any) -> bool:
     return typing.get_origin(hint) in (typing.Union, types.UnionType)
 
 
-def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
+def _fit(value: object, hint: Any) -> tuple[bool, object]:
     origin = typing.get_origin(hint)
     if origin is typing.Literal:
         return value in typing.get_args(hint), value
@@ -97,7 +97,7 @@ def _fit(value: Any, hint: Any) -> tuple[bool, Any]:
     return False, value
 
 
-def _exact(value: Any, hint: type) -> bool:
+def _exact(value: object, hint: type) -> bool:
     if isinstance(value, bool):
         return hint is bool
     return isinstance(value, hint)
@@ -119,7 +119,9 @@ def look_up(kind: str, table: Mapping[str, EntryT], name: str) -> EntryT:
     return table[name]
 
 
-def split_options(options: Mapping[str, Any], prefix: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_options(
+    options: Mapping[str, object], prefix: str
+) -> tuple[dict[str, object], dict[str, object]]:
     """Options of a method, and those of one of its parts, which are given after a prefix.
 
     Example:
@@ -221,14 +223,14 @@ def yaml_problem(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(tree: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """Nested settings as the dotted names that `override` takes.
 
     Example:
         >>> flatten({"theta": 0.3, "crf": {"iterations": 5}})
         {'theta': 0.3, 'crf.iterations': 5}
     """
-    flat: dict[str, Any] = {}
+    flat: dict[str, object] = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
         flat |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
