@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lexiseg.errors import OutputError
-from lexiseg.io.writer import Writer, json_text, open_output, slug
+from lexiseg.io.writer import Destination, Writer, json_text, open_output, slug
 from lexiseg.registry import WRITERS
 from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
 
@@ -128,3 +128,9 @@ def test_an_image_writer_given_several_results_numbers_them(result, empty_result
         "a-2.semantic.png",
         "a-2.names.json",
     }
+
+
+def test_text_that_is_no_unicode_is_written_all_the_same(tmp_path):
+    """Names of files may hold lone surrogates, and labels come from such names."""
+    path = Destination(tmp_path, "a").text(tmp_path / "a.txt", "caf\u00e9 \ud800")
+    assert path.read_bytes() == b"caf\xc3\xa9 \xed\xa0\x80"

@@ -79,6 +79,9 @@ def test_intervals_are_over_images(color_method: Any) -> None:
         low, high = summary.intervals[key]
         assert summary.scores[key] == pytest.approx(2 / 3)
         assert 0 < low < 2 / 3 < high < 1
+    alone = ReferringSample("a", image(), (target(1, "the dog"),))
+    summary = evaluate(color_method(), Listed((alone,), "referring")).summary
+    assert summary.intervals["object_miou"] == (1.0, 1.0)
     assert mean_parts([[1, 2], [3, 4]]) == (1.25, 2) and mean_parts([]) == (0.0, 0)
 
 
