@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from lexiseg.errors import ImageError, MissingExtraError, OutputError
+from lexiseg.io.output_file import PART
 from lexiseg.io.video import DEFAULT_FPS, frame_rate, read_frames, read_timed_frames
 from lexiseg.io.video_writer import VideoWriter
-from lexiseg.io.writer import PART
 
 
 def frames_of(count, size_hw=(32, 48)):

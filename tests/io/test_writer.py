@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lexiseg.errors import OutputError
-from lexiseg.io.writer import Destination, Writer, json_text, open_output, slug
+from lexiseg.io.writer import Destination, Writer, slug
 from lexiseg.registry import WRITERS
 from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
 
@@ -35,39 +35,6 @@ def test_plain_names_stay_as_they_are():
     for name in ("street", "red car", "köln-2024_01 (2)", "a.b", "狗"):
         assert slug(name) == name
     assert slug("x" * 10_000) != slug("x" * 10_001)
-
-
-def test_an_error_while_writing_leaves_the_old_file_and_no_other(tmp_path):
-    path = tmp_path / "a.txt"
-    path.write_bytes(b"old")
-    with pytest.raises(ZeroDivisionError), open_output(path, overwrite=True) as stream:
-        stream.write(b"half of the new")
-        _ = 1 / 0
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
-    path = tmp_path / "a.txt"
-    with pytest.raises(OutputError, match="exists"), open_output(path, overwrite=False) as stream:
-        stream.write(b"mine")
-        path.write_bytes(b"theirs")
-    assert path.read_bytes() == b"theirs"
-
-
-def test_a_new_file_has_ordinary_permissions(tmp_path):
-    with open_output(tmp_path / "a", overwrite=False) as stream:
-        stream.write(b"x")
-    (tmp_path / "b").write_bytes(b"x")
-    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
-
-
-def test_json_text_keeps_every_string():
-    import json
-
-    for text in ("犬 🐕", "\ud800 lone", "a\u2028b", "\0"):
-        encoded = json_text({text: text}).encode()
-        assert json.loads(encoded) == {text: text}
 
 
 @pytest.mark.parametrize("name", sorted(WRITERS))

@@ -114,7 +114,7 @@ def _make_pictures(
 
 
 def _save(picture: Picture, path: Path, *, overwrite: bool) -> None:
-    from lexiseg.io.writer import open_output
+    from lexiseg.io.output_file import open_output
 
     with open_output(path, overwrite=overwrite) as stream:
         picture.save(stream, format="PNG")

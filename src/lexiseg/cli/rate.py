@@ -33,9 +33,9 @@ def rate(
 
 
 def _write(inputs: list[Path], out: Path, *, overwrite: bool) -> None:
+    from lexiseg.io.output_file import refuse_existing, write_text
     from lexiseg.io.rating_page import rating_page
     from lexiseg.io.record import RECORDS, read_records
-    from lexiseg.io.writer import refuse_existing, write_text
 
     refuse_existing(out, overwrite)
     results = (result for folder in inputs for result in read_records(folder / RECORDS))

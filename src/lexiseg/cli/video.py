@@ -49,9 +49,9 @@ def video(
 
     Example: lexiseg video clip.mp4 -t dog --smooth 0.5 -o clip-overlay.gif
     """
+    from lexiseg.io.output_file import refuse_existing
     from lexiseg.io.video import frame_rate, read_timed_frames
     from lexiseg.io.video_writer import require_new_clip
-    from lexiseg.io.writer import refuse_existing
 
     console.state.quiet = quiet
     require_verb(method, "video")
@@ -91,9 +91,9 @@ def _printed(results: Iterator[Result]) -> Iterator[Result]:
 def _write(
     results: Iterator[Result], target: Path, rate: float, seconds: deque[float], *, overwrite: bool
 ) -> int:
+    from lexiseg.io.output_file import json_text, write_text
     from lexiseg.io.overlay import draw_overlay
     from lexiseg.io.video_writer import VideoWriter
-    from lexiseg.io.writer import json_text, write_text
 
     count, recipe = 0, None
     with VideoWriter(target, fps=rate, overwrite=overwrite) as writer:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lexiseg.evaluation.protocol import Protocol
-from lexiseg.io.writer import json_text, write_text
+from lexiseg.io.output_file import json_text, write_text
 
 
 @dataclass(frozen=True)

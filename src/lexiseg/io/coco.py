@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.io.writer import Destination, Writer, collection_writer, json_text
+from lexiseg.io.output_file import json_text
+from lexiseg.io.writer import Destination, Writer, collection_writer
 from lexiseg.ops.coco_polygons import polygons_to_mask
 from lexiseg.ops.polygons import Ring, join_rings, mask_to_polygons
 from lexiseg.types import Category, Instance, Mask, Number, Result

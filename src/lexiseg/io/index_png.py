@@ -13,6 +13,7 @@ from PIL import Image
 from lexiseg.errors import UsageError
 from lexiseg.io.image import MAX_PIXELS, shown
 from lexiseg.io.origin import origin_entry, origin_of
+from lexiseg.io.output_file import json_text
 from lexiseg.io.palette import color_of
 from lexiseg.io.read_context import EntryError, ReadContext
 from lexiseg.io.reader import Reader, Source
@@ -24,7 +25,7 @@ from lexiseg.io.reading import (
     result_from_regions,
     whole_number,
 )
-from lexiseg.io.writer import Destination, image_writer, json_text
+from lexiseg.io.writer import Destination, image_writer
 from lexiseg.types import Instance, Mask, Result, SemanticMap
 
 _PALETTE_NAMES = 255

@@ -10,7 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from lexiseg.io.coco import POLYGON_TOLERANCE
-from lexiseg.io.writer import Destination, Writer, json_text
+from lexiseg.io.output_file import json_text
+from lexiseg.io.writer import Destination, Writer
 from lexiseg.ops.polygons import join_rings, mask_to_polygons
 from lexiseg.types import Instance, Mask, Result
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from lexiseg.errors import OutputError
-from lexiseg.io.writer import refuse_existing, write_bytes
+from lexiseg.io.output_file import refuse_existing, write_bytes
 
 FILES = "files.txt"
 HEADER = "# Written by lexiseg: a run replaces and removes the files below, and no others."

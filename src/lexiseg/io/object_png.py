@@ -11,6 +11,7 @@ from PIL import Image
 
 from lexiseg.io.index_png import read_label_png
 from lexiseg.io.origin import origin_entry, origin_of
+from lexiseg.io.output_file import json_text
 from lexiseg.io.read_context import EntryError, ReadContext
 from lexiseg.io.reader import Reader, Source
 from lexiseg.io.reading import (
@@ -20,7 +21,7 @@ from lexiseg.io.reading import (
     read_json,
     result_from_regions,
 )
-from lexiseg.io.writer import Destination, image_writer, json_text, slug
+from lexiseg.io.writer import Destination, image_writer, slug
 from lexiseg.types import Instance, Mask, Result
 
 TABLE = "objects.json"

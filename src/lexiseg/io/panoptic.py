@@ -15,6 +15,7 @@ from scipy.ndimage import find_objects
 from lexiseg.io.coco import Categories, ImageNumbers, image_entry
 from lexiseg.io.coco_tables import Entry, Tables, as_entry, entries_of, is_crowd, key_of
 from lexiseg.io.image import read_image
+from lexiseg.io.output_file import json_text
 from lexiseg.io.palette import color_of
 from lexiseg.io.read_context import EntryError, ReadContext
 from lexiseg.io.reader import Reader, Source
@@ -26,7 +27,7 @@ from lexiseg.io.reading import (
     result_from_regions,
     whole_number,
 )
-from lexiseg.io.writer import Destination, collection_writer, json_text, slug
+from lexiseg.io.writer import Destination, collection_writer, slug
 from lexiseg.types import Instance, Mask, Number, Origin, Panoptic, Result
 
 Segments = list[dict[str, Any]]

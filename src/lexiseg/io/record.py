@@ -13,10 +13,11 @@ from typing import Any
 from lexiseg.errors import OutputError, UsageError
 from lexiseg.io.image import shown
 from lexiseg.io.origin import origin_entry, origin_of
+from lexiseg.io.output_file import json_text
 from lexiseg.io.read_context import EntryError, ReadContext
 from lexiseg.io.reader import Reader, Source
 from lexiseg.io.reading import checked_size, finite_number
-from lexiseg.io.writer import Destination, collection_writer, json_text
+from lexiseg.io.writer import Destination, collection_writer
 from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
 
 RECORDS = "results.jsonl"

@@ -17,10 +17,11 @@ from lexiseg.io.folder_lock import FolderInUseError, FolderLock
 from lexiseg.io.image import read_image, shown
 from lexiseg.io.list_file import list_entry
 from lexiseg.io.manifest import Manifest
+from lexiseg.io.output_file import PART, json_text
 from lexiseg.io.record import RECORDS, append_record, read_record_at, read_records
 from lexiseg.io.run_log import Answered, absolute, answered_pictures, drop_records
 from lexiseg.io.samples import ImageArray
-from lexiseg.io.writer import PART, Destination, json_text, unique_stems
+from lexiseg.io.writer import Destination, unique_stems
 from lexiseg.registry import WRITERS
 from lexiseg.types import Recipe, Result
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lexiseg.io.fingerprint import Fingerprint
+from lexiseg.io.output_file import open_output
 from lexiseg.io.record import RecordLine, scan_records
-from lexiseg.io.writer import open_output
 
 
 @dataclass(frozen=True)

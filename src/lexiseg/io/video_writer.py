@@ -11,9 +11,9 @@ from PIL import Image
 
 from lexiseg.errors import OutputError
 from lexiseg.io.encoder import encoder_for
+from lexiseg.io.output_file import open_output, refuse_existing
 from lexiseg.io.samples import ImageArray
 from lexiseg.io.video import DEFAULT_FPS
-from lexiseg.io.writer import open_output, refuse_existing
 
 
 def require_new_clip(path: Path, *, overwrite: bool) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import torch
 from tqdm import tqdm
 
-from lexiseg.io.writer import write_text
+from lexiseg.io.output_file import write_text
 from lexiseg.registry import METHODS
 
 FOLDER = "replication-records"

@@ -10,7 +10,7 @@ import numpy as np
 
 from lexiseg.analysis.tides.bias_table import EVERYTHING, GOOD, Selected
 from lexiseg.errors import MissingExtraError
-from lexiseg.io.writer import open_output
+from lexiseg.io.output_file import open_output
 
 BINS = 20
 FIGURES = {"prompt": "per-prompt.png", "instance": "per-instance.png"}

@@ -20,8 +20,8 @@ from lexiseg.datasets import InstanceDataset, InstanceSample
 from lexiseg.errors import DatasetError
 from lexiseg.evaluation.collecting import collect
 from lexiseg.evaluation.protocol import asked_of
+from lexiseg.io.output_file import json_text, write_text
 from lexiseg.io.record_file import Record
-from lexiseg.io.writer import json_text, write_text
 from lexiseg.methods.tides import Tides
 from lexiseg.methods.tides.oracles import ORACLES, Oracle, Truth, with_truth
 from lexiseg.metrics import (

@@ -17,8 +17,8 @@ from lexiseg.analysis.tides.bias_table import BiasRow, Selected, tabulate, to_cs
 from lexiseg.analysis.tides.instance_masks import identity_scores, image_seed, prompt_objects
 from lexiseg.datasets import InstanceDataset, InstanceSample, TrueObject
 from lexiseg.evaluation.collecting import Collected, collect
+from lexiseg.io.output_file import json_text, write_text
 from lexiseg.io.record_file import Record
-from lexiseg.io.writer import json_text, write_text
 from lexiseg.methods.tides import Scene, Tides
 from lexiseg.methods.tides.proposals import Foreground
 from lexiseg.methods.tides.question import Question

@@ -24,7 +24,7 @@ from lexiseg.evaluation.tasks.instance_rules import (
     Found,
     InstanceRules,
 )
-from lexiseg.io.writer import json_text, write_text
+from lexiseg.io.output_file import json_text, write_text
 from lexiseg.metrics import (
     AT_50,
     AT_75,

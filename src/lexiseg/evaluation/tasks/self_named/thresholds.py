@@ -10,7 +10,7 @@ from pathlib import Path
 from lexiseg.datasets import SemanticDataset
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.tasks.self_named.scoring import numbers_of
-from lexiseg.io.writer import open_output, write_text
+from lexiseg.io.output_file import open_output, write_text
 
 Curve = Sequence[float]  # IoU in percent at each threshold; NaN where it is not known
 PAGE = "thresholds.md"
