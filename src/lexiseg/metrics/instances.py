@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,7 +124,7 @@ def gather_matches(
 
 def mean_precision(
     classes: Iterable[ClassMatches],
-    weights: NDArray[Any],
+    weights: NDArray[np.generic],
     *,
     area: str = "all",
     columns: slice = slice(None),
@@ -140,17 +140,17 @@ def mean_precision(
     Returns:
         (D,) in [0, 1]; NaN where no object counts.
     """
-    weights = weights.astype(np.float64)
-    values = [average_precision(one, weights, area=area, columns=columns) for one in classes]
+    counts = weights.astype(np.float64)
+    values = [average_precision(one, counts, area=area, columns=columns) for one in classes]
     return mean_over_classes(values, len(weights))
 
 
 def mean_recall(
-    classes: Iterable[ClassMatches], weights: NDArray[Any], *, limit: int, area: str = "all"
+    classes: Iterable[ClassMatches], weights: NDArray[np.generic], *, limit: int, area: str = "all"
 ) -> NDArray[np.float64]:
     """COCO's mask AR after so many answers of a class per image; else as `mean_precision`."""
-    weights = weights.astype(np.float64)
-    values = [average_recall(one, weights, area=area, limit=limit) for one in classes]
+    counts = weights.astype(np.float64)
+    values = [average_recall(one, counts, area=area, limit=limit) for one in classes]
     return mean_over_classes(values, len(weights))
 
 

@@ -134,11 +134,12 @@ def _sides(value: object) -> list[object]:
     return value if isinstance(value, list) and value else [value]
 
 
-def _check_split(place: str, entries: Mapping[str, Any], width: str, heads: str) -> None:
-    if width in entries and heads in entries and entries[width] % entries[heads]:
+def _check_split(place: str, entries: Mapping[str, object], width: str, heads: str) -> None:
+    whole, parts = entries.get(width), entries.get(heads)
+    if isinstance(whole, int) and isinstance(parts, int) and whole % parts:
         raise CheckpointError(
-            f"{place}{heads} is {entries[heads]}, which does not divide {width} = "
-            f"{entries[width]}; take the file that belongs to the weights."
+            f"{place}{heads} is {parts}, which does not divide {width} = "
+            f"{whole}; take the file that belongs to the weights."
         )
 
 

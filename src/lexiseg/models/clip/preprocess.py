@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
@@ -89,13 +89,14 @@ class Preprocessing:
     std: tuple[float, float, float] = STD
 
     @classmethod
-    def from_huggingface(cls, config: Mapping[str, Any], size: int) -> Preprocessing:
+    def from_huggingface(cls, config: Mapping[str, object], size: int) -> Preprocessing:
         """Read mean and std from a preprocessor_config.json; `size` is the network's.
 
         Raises:
             CheckpointError: they are not three numbers each.
         """
-        mean, std = config.get("image_mean", MEAN), config.get("image_std", STD)
+        stated = config.get("image_mean", MEAN), config.get("image_std", STD)
+        mean, std = cast(tuple[Sequence[float], Sequence[float]], stated)
         try:
             (red, green, blue), (red_std, green_std, blue_std) = mean, std
             return cls(
@@ -108,7 +109,7 @@ class Preprocessing:
                 f"image_mean and image_std must be three numbers each, not {mean} and {std}."
             ) from error
 
-    def to_huggingface(self) -> dict[str, Any]:
+    def to_huggingface(self) -> dict[str, object]:
         """The content of preprocessor_config.json."""
         return {
             "image_processor_type": "CLIPImageProcessor",

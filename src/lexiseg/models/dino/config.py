@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isqrt
-from typing import Any, Literal
+from typing import Literal, cast
 
 from torch import Tensor
 
@@ -65,7 +65,7 @@ class DinoConfig:
 
 def config_of(
     state: Mapping[str, Tensor],
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, object] | None = None,
     origin: str = "config.json",
 ) -> DinoConfig:
     """Read sizes off the tensors, and what no shape tells off a config.json.
@@ -92,7 +92,7 @@ def config_of(
         return DinoConfig(
             width=width,
             layers=sum(key.endswith(".norm1.weight") for key in state),
-            heads=int(told.get("num_attention_heads", max(1, width // HEAD_DIM))),
+            heads=int(cast(int, told.get("num_attention_heads", max(1, width // HEAD_DIM)))),
             patch_size=patch,
             native_grid=_native_grid(state),
             hidden=hidden // 2 if gated else hidden,
@@ -100,7 +100,7 @@ def config_of(
             layer_scale="blocks.0.ls1.gamma" in state,
             gated=gated,
             activation=_activation(kind, gated, told),
-            rope_theta=float(told.get("rope_theta", 100.0)),
+            rope_theta=float(cast(float, told.get("rope_theta", 100.0))),
             eps=_eps(kind, told),
             position_fit="antialiased" if registers else "offset",
         )
@@ -130,5 +130,5 @@ def _activation(kind: str, gated: bool, told: Mapping[str, object]) -> Literal["
     return "silu" if name == "silu" else "gelu"
 
 
-def _eps(kind: str, told: Mapping[str, Any]) -> float:
-    return float(told.get("layer_norm_eps", 1e-5 if kind == "dinov3_vit" else 1e-6))
+def _eps(kind: str, told: Mapping[str, object]) -> float:
+    return float(cast(float, told.get("layer_norm_eps", 1e-5 if kind == "dinov3_vit" else 1e-6)))

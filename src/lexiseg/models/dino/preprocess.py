@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
@@ -97,7 +97,7 @@ class Statistics:
     std: tuple[float, float, float] = STD
 
     @classmethod
-    def from_huggingface(cls, settings: Mapping[str, Any]) -> Statistics:
+    def from_huggingface(cls, settings: Mapping[str, object]) -> Statistics:
         """Read a preprocessor_config.json; what it leaves out is ImageNet's.
 
         Raises:
@@ -105,7 +105,7 @@ class Statistics:
         """
         try:
             mean, std = (
-                tuple(float(value) for value in settings.get(key) or default)
+                tuple(float(value) for value in cast(Sequence[float], settings.get(key) or default))
                 for key, default in (("image_mean", MEAN), ("image_std", STD))
             )
             return cls((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))

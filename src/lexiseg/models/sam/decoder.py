@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
+from lexiseg.models.sam.modules import (
+    Convolution,
+    CorrectedDecoderNetwork,
+    DecoderNetwork,
+    HqDecoderNetwork,
+    Layer,
+    Sam2DecoderNetwork,
+)
 from lexiseg.models.sam.two_way import SharedImage, TwoWay
 from lexiseg.models.sam.upscale import draw_masks, fine_features, nest, spread_out
 
@@ -54,8 +62,10 @@ class MaskDecoder:
     With several candidates wanted, the mask of the single-mask token is not drawn.
     """
 
-    def __init__(self, network: Any) -> None:
-        self.network: Any = network
+    network: DecoderNetwork
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = cast(DecoderNetwork, network)
         self.transformer = TwoWay(self.network.transformer)
         self.candidates = int(self.network.num_multimask_outputs)
 
@@ -137,6 +147,7 @@ class Sam2Decoder(MaskDecoder):
     A single mask that is not stable gives way to the best of the three, if the weights say so.
     """
 
+    network: Sam2DecoderNetwork
     score_index = 1
 
     def prepare(self, maps: tuple[Tensor, ...], position: Tensor, no_mask: Tensor) -> DecoderImage:
@@ -180,12 +191,13 @@ class Sam2Decoder(MaskDecoder):
         inner = (logits > delta).flatten(1).sum(dim=1)
         outer = (logits > -delta).flatten(1).sum(dim=1)
         ratio = torch.where(outer > 0, inner / outer, 1.0)
-        stable: Tensor = ratio >= self.network.dynamic_multimask_stability_thresh
-        return stable
+        return ratio >= self.network.dynamic_multimask_stability_thresh
 
 
 class CorrectedDecoder(MaskDecoder):
     """A decoder with one more token, which corrects all candidates (Ke et al. 2023)."""
+
+    network: CorrectedDecoderNetwork
 
     @property
     def numbers_per_position(self) -> int:
@@ -209,6 +221,8 @@ class HqDecoder(CorrectedDecoder):
     the transformer, transposed, and so draws other masks from the same weights.
     """
 
+    network: HqDecoderNetwork
+
     def prepare(self, maps: tuple[Tensor, ...], position: Tensor, no_mask: Tensor) -> DecoderImage:
         """Compute what depends on the image alone.
 
@@ -226,8 +240,7 @@ class HqDecoder(CorrectedDecoder):
         coarse = net.activation(net.encoder_norm(net.encoder_conv1(embedding)))
         first = net.compress_vit_conv1(early.permute(0, 3, 1, 2).contiguous())
         early_fine = net.compress_vit_conv2(net.activation(net.compress_vit_norm(first)))
-        fused: Tensor = net.encoder_conv2(coarse) + early_fine
-        return fused
+        return net.encoder_conv2(coarse) + early_fine
 
     def _finish(
         self, image: DecoderImage, seen: Informed, numbers: list[int]
@@ -251,7 +264,9 @@ class HqDecoder(CorrectedDecoder):
         return drawn + torch.einsum("pc,chw->phw", vectors, image.detail[0])[:, None]
 
 
-def refined_mask(vectors: Tensor, fine: Tensor, refine: tuple[Any, Any, Any, Any]) -> Tensor:
+def refined_mask(
+    vectors: Tensor, fine: Tensor, refine: tuple[Layer, Layer, Layer, Convolution]
+) -> Tensor:
     """The mask of one token per prompt on refined features.
 
     The last convolution and the product with the token's vector are both linear, so each prompt
@@ -271,8 +286,7 @@ def refined_mask(vectors: Tensor, fine: Tensor, refine: tuple[Any, Any, Any, Any
     offset = vectors @ last.bias
     joined = hidden.reshape(1, -1, *hidden.shape[-2:])
     drawn = nn.functional.conv2d(joined, kernels, padding=last.padding, groups=len(vectors))
-    refined: Tensor = drawn[0][:, None] + offset[:, None, None, None]
-    return refined
+    return drawn[0][:, None] + offset[:, None, None, None]
 
 
 def rows(tensor: Tensor) -> Tensor:

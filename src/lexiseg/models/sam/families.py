@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +14,14 @@ from transformers.initialization import no_init_weights
 
 from lexiseg.errors import MissingExtraError
 from lexiseg.models.sam.decoder import HqDecoder, MaskDecoder, Sam2Decoder
+from lexiseg.models.sam.modules import ImageEmbedder
 from lexiseg.models.sam.preprocess import Preprocessing
 from lexiseg.models.sam.prompts import PromptEncoder
 from lexiseg.models.sam.segmenter import Encoder, Segmenter
 from lexiseg.models.side_files import blaming
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 PARTS = ("vision_config", "prompt_encoder_config", "mask_decoder_config")
 # One tensor under two names; files may hold either or both.
@@ -45,13 +49,13 @@ class Family:
     config: str
     model: str
     decoder: Callable[[nn.Module], MaskDecoder]
-    encoder: Callable[[Any, Any], Encoder]
+    encoder: Callable[[nn.Module, Any], Encoder]
     preprocessing: Preprocessing
     renames: tuple[tuple[str, str], ...] = ()
 
     def build(
-        self, settings: Mapping[str, Any], device: str = "meta", origin: str = "config.json"
-    ) -> Any:
+        self, settings: Mapping[str, object], device: str = "meta", origin: str = "config.json"
+    ) -> PreTrainedModel:
         """The network without weights.
 
         Args:
@@ -64,15 +68,17 @@ class Family:
             MissingExtraError: its image encoder needs a package that is not installed.
         """
         home = import_module(f"transformers.models.{self.module}")
-        parts = settings.get("tracker_config") or settings
+        parts = cast(Mapping[str, object], settings.get("tracker_config") or settings)
         try:
             with blaming(origin, self.name), torch.device(device), no_init_weights():
                 config = getattr(home, self.config)(**{part: parts.get(part) for part in PARTS})
-                return getattr(home, self.model)(config)
+                return cast("PreTrainedModel", getattr(home, self.model)(config))
         except ImportError as error:
             raise MissingExtraError(f"The image encoder of {self.name}", "edgetam") from error
 
-    def fitting_state(self, network: Any, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def fitting_state(
+        self, network: PreTrainedModel, state: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
         """Keep what single images need and write out tied tensors twice."""
         kept = {self._renamed(key): tensor for key, tensor in state.items()}
         patterns = network._keys_to_ignore_on_load_unexpected or ()
@@ -88,7 +94,7 @@ class Family:
             key = re.sub(pattern, replacement, key)
         return key
 
-    def assemble(self, network: Any, preprocessing: Preprocessing, **about: str) -> Segmenter:
+    def assemble(self, network: nn.Module, preprocessing: Preprocessing, **about: str) -> Segmenter:
         """Put a filled network behind the interface.
 
         Args:
@@ -96,27 +102,31 @@ class Family:
             preprocessing: what the weights expect of pictures.
             about: `name` and `fingerprint` of the weights.
         """
-        decoder = self.decoder(network.mask_decoder)
-        prompts = PromptEncoder(network.prompt_encoder, network.shared_image_embedding)
+        part = network.get_submodule
+        decoder = self.decoder(part("mask_decoder"))
+        prompts = PromptEncoder(part("prompt_encoder"), part("shared_image_embedding"))
         network.eval().requires_grad_(False)
         return Segmenter(self.encoder(network, decoder), prompts, decoder, preprocessing, **about)
 
 
-def _sam_encoder(network: Any, decoder: MaskDecoder) -> Encoder:
-    return lambda pixels: (network.vision_encoder(pixels).last_hidden_state,)
+def _sam_encoder(network: nn.Module, decoder: MaskDecoder) -> Encoder:
+    see = network.get_submodule("vision_encoder")
+    return lambda pixels: (see(pixels).last_hidden_state,)
 
 
-def _hq_encoder(network: Any, decoder: HqDecoder) -> Encoder:
+def _hq_encoder(network: nn.Module, decoder: HqDecoder) -> Encoder:
+    see = network.get_submodule("vision_encoder")
+
     def encode(pixels: Tensor) -> tuple[Tensor, ...]:
-        seen = network.vision_encoder(pixels)
+        seen = see(pixels)
         embedding, early = seen.last_hidden_state, seen.intermediate_embeddings[0]
         return decoder.detail_features(embedding, early), embedding
 
     return encode
 
 
-def _sam2_encoder(network: Any, decoder: MaskDecoder) -> Encoder:
-    return lambda pixels: tuple(network.get_image_embeddings(pixels))
+def _sam2_encoder(network: nn.Module, decoder: MaskDecoder) -> Encoder:
+    return lambda pixels: tuple(cast(ImageEmbedder, network).get_image_embeddings(pixels))
 
 
 SAM2_FRAME = Preprocessing(keep_aspect=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lexiseg.errors import CheckpointError
 from lexiseg.models.device import choose_device, choose_dtype
@@ -19,6 +19,9 @@ from lexiseg.models.sam.sam_keys import infer_settings, is_sam_layout, sam_to_hu
 from lexiseg.models.sam.segmenter import Segmenter
 from lexiseg.models.side_files import CONFIG, read_config, read_preprocessor
 from lexiseg.models.weights import fingerprint, load_strictly, read_state
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 # Their numbers stay float32: see `PromptEncoder`.
 EXACT_PARTS = ("prompt_encoder", "shared_image_embedding")
@@ -66,7 +69,7 @@ def load_segmenter(
     return family.assemble(network, preprocessing, name=str(source), fingerprint=fingerprint(path))
 
 
-def place(network: Any, device: torch.device, dtype: torch.dtype) -> None:
+def place(network: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
     """Bring a network to a device and its large parts to a precision."""
     network.to(device)
     for name, part in network.named_children():
@@ -76,7 +79,7 @@ def place(network: Any, device: torch.device, dtype: torch.dtype) -> None:
         parameter.data = parameter.data.to(dtype)
 
 
-def _read(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
+def _read(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, object]]:
     state = read_state(path)
     if path.is_dir():
         return state, read_config(path)
@@ -98,7 +101,9 @@ def _family(settings: Mapping[str, object], path: Path) -> Family:
     return FAMILIES[MODEL_TYPES[kind]]
 
 
-def _fill_computed_buffers(network: Any, family: Family, settings: Mapping[str, Any]) -> None:
+def _fill_computed_buffers(
+    network: nn.Module, family: Family, settings: Mapping[str, object]
+) -> None:
     """Tensors that no file holds, such as SAM 3's rotation table."""
     absent = [name for name, buffer in network.named_buffers() if buffer.is_meta]
     if not absent:
@@ -109,7 +114,7 @@ def _fill_computed_buffers(network: Any, family: Family, settings: Mapping[str, 
         setattr(network.get_submodule(owner), attribute, twin.get_buffer(name))
 
 
-def _preprocessing(path: Path, family: Family, network: Any) -> Preprocessing:
+def _preprocessing(path: Path, family: Family, network: PreTrainedModel) -> Preprocessing:
     default = family.preprocessing
     size = int(network.config.prompt_encoder_config.image_size)
     sized = Preprocessing(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
@@ -46,14 +46,16 @@ class Preprocessing:
     prompt_size: int | None = None
 
     @classmethod
-    def from_huggingface(cls, settings: Mapping[str, Any], default: Preprocessing) -> Preprocessing:
+    def from_huggingface(
+        cls, settings: Mapping[str, object], default: Preprocessing
+    ) -> Preprocessing:
         """Read a preprocessor_config.json; what it leaves out is taken from `default`.
 
         Raises:
             CheckpointError: it asks for another size than the network's, or makes no sense.
         """
         own_size = {"longest_edge" if default.keep_aspect else "height": default.size}
-        stated = settings.get("size") or own_size
+        stated = cast(Mapping[str, int], settings.get("size") or own_size)
         try:
             keep_aspect = "longest_edge" in stated
             sides = {stated["longest_edge"]} if keep_aspect else set(stated.values())
@@ -62,9 +64,12 @@ class Preprocessing:
                     f"preprocessor_config.json asks for size {stated} but the network is built "
                     f"for {default.size} pixels; use the file that belongs to the weights."
                 )
-            mean = tuple(float(value) for value in settings.get("image_mean") or default.mean)
-            std = tuple(float(value) for value in settings.get("image_std") or default.std)
-            stated_filter = settings.get("resample")
+            colors = (
+                settings.get("image_mean") or default.mean,
+                settings.get("image_std") or default.std,
+            )
+            mean, std = (tuple(map(float, cast(Sequence[float], given))) for given in colors)
+            stated_filter = cast(int | None, settings.get("resample"))
             resample = (
                 default.resample if stated_filter is None else Image.Resampling(stated_filter)
             )

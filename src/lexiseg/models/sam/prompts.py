@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from lexiseg.errors import UsageError
+from lexiseg.models.sam.modules import Layer, PromptNetwork
 from lexiseg.types import Frame
 
 
@@ -116,15 +117,15 @@ class PromptEncoder:
             which has the same weights in every published checkpoint.
     """
 
-    def __init__(self, network: Any, places: Any = None) -> None:
-        self.network: Any = network.float()
-        self.places: Any = places.float() if places is not None else self.network.shared_embedding
+    def __init__(self, network: nn.Module, places: nn.Module | None = None) -> None:
+        self.network = cast(PromptNetwork, network.float())
+        self.places: Layer = self.network.shared_embedding if places is None else places.float()
         self.mask_hw = tuple(4 * side for side in self.network.image_embedding_size)
 
     @property
     def no_mask(self) -> Tensor:
         """(C,) what is added to the embedding where no mask is given."""
-        return self.network.no_mask_embed.weight[0]  # type: ignore[no-any-return]
+        return self.network.no_mask_embed.weight[0]
 
     def position(self) -> Tensor:
         """(1, C, h, w) encoding of the embedding's positions."""
@@ -133,7 +134,7 @@ class PromptEncoder:
         y = (torch.arange(height, device=device) + 0.5) / height
         x = (torch.arange(width, device=device) + 0.5) / width
         grid = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1)
-        return self.places(grid).permute(2, 0, 1)[None]  # type: ignore[no-any-return]
+        return self.places(grid).permute(2, 0, 1)[None]
 
     def sparse(self, prompts: Prompts, frame: Frame) -> Tensor:
         """(P, T, C) tokens of points and boxes; T = 0 for masks alone."""
@@ -148,7 +149,7 @@ class PromptEncoder:
         tokens, _ = self.network(points, labels, boxes, None)
         if tokens is None:
             return self.no_mask.new_zeros(len(prompts), 0, len(self.no_mask))
-        return tokens[0]  # type: ignore[no-any-return]
+        return tokens[0]
 
     def dense(self, prompts: Prompts) -> Tensor | None:
         """(P, C, h, w) of mask prompts, which are resized to the low resolution first."""
@@ -157,4 +158,4 @@ class PromptEncoder:
         masks = prompts.masks.to(self.no_mask.device)[:, None]
         if masks.shape[-2:] != self.mask_hw:
             masks = nn.functional.interpolate(masks, self.mask_hw, mode="bilinear", antialias=True)
-        return self.network.mask_embed(masks)  # type: ignore[no-any-return]
+        return self.network.mask_embed(masks)

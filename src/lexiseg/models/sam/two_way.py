@@ -10,10 +10,12 @@ the multiplications. What the first layer computes from the image alone is share
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+
+from lexiseg.models.sam.modules import TokenAttention, TwoWayLayer, TwoWayNetwork
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,10 @@ class TwoWay:
     C * C, so this pays below about 16 tokens.
     """
 
-    def __init__(self, network: Any) -> None:
-        self.layers: list[Any] = list(network.layers)
-        self.final: Any = network.final_attn_token_to_image
-        self.final_norm: Any = network.layer_norm_final_attn
+    def __init__(self, network: TwoWayNetwork) -> None:
+        self.layers = list(network.layers)
+        self.final = network.final_attn_token_to_image
+        self.final_norm = network.layer_norm_final_attn
 
     def share(self, features: Tensor, position: Tensor) -> SharedImage:
         """Compute what no prompt changes.
@@ -96,28 +98,28 @@ class TwoWay:
         found = read(self.final, asked, features + image.position, features)
         return self.final_norm(chosen + found), features
 
-    def _attend_tokens(self, layer: Any, tokens: Tensor, prompts: Tensor) -> Tensor:
+    def _attend_tokens(self, layer: TwoWayLayer, tokens: Tensor, prompts: Tensor) -> Tensor:
         if layer.skip_first_layer_pe:
             mixed = _plain(layer.self_attn, tokens, tokens)
         else:
             mixed = tokens + _plain(layer.self_attn, tokens + prompts, tokens)
-        normed: Tensor = layer.layer_norm1(mixed)
-        return normed
+        return layer.layer_norm1(mixed)
 
 
-def _read(layer: Any, tokens: Tensor, prompts: Tensor, placed: Tensor, features: Tensor) -> Tensor:
+def _read(
+    layer: TwoWayLayer, tokens: Tensor, prompts: Tensor, placed: Tensor, features: Tensor
+) -> Tensor:
     found = read(layer.cross_attn_token_to_image, tokens + prompts, placed, features)
     return _after_reading(layer, tokens + found)
 
 
-def _after_reading(layer: Any, tokens: Tensor) -> Tensor:
+def _after_reading(layer: TwoWayLayer, tokens: Tensor) -> Tensor:
     tokens = layer.layer_norm2(tokens)
-    informed: Tensor = layer.layer_norm3(tokens + layer.mlp(tokens))
-    return informed
+    return layer.layer_norm3(tokens + layer.mlp(tokens))
 
 
 def _shared_exchange(
-    layer: Any, tokens: Tensor, prompts: Tensor, image: SharedImage
+    layer: TwoWayLayer, tokens: Tensor, prompts: Tensor, image: SharedImage
 ) -> tuple[Tensor, Tensor]:
     """One layer's reading and writing where all prompts still see the same image."""
     reader = layer.cross_attn_token_to_image
@@ -138,7 +140,7 @@ def _shared_exchange(
     return tokens, _spread(writer, weights, tokens)
 
 
-def read(attention: Any, asked: Tensor, placed: Tensor, features: Tensor) -> Tensor:
+def read(attention: TokenAttention, asked: Tensor, placed: Tensor, features: Tensor) -> Tensor:
     """Attention from tokens (P, T, C) to an image (P, N, C).
 
     A key's bias adds the same to all positions, which the softmax does not see.
@@ -152,7 +154,7 @@ def read(attention: Any, asked: Tensor, placed: Tensor, features: Tensor) -> Ten
     return joined
 
 
-def write(attention: Any, placed: Tensor, asked: Tensor, tokens: Tensor) -> Tensor:
+def write(attention: TokenAttention, placed: Tensor, asked: Tensor, tokens: Tensor) -> Tensor:
     """Attention from an image (P, N, C) to tokens (P, T, C); returns (P, N, C)."""
     heads = attention.num_attention_heads
     key = _heads(attention, attention.k_proj(asked)) * _scale(attention)
@@ -164,7 +166,7 @@ def write(attention: Any, placed: Tensor, asked: Tensor, tokens: Tensor) -> Tens
     return _spread(attention, weights, tokens)
 
 
-def _spread(attention: Any, weights: Tensor, tokens: Tensor) -> Tensor:
+def _spread(attention: TokenAttention, weights: Tensor, tokens: Tensor) -> Tensor:
     """Bring the tokens' values (P, T, C) to the positions by weights (P, N, heads * T)."""
     output = _output(attention)
     value = _heads(attention, attention.v_proj(tokens))
@@ -172,7 +174,7 @@ def _spread(attention: Any, weights: Tensor, tokens: Tensor) -> Tensor:
     return torch.baddbmm(output.bias, weights, (value @ outward).flatten(1, 2))
 
 
-def _plain(attention: Any, asked: Tensor, tokens: Tensor) -> Tensor:
+def _plain(attention: TokenAttention, asked: Tensor, tokens: Tensor) -> Tensor:
     query, key = attention.q_proj(asked), attention.k_proj(asked)
     query, key, value = (_heads(attention, t) for t in (query, key, attention.v_proj(tokens)))
     mixed = nn.functional.scaled_dot_product_attention(query, key, value)
@@ -180,20 +182,21 @@ def _plain(attention: Any, asked: Tensor, tokens: Tensor) -> Tensor:
     return joined
 
 
-def _heads(attention: Any, tensor: Tensor) -> Tensor:
+def _heads(attention: TokenAttention, tensor: Tensor) -> Tensor:
     """(B, T, heads * c) to (B, heads, T, c)."""
     return torch.unflatten(tensor, -1, (attention.num_attention_heads, -1)).transpose(1, 2)
 
 
-def _by_head(attention: Any, projection: Any) -> Tensor:
+def _by_head(attention: TokenAttention, projection: nn.Linear) -> Tensor:
     """A projection's weight as (heads, c, C)."""
     return torch.unflatten(projection.weight, 0, (attention.num_attention_heads, -1))
 
 
-def _output(attention: Any) -> Any:
+def _output(attention: TokenAttention) -> nn.Linear:
     """The last projection, which transformers names differently for SAM and SAM 2."""
-    return attention.out_proj if hasattr(attention, "out_proj") else attention.o_proj
+    name = "out_proj" if hasattr(attention, "out_proj") else "o_proj"
+    return cast(nn.Linear, getattr(attention, name))
 
 
-def _scale(attention: Any) -> float:
+def _scale(attention: TokenAttention) -> float:
     return float(attention.scaling)

@@ -6,14 +6,14 @@ only the few finished masks are brought into rows and columns.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
+from lexiseg.models.sam.modules import Convolution, Upscaler
+
 
 def fine_features(
-    network: Any, features: Tensor, skips: tuple[Tensor, Tensor] | None = None
+    network: Upscaler, features: Tensor, skips: tuple[Tensor, Tensor] | None = None
 ) -> Tensor:
     """Upscale an embedding.
 
@@ -30,10 +30,10 @@ def fine_features(
     half = half_features(network, features, None if skips is None else skips[0])
     fine = _double(network.upscale_conv2, half)
     fine = fine if skips is None else fine.add_(skips[1])
-    return network.activation(fine)  # type: ignore[no-any-return]
+    return network.activation(fine)
 
 
-def half_features(network: Any, features: Tensor, skip: Tensor | None = None) -> Tensor:
+def half_features(network: Upscaler, features: Tensor, skip: Tensor | None = None) -> Tensor:
     """The first doubling of `fine_features`.
 
     Returns:
@@ -43,10 +43,10 @@ def half_features(network: Any, features: Tensor, skip: Tensor | None = None) ->
     half = _double(network.upscale_conv1, features)
     half = half if skip is None else half.add_(skip)
     half = nn.functional.layer_norm(half, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
-    return network.activation(half)  # type: ignore[no-any-return]
+    return network.activation(half)
 
 
-def corner_features(network: Any, half: Tensor, corner: tuple[int, int]) -> Tensor:
+def corner_features(network: Upscaler, half: Tensor, corner: tuple[int, int]) -> Tensor:
     """One of the four parts into which `fine_features` divides each cell of half size.
 
     Args:
@@ -60,10 +60,10 @@ def corner_features(network: Any, half: Tensor, corner: tuple[int, int]) -> Tens
     convolution = network.upscale_conv2
     weight = convolution.weight[:, :, corner[0], corner[1]]
     fine = nn.functional.linear(half, weight.T, convolution.bias)
-    return network.activation(fine)  # type: ignore[no-any-return]
+    return network.activation(fine)
 
 
-def _double(convolution: Any, features: Tensor) -> Tensor:
+def _double(convolution: Convolution, features: Tensor) -> Tensor:
     """(..., C) to (..., 4, c): the four outputs of a position, row by row."""
     weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)
     doubled = nn.functional.linear(features, weight, convolution.bias.repeat(4))

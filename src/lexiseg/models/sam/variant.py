@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from transformers.initialization import no_init_weights
-from transformers.models.sam.configuration_sam import SamConfig
+from transformers.models.sam.configuration_sam import SamConfig, SamMaskDecoderConfig
 from transformers.models.sam.modeling_sam import SamMaskDecoder, SamPromptEncoder
 
 from lexiseg.errors import WeightsNotFoundError
@@ -90,10 +90,10 @@ class SamVariant(nn.Module):
 
     def __init__(self, image_encoder: nn.Module, prompting: PromptingConfig) -> None:
         super().__init__()
-        config: Any = prompting.to_huggingface()
+        config = prompting.to_huggingface()
         self.image_encoder = image_encoder
         self.prompt_encoder = SamPromptEncoder(config)
-        self.mask_decoder = SamMaskDecoder(config.mask_decoder_config)
+        self.mask_decoder = SamMaskDecoder(cast(SamMaskDecoderConfig, config.mask_decoder_config))
         self.mask_decoder.transformer.layer_norm_final_attn.eps = prompting.eps
 
     def segmenter(

@@ -8,11 +8,11 @@ value and output projections and the network. This is what puts a patch into the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from lexiseg.models.clip import PositionTable
 from lexiseg.models.clip.vision import require_patch
@@ -37,6 +37,25 @@ class PooledConfig:
     embed_dim: int
 
 
+class SiglipAttention(Protocol):
+    """What is used of transformers' attention."""
+
+    num_heads: int
+    q_proj: nn.Linear
+    k_proj: nn.Linear
+    v_proj: nn.Linear
+    out_proj: nn.Linear
+
+
+class SiglipLayer(Protocol):
+    """What is used of transformers' layer."""
+
+    layer_norm1: nn.LayerNorm
+    layer_norm2: nn.LayerNorm
+    mlp: nn.Module
+    self_attn: SiglipAttention
+
+
 class SiglipBlock:
     """A layer of transformers' network, in the parts that a changed attention needs.
 
@@ -44,11 +63,9 @@ class SiglipBlock:
         layer: holds the weights.
     """
 
-    def __init__(self, layer: Any) -> None:
-        self.ln_1: Any = layer.layer_norm1
-        self.ln_2: Any = layer.layer_norm2
-        self.mlp: Any = layer.mlp
-        self._attention: Any = layer.self_attn
+    def __init__(self, layer: SiglipLayer) -> None:
+        self.ln_1, self.ln_2 = layer.layer_norm1, layer.layer_norm2
+        self.mlp, self._attention = layer.mlp, layer.self_attn
 
     def qkv(self, normed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Query, key and value (B, heads, tokens, head_dim), unscaled, of ln_1's output."""

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 import torch
 
@@ -31,10 +31,10 @@ class TrainingConfig:
 class Stateful(Protocol):
     """What a checkpoint can hold: modules and optimizers."""
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """Everything a later `load_state_dict` needs."""
 
-    def load_state_dict(self, state: dict[str, object], /) -> Any:
+    def load_state_dict(self, state: dict[str, object], /) -> object:
         """Continue from a saved state."""
 
 
@@ -58,7 +58,7 @@ class Learner(ABC):
         self.device = torch.device(device)
         self.dtype = choose_dtype("auto", self.device)
         self.step, self.seconds = 0, 0.0
-        self.sessions: list[dict[str, Any]] = [self._session()]
+        self.sessions: list[dict[str, object]] = [self._session()]
 
     @abstractmethod
     def advance(self, progress: float) -> dict[str, float]:
@@ -132,6 +132,6 @@ class Learner(ABC):
         """Bring the log of this session up to date."""
         session = self.sessions[-1]
         session["last_step"] = self.step
-        steps = self.step - session["first_step"]
+        steps = self.step - cast(int, session["first_step"])
         session["examples"] = steps * self.config.batch * self.group.size
-        session["minutes"] = round((self.seconds - session["began"]) / 60, 2)
+        session["minutes"] = round((self.seconds - cast(float, session["began"])) / 60, 2)

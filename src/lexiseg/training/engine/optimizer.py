@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import cast
 
 import torch
 from torch import nn
 
-Group = dict[str, Any]
+Group = dict[str, object]
 
 
 class Optimizer:
@@ -29,13 +29,13 @@ class Optimizer:
             part.step()
             part.zero_grad()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """Everything a later `load_state_dict` needs."""
         return {"parts": [part.state_dict() for part in self.parts]}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Continue from a saved state."""
-        for part, own in zip(self.parts, state["parts"], strict=True):
+        for part, own in zip(self.parts, cast(list[Group], state["parts"]), strict=True):
             part.load_state_dict(own)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from lexiseg.training.engine.learner import Learner
 
@@ -25,7 +24,7 @@ def write_record(learner: Learner, folder: Path, **settings: object) -> None:
     (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def session_table(sessions: Sequence[Mapping[str, Any]], drawn: str, examples: str) -> str:
+def session_table(sessions: Sequence[Mapping[str, object]], drawn: str, examples: str) -> str:
     """The sessions of a record as a table of a model card, and what was noted about them.
 
     Args:
@@ -48,7 +47,7 @@ def session_table(sessions: Sequence[Mapping[str, Any]], drawn: str, examples: s
         ]
         cells += [f"{session['rate']:g}" if "rate" in session else "-"] * rated
         rows.append(_row(cells + ["yes" if session.get("prompted") else "no"] * prompted))
-    notes = [session["note"] for session in sessions if session.get("note")]
+    notes = [str(session["note"]) for session in sessions if session.get("note")]
     return "\n".join([*rows, "", *notes]).rstrip()
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from lexiseg.config import look_up
@@ -44,15 +45,27 @@ def published(variant: str) -> PublishedSegmenter:
     )
 
 
-def load_efficientvit_sam(variant: str, *how: Any, **options: Any) -> Segmenter:
+def load_efficientvit_sam(
+    variant: str,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    weights: str | Path | None = None,
+    *,
+    revision: str | None = None,
+    download: bool = False,
+) -> Segmenter:
     """Load an EfficientViT-SAM.
 
     Args:
         variant: "l0", "l1", "l2", "xl0" or "xl1".
-        how: device, precision and weights, as `PublishedSegmenter` takes them.
-        options: the same by name.
+        device: "auto" or a torch device.
+        dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
+        weights: the file, or a hub id that holds it.
+        revision: branch, tag or commit, for a hub id.
+        download: allow fetching from the hub.
     """
-    return published(variant)(*how, **options)
+    load = published(variant)
+    return load(device, dtype, weights, revision=revision, download=download)
 
 
 def preprocessing(config: EfficientVitConfig, frame: int = PROMPTING.frame) -> Preprocessing:

@@ -19,6 +19,7 @@ from lexiseg.models.sam.decoder import (
     Sam2Decoder,
     refined_mask,
 )
+from lexiseg.models.sam.modules import HqSam2DecoderNetwork
 from lexiseg.models.sam.upscale import draw_masks, fine_features, spread_out
 
 
@@ -44,6 +45,8 @@ class HqSam2Decoder(CorrectedDecoder, Sam2Decoder):
 
     The scores are SAM 2's, so they do not know of the correction.
     """
+
+    network: HqSam2DecoderNetwork
 
     def _finish(
         self, image: DecoderImage, seen: Informed, numbers: list[int]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.initialization import no_init_weights
+from transformers.models.sam2.configuration_sam2 import Sam2MaskDecoderConfig
 from transformers.models.sam2.modeling_sam2 import Sam2Model
 
 from lexiseg.config import look_up
@@ -15,6 +17,7 @@ from lexiseg.models.sam.hq_sam2.config import HQ_SAM2, HqSam2Config
 from lexiseg.models.sam.hq_sam2.decoder import HqSam2Decoder, HqSam2MaskDecoder
 from lexiseg.models.sam.hq_sam2.layout import sam2_to_huggingface
 from lexiseg.models.sam.loading import place
+from lexiseg.models.sam.modules import ImageEmbedder
 from lexiseg.models.sam.preprocess import Preprocessing
 from lexiseg.models.sam.prompts import PromptEncoder
 from lexiseg.models.sam.segmenter import Segmenter
@@ -44,18 +47,30 @@ def published(variant: str) -> PublishedSegmenter:
     )
 
 
-def load_hq_sam2(variant: str, *how: Any, **options: Any) -> Segmenter:
+def load_hq_sam2(
+    variant: str,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    weights: str | Path | None = None,
+    *,
+    revision: str | None = None,
+    download: bool = False,
+) -> Segmenter:
     """Load HQ-SAM 2.1.
 
     Args:
         variant: "large", the only published size.
-        how: device, precision and weights, as `PublishedSegmenter` takes them.
-        options: the same by name.
+        device: "auto" or a torch device.
+        dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
+        weights: the file, or a hub id that holds it.
+        revision: branch, tag or commit, for a hub id.
+        download: allow fetching from the hub.
     """
-    return published(variant)(*how, **options)
+    load = published(variant)
+    return load(device, dtype, weights, revision=revision, download=download)
 
 
-def fill_hq_sam2(state: Mapping[str, Tensor], origin: str, config: HqSam2Config) -> Any:
+def fill_hq_sam2(state: Mapping[str, Tensor], origin: str, config: HqSam2Config) -> Sam2Model:
     """Build an HQ-SAM 2.1 from tensors in the published layout.
 
     Args:
@@ -74,22 +89,24 @@ def fill_hq_sam2(state: Mapping[str, Tensor], origin: str, config: HqSam2Config)
     return network
 
 
-def empty_hq_sam2(config: HqSam2Config, device: str = "meta") -> Any:
+def empty_hq_sam2(config: HqSam2Config, device: str = "meta") -> Sam2Model:
     """The network without weights.
 
     Args:
         config: sizes.
         device: where its tensors lie.
     """
-    settings: Any = config.to_huggingface()
+    settings = config.to_huggingface()
     with torch.device(device), no_init_weights():
         network = Sam2Model(settings)
-        network.mask_decoder = HqSam2MaskDecoder(settings.mask_decoder_config)
+        network.mask_decoder = HqSam2MaskDecoder(
+            cast(Sam2MaskDecoderConfig, settings.mask_decoder_config)
+        )
     return network
 
 
 def hq_sam2_segmenter(
-    network: Any,
+    network: nn.Module,
     config: HqSam2Config,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
@@ -104,11 +121,12 @@ def hq_sam2_segmenter(
     """
     network.eval().requires_grad_(False)
     place(network, torch.device(device), dtype)
-    prompts = PromptEncoder(network.prompt_encoder, network.shared_image_embedding)
+    part, embedder = network.get_submodule, cast(ImageEmbedder, network)
+    prompts = PromptEncoder(part("prompt_encoder"), part("shared_image_embedding"))
     return Segmenter(
-        lambda pixels: tuple(network.get_image_embeddings(pixels)),
+        lambda pixels: tuple(embedder.get_image_embeddings(pixels)),
         prompts,
-        HqSam2Decoder(network.mask_decoder),
+        HqSam2Decoder(part("mask_decoder")),
         Preprocessing(config.frame, keep_aspect=False),
     )
 

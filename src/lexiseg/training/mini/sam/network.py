@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -122,7 +122,7 @@ class EveryMask(MaskDecoder):
             work, or None for all.
     """
 
-    def __init__(self, network: object, corner: Corner | None = None) -> None:
+    def __init__(self, network: nn.Module, corner: Corner | None = None) -> None:
         super().__init__(network)
         self.corner = corner
 
@@ -197,5 +197,7 @@ class PromptedSam:
         """Two tokens each (B, C + X, 2, c): a click and its padding, or two corners of a box."""
         encode = self.prompts.network
         inside = torch.ones(points.shape[:2], device=points.device)
-        clicked = encode(points[:, :, None], inside[..., None], None, None)[0]
-        return torch.cat([clicked, encode(None, None, boxes, None)[0]], dim=1)
+        clicked, _ = encode(points[:, :, None], inside[..., None], None, None)
+        boxed, _ = encode(None, None, boxes, None)
+        # None only where neither is given
+        return torch.cat([cast(Tensor, clicked), cast(Tensor, boxed)], dim=1)
