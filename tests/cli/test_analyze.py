@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -98,3 +99,36 @@ def test_miniworld_is_drawn(lexiseg_command, tmp_path, monkeypatch, study):
     )
     assert code == 0 and opened == [(None, {"split": "val", "scenes": 3, "seed": 7})]
     assert LoadedTides.asked["preset"] == "mini"
+
+
+@pytest.mark.parametrize(
+    ("study", "name"),
+    [
+        ("tides-oracles", "tides-oracles.csv"),
+        ("psm-bias", "psm-bias.json"),
+        ("psm-bias", "per-prompt.png"),
+    ],
+)
+def test_files_of_others_are_replaced_only_when_that_is_said(
+    lexiseg_command, tmp_path, study, name
+):
+    run = ("analyze", study, "--dataset", "boxes", "--limit", "1", "-o", tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("mine")
+    code, out, err = lexiseg_command(*run)
+    assert code == 2 and not out and f"{name} exists already" in err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
+    assert lexiseg_command(*run, "--overwrite")[0] == 0
+    assert (tmp_path / "out" / name).read_bytes() != b"mine"
+    assert lexiseg_command(*run)[0] == 0  # its own now
+
+
+@pytest.mark.parametrize("study", ["psm-bias", "tides-oracles"])
+def test_what_bundled_models_know_is_said(lexiseg_command, tmp_path, monkeypatch, study):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    run = ("analyze", study, "--dataset", "boxes", "--limit", "1", "-o", tmp_path / "out")
+    assert "they know Miniworld, not photographs" not in lexiseg_command(*run)[2]
+    plain = Tides.recipe
+    monkeypatch.setattr(Tides, "recipe", lambda self: replace(plain(self), preset="mini"))
+    code, _, err = lexiseg_command(*run, "--overwrite")
+    assert code == 0 and "note: bundled small models: they know Miniworld, not photographs" in err

@@ -111,3 +111,65 @@ def test_finished_files_are_scored_without_a_method(
     for wrong in (files[:3], (*files, "--dataset", "coco"), ("evaluate",)):
         code, _, said = lexiseg_command(*wrong)
         assert code == 2 and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["report.md", "result.json", "per_class.csv", "coco-results.json"])
+def test_files_of_others_are_replaced_only_when_that_is_said(
+    lexiseg_command: Command, coco: Path, tmp_path: Path, name: str, color_method: Any
+) -> None:
+    run = ("evaluate", "color", "--dataset", "coco", "--data", coco, "-o", tmp_path / "run")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).write_text("mine")
+    code, printed, said = lexiseg_command(*run)
+    assert code == 2 and not printed and f"{name} exists already" in said and "--overwrite" in said
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [name]
+    assert (tmp_path / "run" / name).read_text() == "mine"
+    assert lexiseg_command(*run, "--overwrite")[0] == 0
+    assert (tmp_path / "run" / name).read_text() != "mine"
+    assert lexiseg_command(*run)[0] == 0  # its own now
+
+
+def test_scores_of_finished_files_replace_no_file_of_others(
+    lexiseg_command: Command, coco: Path, tmp_path: Path
+) -> None:
+    (truth,) = coco.rglob("instances_*.json")
+    files = ("evaluate", "--predictions", truth, "--truth", truth, "-o", tmp_path / "scores")
+    (tmp_path / "scores").mkdir()
+    (tmp_path / "scores" / "report.md").write_text("mine")
+    code, _, said = lexiseg_command(*files)
+    assert code == 2 and "report.md exists already" in said
+    assert (tmp_path / "scores" / "report.md").read_text() == "mine"
+    assert lexiseg_command(*files, "--overwrite")[0] == 0
+    assert lexiseg_command(*files)[0] == 0
+
+
+def test_a_replication_replaces_no_page_of_others(
+    lexiseg_command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lexiseg.registry import REPLICATIONS
+    from lexiseg.replication.engine import Replication
+
+    class Nothing:
+        def __init__(self, *given: object) -> None:
+            pass
+
+        def run(self, task: object) -> object:
+            return task
+
+        def tasks(self) -> list[object]:
+            return []
+
+        def report(self, command: str) -> str:
+            return command
+
+    paper = Replication("color", "page.md", Nothing, Nothing, lambda report, files: report)
+    monkeypatch.setitem(REPLICATIONS._targets, "color", paper)
+    run = ("evaluate", "color", "--replicate", "-o", "pages")
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "page.md").write_text("mine")
+    code, _, said = lexiseg_command(*run)
+    assert code == 2 and "page.md exists already" in said
+    assert (tmp_path / "pages" / "page.md").read_text() == "mine"
+    assert lexiseg_command(*run, "--overwrite")[0] == 0
+    code, printed, _ = lexiseg_command(*run)
+    assert code == 0 and "--replicate" in printed

@@ -95,3 +95,12 @@ def test_what_cannot_be_written_is_told_before_anything_is_loaded(
         code, _, err = lexiseg_command("video", pictures, *ASK, "-o", target)
         assert code == 2 and words in err and color_method.loads == 0
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("words", [("-o", "clip.gif"), ("--json",)])
+def test_what_bundled_models_know_is_said(
+    lexiseg_command, pictures: Path, color_method, monkeypatch, words
+) -> None:
+    monkeypatch.setattr(color_method, "recipe", lambda self: Recipe("color", "mini"))
+    code, _, err = lexiseg_command("video", pictures, *ASK, *words)
+    assert code == 0 and "note: bundled small models: they know Miniworld, not photographs" in err

@@ -14,6 +14,7 @@ from lexiseg.datasets.miniature_regions import MiniworldRegions, open_miniworld_
 from lexiseg.datasets.sample import IGNORE
 from lexiseg.evaluation.tasks.self_named.meaning import by_meaning
 from lexiseg.evaluation.tasks.self_named.thresholds import CLIP_SWEEP, TEXT_SWEEP
+from lexiseg.io.output_folder import output_folder
 from lexiseg.metrics.renamed_segments import Crossing
 from lexiseg.replication.rows import RowRecords, RowTask
 from lexiseg.replication.zero_guidance.numbers import (
@@ -139,7 +140,9 @@ def test_doubtful_segments_lose_their_class(report: ReplicationReport, tmp_path:
     said = report.words.sweeps[TEXT_SWEEP]
     at = dict(zip(TEXT_SWEEP.thresholds, said[ZEROCAP.label], strict=True))
     assert at[0.6] == pytest.approx(said[FULL.label][6]) and at[0.7] == pytest.approx(third)
-    assert "(replication-zero-guidance-threshold.png)" in to_markdown(report, tmp_path)
+    assert "(replication-zero-guidance-threshold.png)" in to_markdown(
+        report, output_folder(tmp_path)
+    )
     assert (tmp_path / "replication-zero-guidance-threshold.png").stat().st_size > 1000
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import Loading, grouped
-from lexiseg.cli.options import Preset, Quiet
+from lexiseg.cli.options import Overwrite, Preset, Quiet
+
+if TYPE_CHECKING:
+    from lexiseg.analysis.terms import Terms
 
 app = typer.Typer(
     help=(
@@ -53,6 +56,7 @@ class Study:
     split: Split = None
     scenes: Scenes = None
     seed: Seed = 0
+    overwrite: Overwrite = False
 
     def images(self) -> Any:
         """A data set with masks of objects; Miniworld is drawn unless a folder is given."""
@@ -113,15 +117,16 @@ def psm_bias(
     split_by = load_groups(images.name, with_objects(images).classes.names, groups)
     found = study_bias(
         parts.load(study.dataset), images, split_by, study.out,
-        config=BiasConfig(points, study.seed), limit=study.scenes, quiet=quiet,
+        config=BiasConfig(points, study.seed), overwrite=study.overwrite, limit=study.scenes,
+        quiet=quiet,
     )  # fmt: skip
-    written = found.save(study.out)
+    written = found.save(study.out, overwrite=study.overwrite)
     typer.echo(to_markdown(found.rows), nl=False)
     try:
-        written += found.draw(study.out)
+        written += found.draw(study.out, overwrite=study.overwrite)
     except MissingExtraError as error:
         console.say(f"No plots: {error}")
-    _finish(written, found.failures)
+    _finish(written, found.terms, found.failures)
 
 
 @app.command("tides-oracles")
@@ -149,15 +154,17 @@ def tides_oracles(
     if isinstance(images, MiniworldObjects):
         images = replace(images, half_absent=True)
     found = study_oracles(
-        parts.load(study.dataset), images, study.out, limit=study.scenes, quiet=quiet
-    )
+        parts.load(study.dataset), images, study.out,
+        overwrite=study.overwrite, limit=study.scenes, quiet=quiet,
+    )  # fmt: skip
     typer.echo(found.to_markdown(), nl=False)
-    _finish(found.save(study.out), found.failures)
+    _finish(found.save(study.out, overwrite=study.overwrite), found.terms, found.failures)
 
 
-def _finish(written: list[Path], failures: Any) -> None:
+def _finish(written: list[Path], terms: Terms, failures: Any) -> None:
     """Say where the files are, and leave with 1 if images are missing from the numbers."""
     console.tell("\n".join(f"-> {path}" for path in written))
+    console.caution(terms.recipe)
     if failures:
         console.say(f"{len(failures)} images could not be judged")
         raise typer.Exit(1)

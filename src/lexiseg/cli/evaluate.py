@@ -10,7 +10,7 @@ import typer
 
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import Loading, Model, grouped
-from lexiseg.cli.options import Preset, Quiet, read_settings
+from lexiseg.cli.options import Overwrite, Preset, Quiet, read_settings
 from lexiseg.errors import UsageError
 from lexiseg.types import Recipe, Task
 
@@ -65,6 +65,7 @@ def evaluate(
         ),
     ] = None,
     loading: Loading,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure quality; every file of numbers is stamped with its protocol.
@@ -79,7 +80,7 @@ def evaluate(
             raise UsageError(
                 "--predictions and --truth go together, without a method, --dataset or --replicate."
             )
-        _evaluate_files(predictions, truth, out)
+        _evaluate_files(predictions, truth, out, overwrite)
         return
     if method is None:
         raise UsageError("Name the method to evaluate, or give --predictions and --truth.")
@@ -91,7 +92,7 @@ def evaluate(
         )
     if dataset is None:
         how = {"device": loading.device, "dtype": loading.dtype}
-        _replicate(method, out, scenes=scenes, jobs=jobs, **how)
+        _replicate(method, out, overwrite=overwrite, scenes=scenes, jobs=jobs, **how)
         return
     from lexiseg.registry import METHODS
 
@@ -101,7 +102,8 @@ def evaluate(
     if sentences and answer != "self-named":
         raise UsageError("--sentences is for systems that name segments themselves.")
     opened = _open(name, data, split, plain=answer == "self-named")
-    _evaluate(model, opened, out, limit, sentences, read_settings(judge, None, "--judge"))
+    judging = read_settings(judge, None, "--judge")
+    _evaluate(model, opened, sentences, judging, out=out, overwrite=overwrite, limit=limit)
 
 
 _MINIWORLD = {"semantic": "", "instances": "-instances", "self-named": "-regions"}
@@ -122,17 +124,16 @@ def _open(name: str, data: Path | None, split: str | None, *, plain: bool) -> An
 def _evaluate(
     model: Model,
     dataset: Any,
-    out: Path | None,
-    limit: int | None,
     sentences: str | None,
     judging: Mapping[str, Any],
+    **how: Any,
 ) -> None:
     from lexiseg.config import override
     from lexiseg.evaluation import evaluate as measure
     from lexiseg.evaluation.tasks.self_named.judging import Judging
     from lexiseg.models.sentence_bert import SentenceBert
 
-    how: dict[str, Any] = {"out": out, "limit": limit, "quiet": console.state.quiet}
+    how["quiet"] = console.state.quiet
     if sentences:
         how["sentences"] = SentenceBert.load(sentences, model.device)
     if judging:
@@ -141,10 +142,10 @@ def _evaluate(
     _print(measure(method, dataset, **how), method.recipe())
 
 
-def _evaluate_files(predictions: Path, truth: Path, out: Path | None) -> None:
+def _evaluate_files(predictions: Path, truth: Path, out: Path | None, overwrite: bool) -> None:
     from lexiseg.evaluation.files import evaluate_files
 
-    _print(evaluate_files(predictions, truth, out=out))
+    _print(evaluate_files(predictions, truth, out=out, overwrite=overwrite))
 
 
 def _print(outcome: Evaluation, recipe: Recipe | None = None) -> None:

@@ -13,7 +13,7 @@ from lexiseg.cli import console
 from lexiseg.cli.option_groups import Loading, NameOptions, grouped
 from lexiseg.cli.options import Json, MethodName, Overwrite, Preset, Quiet
 from lexiseg.cli.segment import require_verb
-from lexiseg.types import Result
+from lexiseg.types import Recipe, Result
 
 if TYPE_CHECKING:
     from lexiseg.io.samples import ImageArray
@@ -68,10 +68,12 @@ def video(
     if json:
         answers = _printed(answers)
     if target:
-        count = _write(answers, target, rate, seconds, overwrite=overwrite)
+        count, recipe = _write(answers, target, rate, seconds, overwrite=overwrite)
     else:
-        count = sum(1 for _ in answers)
+        count, recipe = _drain(answers)
     console.tell(f"{count} frames" + (f" -> {target}" if target else ""))
+    if recipe:
+        console.caution(recipe)
 
 
 def _remembering(frames: Iterator[TimedFrame], seconds: deque[float]) -> Iterator[ImageArray]:
@@ -88,9 +90,18 @@ def _printed(results: Iterator[Result]) -> Iterator[Result]:
         yield result
 
 
+def _drain(results: Iterator[Result]) -> tuple[int, Recipe | None]:
+    """How many there are, and what made them."""
+    count, recipe = 0, None
+    for count, result in enumerate(results, start=1):  # noqa: B007
+        recipe = result.recipe
+    return count, recipe
+
+
 def _write(
     results: Iterator[Result], target: Path, rate: float, seconds: deque[float], *, overwrite: bool
-) -> int:
+) -> tuple[int, Recipe | None]:
+    """As `_drain`, drawing each on the way."""
     from lexiseg.io.output_file import json_text, write_text
     from lexiseg.io.overlay import draw_overlay
     from lexiseg.io.video_writer import VideoWriter
@@ -103,7 +114,7 @@ def _write(
     if recipe:
         text = json_text(recipe.to_json(), indent=1)
         write_text(_recipe_of(target), text, overwrite=overwrite)
-    return count
+    return count, recipe
 
 
 def _recipe_of(clip: Path) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -13,6 +12,7 @@ from tqdm import tqdm
 from lexiseg.datasets import Dataset
 from lexiseg.errors import DatasetError, LexisegError
 from lexiseg.io.record_file import Record, RecordFile
+from lexiseg.io.writer import Destination
 
 RECORDS = "records.jsonl"
 SampleT = TypeVar("SampleT")
@@ -35,7 +35,7 @@ def collect(
     judge: Callable[[SampleT], Record],
     dataset: Dataset[SampleT],
     terms: Mapping[str, object],
-    out: Path,
+    files: Destination,
     *,
     limit: int | None = None,
     quiet: bool = False,
@@ -46,7 +46,7 @@ def collect(
         judge: makes the record of an image, whose id is added.
         dataset: images and their truth.
         terms: what all records have in common; a folder with records under others is refused.
-        out: folder of the records, which a second call continues.
+        files: where the records go, which a second call continues.
         limit: only the first so many images.
         quiet: no progress bar (there is none either where stderr is no terminal).
 
@@ -56,7 +56,7 @@ def collect(
     """
     ids = dataset.ids[:limit]
     failures: dict[str, str] = {}
-    with RecordFile(out / RECORDS, terms) as file:
+    with RecordFile.open_in(files, RECORDS, terms) as file:
         todo = [index for index, name in enumerate(ids) if name not in file.records]
         for index in (bar := _progress(todo, len(ids), dataset.name, quiet)):
             try:

@@ -16,9 +16,10 @@ from lexiseg.datasets.sample import InstanceSample, SemanticSample, TrueObject
 from lexiseg.errors import DatasetError, LexisegError, UsageError
 from lexiseg.evaluation.protocol import protocol_of
 from lexiseg.evaluation.records import Record
-from lexiseg.evaluation.summary import Evaluation
+from lexiseg.evaluation.summary import FILES, Evaluation
 from lexiseg.evaluation.tasks import instances, semantic
 from lexiseg.io.coco_reader import read_coco_results
+from lexiseg.io.output_folder import output_folder
 from lexiseg.io.reader import detect_format, read_results
 from lexiseg.io.reading import result_from_regions
 from lexiseg.types import Number, Recipe, Result
@@ -27,7 +28,9 @@ _LABEL_MAPS = ("png", "label-map")  # formats of truth in which every pixel has 
 _SEED = 0  # of the bootstrap
 
 
-def evaluate_files(predictions: Path, truth: Path, *, out: Path | None = None) -> Evaluation:
+def evaluate_files(
+    predictions: Path, truth: Path, *, out: Path | None = None, overwrite: bool = False
+) -> Evaluation:
     """Score answers that are finished, by anything, against a file or folder of truth.
 
     Truth that is label maps is judged pixel by pixel (IoU of classes); any other as single
@@ -40,6 +43,7 @@ def evaluate_files(predictions: Path, truth: Path, *, out: Path | None = None) -
             tables from `truth`.
         truth: the same.
         out: folder for ``result.json``, ``report.md`` and ``per_class.csv``; None writes nothing.
+        overwrite: such files of others are replaced.
 
     Returns:
         Scores with their terms; `failures` tells pictures that could not be judged.
@@ -47,7 +51,10 @@ def evaluate_files(predictions: Path, truth: Path, *, out: Path | None = None) -
     Raises:
         UsageError: a file is absent or of no known format, or two answers fit one picture.
         DatasetError: the truth is damaged or empty, or no picture could be judged.
+        OutputError: the folder cannot be written, or holds such files of others.
     """
+    if out:
+        output_folder(out, overwrite=overwrite).check(*(Path(out) / name for name in FILES))
     form = detect_format(predictions)
     dataset = _open_truth(Path(truth))
     answers = _Answers.of(_read(Path(predictions), form, Path(truth)))
@@ -69,7 +76,7 @@ def evaluate_files(predictions: Path, truth: Path, *, out: Path | None = None) -
     task = semantic if dataset.task == "semantic" else instances
     evaluation = Evaluation(terms, task.summarize(records, dataset, seed=_SEED), failures)
     if out:
-        evaluation.save(Path(out))
+        evaluation.save(Path(out), overwrite=overwrite)
     return evaluation
 
 

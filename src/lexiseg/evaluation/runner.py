@@ -15,12 +15,14 @@ from lexiseg.evaluation.collecting import collect
 from lexiseg.evaluation.presets import as_measured
 from lexiseg.evaluation.protocol import protocol_of
 from lexiseg.evaluation.records import Record
-from lexiseg.evaluation.summary import Evaluation, Summary
+from lexiseg.evaluation.summary import FILES, Evaluation, Summary
 from lexiseg.evaluation.tasks import instances, referring, semantic, video
 from lexiseg.evaluation.tasks.self_named import scoring as zero_guidance
 from lexiseg.evaluation.tasks.self_named.judging import Judging
 from lexiseg.evaluation.tasks.self_named.meaning import by_meaning
-from lexiseg.evaluation.tasks.self_named.thresholds import write_sweeps
+from lexiseg.evaluation.tasks.self_named.thresholds import PAGE, PLOT, write_sweeps
+from lexiseg.io.output_folder import output_folder
+from lexiseg.io.writer import Destination
 from lexiseg.models.sentence_bert import SentenceBert
 from lexiseg.types import Method
 
@@ -31,7 +33,8 @@ _SEED = 0  # of the bootstrap
 class _Task:
     score: Callable[[Any, Any, Any], Record]
     summarize: Callable[..., Summary]
-    write: Callable[[Sequence[Record], Any, Path], object] | None = None  # files of its own
+    write: Callable[[Sequence[Record], Any, Destination], object] | None = None
+    files: tuple[str, ...] = ()  # that it writes
     terms: Mapping[str, Any] = field(default_factory=dict)  # what the protocol says otherwise
 
 
@@ -39,10 +42,16 @@ _TASKS = {
     "semantic": _Task(semantic.score_image, semantic.summarize),
     "referring": _Task(referring.score_image, referring.summarize),
     "video": _Task(video.score_clip, video.summarize),
-    "instances": _Task(instances.score_image, instances.summarize, instances.write_results),
+    "instances": _Task(
+        instances.score_image, instances.summarize, instances.write_results, (instances.RESULTS,)
+    ),
 }
 _NAMING = _Task(
-    zero_guidance.score_image, zero_guidance.summarize, write_sweeps, zero_guidance.TERMS
+    zero_guidance.score_image,
+    zero_guidance.summarize,
+    write_sweeps,
+    (PAGE, PLOT),
+    zero_guidance.TERMS,
 )
 
 
@@ -51,6 +60,7 @@ def evaluate(
     dataset: AnyDataset,
     *,
     out: Path | None = None,
+    overwrite: bool = False,
     limit: int | None = None,
     quiet: bool = False,
     sentences: SentenceBert | None = None,
@@ -67,6 +77,8 @@ def evaluate(
             call with the same folder continues), ``result.json``, ``report.md`` and
             ``per_class.csv``, for single objects also ``coco-results.json``, for names that a
             method found by itself ``thresholds.md`` and ``thresholds.png``; None writes nothing.
+            What is there and was not written by such a call is refused.
+        overwrite: files of others are replaced, and so are records of another protocol.
         limit: only the first so many images.
         quiet: no progress bar (there is none either where stderr is no terminal).
         sentences: for methods that name segments themselves, compares their labels with class
@@ -77,16 +89,20 @@ def evaluate(
     Raises:
         DatasetError: the data set lacks what its kind of question needs, or not a single image
             could be judged.
-        OutputError: the folder cannot be written or holds records of another protocol.
+        OutputError: the folder cannot be written, or holds files of others or records of another
+            protocol.
     """
     check_dataset(dataset)
     method = _with_stuff_of(dataset, as_measured(method))
     task = _judged(_task_of(method, dataset), judging)
     protocol = replace(protocol_of(dataset, method.recipe(), seed=_SEED), **task.terms)
     with TemporaryDirectory() as spare:
+        folder = Path(out or spare)
+        files = output_folder(folder, overwrite=overwrite)
+        files.check(*(folder / name for name in (*FILES, *task.files)))
         found = collect(
             lambda sample: task.score(method, sample, dataset),
-            dataset, protocol.terms, Path(out or spare), limit=limit, quiet=quiet,
+            dataset, protocol.terms, files, limit=limit, quiet=quiet,
         )  # fmt: skip
     done = found.records
     if sentences and task is _NAMING and dataset.task == "semantic":
@@ -96,9 +112,9 @@ def evaluate(
     summary = task.summarize(done, dataset, seed=_SEED)
     evaluation = Evaluation(replace(protocol, images=len(done)), summary, found.failures)
     if out:
-        evaluation.save(Path(out))
+        evaluation.save(folder, overwrite=overwrite)
         if task.write:
-            task.write(done, dataset, Path(out))
+            task.write(done, dataset, output_folder(folder, overwrite=overwrite))
     return evaluation
 
 

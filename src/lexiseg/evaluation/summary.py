@@ -9,7 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lexiseg.evaluation.protocol import Protocol
-from lexiseg.io.output_file import json_text, write_text
+from lexiseg.io.output_file import json_text
+from lexiseg.io.output_folder import output_folder
+
+RESULT, REPORT, PER_CLASS = FILES = ("result.json", "report.md", "per_class.csv")
 
 
 @dataclass(frozen=True)
@@ -124,15 +127,22 @@ class Evaluation:
         """Its rows."""
         return [list(asdict(row).values()) for row in self.summary.classes]
 
-    def save(self, folder: Path) -> list[Path]:
-        """Write ``result.json``, ``report.md`` and, with classes, ``per_class.csv``."""
-        paths = [
-            write_text(folder / "result.json", json_text(self.to_json(), indent=1) + "\n"),
-            write_text(folder / "report.md", self.to_markdown()),
-        ]
+    def save(self, folder: Path, *, overwrite: bool = False) -> list[Path]:
+        """Write ``result.json``, ``report.md`` and, with classes, ``per_class.csv``.
+
+        Args:
+            folder: made if absent; what an earlier call wrote there is replaced.
+            overwrite: files of others are replaced as well.
+
+        Raises:
+            OutputError: a file is there and is somebody else's, or the folder cannot be written.
+        """
+        texts = {RESULT: json_text(self.to_json(), indent=1) + "\n", REPORT: self.to_markdown()}
         if self.summary.classes:
-            paths.append(write_text(folder / "per_class.csv", self.per_class_csv()))
-        return paths
+            texts[PER_CLASS] = self.per_class_csv()
+        files = output_folder(folder, overwrite=overwrite)
+        files.check(*(folder / name for name in texts))
+        return [files.text(folder / name, text) for name, text in texts.items()]
 
 
 def _number(value: float) -> float | None:

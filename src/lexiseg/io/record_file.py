@@ -11,6 +11,7 @@ from typing import Any
 
 from lexiseg.config import flatten
 from lexiseg.errors import OutputError
+from lexiseg.io.writer import Destination
 
 Record = dict[str, Any]
 SHOWN = 6  # differences that a message names
@@ -22,28 +23,38 @@ class RecordFile:
     Args:
         path: made with its folder if absent.
         terms: what all records of the file must have in common.
+        overwrite: a file of somebody else, or of other terms, is replaced.
 
     Raises:
-        OutputError: the file cannot be written, or was made under other terms.
+        OutputError: the file cannot be written, is somebody else's, or was made under other terms.
     """
 
-    def __init__(self, path: Path, terms: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, terms: Mapping[str, Any], *, overwrite: bool = False) -> None:
         self.path = path
         self.records: dict[str, Record] = {}
-        terms = json.loads(json.dumps(terms))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            lines = _whole_lines(path)
-            self._stream = path.open("a", encoding="utf-8")
+            content = path.read_bytes() if path.exists() else b""
+            whole = self._continued(content, json.loads(json.dumps(terms)), overwrite)
+            self._stream = path.open("ab")
+            self._stream.truncate(whole)  # what a crash left half-written
         except OSError as error:
             raise OutputError(
                 f"{path} cannot be written ({error}); choose another --out."
             ) from error
-        if lines:
-            self._check(lines[0], terms)
-            self.records = {record["id"]: record for record in lines[1:]}
-        else:
+        if not whole:
             self._write(terms)
+
+    @classmethod
+    def open_in(cls, files: Destination, name: str, terms: Mapping[str, Any]) -> RecordFile:
+        """The file of that name in a folder, which notes it as its own.
+
+        Raises:
+            OutputError: as for any `RecordFile`.
+        """
+        file = cls(files.folder / name, terms, overwrite=files.overwrite)
+        files.note(file.path)
+        return file
 
     def append(self, record: Record) -> None:
         """Add one record; it is on disk when this returns."""
@@ -51,19 +62,43 @@ class RecordFile:
         self.records[record["id"]] = record
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        self._stream.write(json.dumps(line, ensure_ascii=True) + "\n")
+        self._stream.write(_line(line))
         self._stream.flush()
         os.fsync(self._stream.fileno())
 
-    def _check(self, found: Mapping[str, Any], terms: Mapping[str, Any]) -> None:
-        had, wanted = flatten(found), flatten(terms)
-        other = [key for key in sorted(had | wanted) if had.get(key) != wanted.get(key)]
+    def _continued(self, content: bytes, terms: Mapping[str, Any], overwrite: bool) -> int:
+        """Take over the records of a file, and say how many of its bytes stay."""
+        if _line(terms).startswith(content):  # new, or cut off in its first line
+            return 0
+        whole = content.rfind(b"\n") + 1
+        try:
+            self.records = self._read(content[:whole], terms)
+        except OutputError:
+            if not overwrite:
+                raise
+            return 0
+        return whole
+
+    def _read(self, lines: bytes, terms: Mapping[str, Any]) -> dict[str, Record]:
+        try:
+            found, *records = map(json.loads, lines.splitlines())
+            by_id: dict[str, Record] = {record["id"]: record for record in records}
+            had = flatten(found)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise OutputError(
+                f"{self.path} is no file of records of lexiseg, or a damaged one; choose another "
+                "--out, or allow overwrite (overwrite=True, --overwrite)."
+            ) from error
+        self._check(had, flatten(terms))
+        return by_id
+
+    def _check(self, had: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+        other = [key for key in sorted({**had, **wanted}) if had.get(key) != wanted.get(key)]
         if other:
-            self._stream.close()
             more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
             raise OutputError(
                 f"{self.path} holds records made with another {', '.join(other[:SHOWN])}{more}; "
-                "choose another --out or remove the file."
+                "choose another --out, or allow overwrite (overwrite=True, --overwrite)."
             )
 
     def __enter__(self) -> RecordFile:
@@ -78,13 +113,5 @@ class RecordFile:
         self._stream.close()
 
 
-def _whole_lines(path: Path) -> list[Record]:
-    """Every complete line; what a crash left half-written is cut off the file."""
-    if not path.exists():
-        return []
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        with path.open("r+b") as stream:
-            stream.truncate(len(whole))
-    return [json.loads(line) for line in whole.splitlines()]
+def _line(entry: Mapping[str, Any]) -> bytes:
+    return json.dumps(entry, ensure_ascii=True).encode() + b"\n"

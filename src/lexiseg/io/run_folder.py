@@ -113,6 +113,7 @@ class RunFolder:
         run, records = self.path / RUN, self.path / RECORDS
         here = [path for path in (run, records) if path.exists()]
         if not here:
+            self._check_whose()
             return {}
         if not all(map(self._manifest.holds, here)):
             raise self._other(f"{here[0].name} of another program or version")
@@ -120,6 +121,13 @@ class RunFolder:
         if {key: stored[key] for key in stored if key != "recipe"} != self.job.to_json():
             raise self._other("a run with other names or settings")
         return answered_pictures(records)
+
+    def _check_whose(self) -> None:
+        """A run in which nothing was answered can have left nothing but its failures."""
+        if self._manifest.holds(self.path / RUN):
+            return
+        if any(path != self.path / FAILED for path in self._manifest):
+            raise self._other("what evaluate or analyze wrote")
 
     def _stored_run(self) -> dict[str, Any]:
         try:

@@ -98,6 +98,11 @@ class Destination:
     def _replaces(self, path: Path) -> bool:
         return self.overwrite or (self.manifest is not None and self.manifest.holds(path))
 
+    def note(self, *paths: Path) -> None:
+        """Tell the run, if one writes, that files are its own."""
+        if self.manifest is not None:
+            self.manifest.add(*paths)
+
     @contextmanager
     def open(self, path: Path) -> Iterator[BinaryIO]:
         """`open_output` under this destination's rule."""
@@ -105,7 +110,7 @@ class Destination:
             yield stream
             if self.manifest is not None:
                 refuse_existing(path, self._replaces(path))
-                self.manifest.add(path)
+                self.note(path)
 
     def bytes(self, path: Path, content: bytes) -> Path:
         """Write one binary file."""

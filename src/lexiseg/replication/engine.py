@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,7 +20,8 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import torch
 from tqdm import tqdm
 
-from lexiseg.io.output_file import write_text
+from lexiseg.io.output_folder import output_folder
+from lexiseg.io.writer import Destination
 from lexiseg.registry import METHODS
 
 FOLDER = "replication-records"
@@ -103,21 +104,24 @@ class Replication(Generic[TaskT, AnswerT, ReportT]):
         method: registry name.
         page: name of the page's file.
         worker: method, device, dtype and number of scenes -> who answers.
-        records: worker, folder of the files and the stack that closes them -> the records.
-        to_markdown: report and folder of the page -> its text.
+        records: worker, where the files go and the stack that closes them -> the records.
+        to_markdown: report and where the page goes -> its text.
+        plots: names of the files beside the page.
     """
 
     method: str
     page: str
     worker: Callable[[str, str, str, int], Worker[TaskT, AnswerT]]
-    records: Callable[[Any, Path, ExitStack], Records[TaskT, AnswerT, ReportT]]
-    to_markdown: Callable[[ReportT, Path], str]
+    records: Callable[[Any, Destination, ExitStack], Records[TaskT, AnswerT, ReportT]]
+    to_markdown: Callable[[ReportT, Destination], str]
+    plots: tuple[str, ...] = ()
 
     def __call__(
         self,
         *,
         scenes: int = 200,
         out: Path | None = None,
+        overwrite: bool = False,
         device: str = "auto",
         dtype: str = "auto",
         jobs: int | None = None,
@@ -128,6 +132,7 @@ class Replication(Generic[TaskT, AnswerT, ReportT]):
         Args:
             scenes: number of scenes of the test split.
             out: folder for the page and the records; by default ``replication``.
+            overwrite: files of others in it are replaced, and so are records of other terms.
             device: "auto" or a torch device.
             dtype: "auto" or a precision.
             jobs: number of processes; None takes one per core.
@@ -138,12 +143,14 @@ class Replication(Generic[TaskT, AnswerT, ReportT]):
 
         Raises:
             WeightsNotFoundError: the bundled weights are not in this installation.
-            OutputError: the folder cannot be written.
+            OutputError: the folder cannot be written, or holds files of others.
         """
         folder = Path(out) if out else Path("replication")
+        files = output_folder(folder, overwrite=overwrite)
+        files.check(*(folder / name for name in (self.page, *self.plots)))
         worker = self.worker(self.method, device, dtype, scenes)
         with ExitStack() as stack:
-            records = self.records(worker, folder / FOLDER, stack)
+            records = self.records(worker, replace(files, folder=folder / FOLDER), stack)
             tasks = records.tasks()
             answers = answer_all(worker, tasks, jobs or (os.cpu_count() or 1))
             silent = quiet or not sys.stderr.isatty()
@@ -153,8 +160,8 @@ class Replication(Generic[TaskT, AnswerT, ReportT]):
             report = records.report(
                 f"lexiseg evaluate {self.method} --replicate --scenes {scenes} -o {folder}"
             )
-        page = self.to_markdown(report, folder)
-        write_text(folder / self.page, page)
+        page = self.to_markdown(report, files)
+        files.text(folder / self.page, page)
         return page
 
 

@@ -24,6 +24,7 @@ from lexiseg.evaluation.tasks.instances import (
     summarize,
     write_results,
 )
+from lexiseg.io.output_folder import output_folder
 from lexiseg.types import (
     Instance,
     Instances,
@@ -121,8 +122,8 @@ def assert_judged_alike(
     dataset: Any, records: list[dict[str, Any]], folder: Path, tools: Any
 ) -> None:
     ours = summarize(records, dataset).scores
-    expected = tool_stats(*tools, dataset.tables, json.loads(
-        write_results(records, dataset, folder).read_text(encoding="utf-8")))  # fmt: skip
+    path = write_results(records, dataset, output_folder(folder))
+    expected = tool_stats(*tools, dataset.tables, json.loads(path.read_text(encoding="utf-8")))
     values = np.nan_to_num([ours[name] for name in STATS], nan=-1.0)
     np.testing.assert_allclose(values, expected, rtol=0, atol=1e-12)
 

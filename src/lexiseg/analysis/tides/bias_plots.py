@@ -10,7 +10,7 @@ import numpy as np
 
 from lexiseg.analysis.tides.bias_table import EVERYTHING, GOOD, Selected
 from lexiseg.errors import MissingExtraError
-from lexiseg.io.output_file import open_output
+from lexiseg.io.writer import Destination
 
 BINS = 20
 FIGURES = {"prompt": "per-prompt.png", "instance": "per-instance.png"}
@@ -25,7 +25,7 @@ def draw_figures(
     selected: Mapping[str, Mapping[str, Selected]],
     names: Sequence[str],
     groups: Mapping[str, Sequence[str]],
-    folder: Path,
+    files: Destination,
     points: int,
 ) -> list[Path]:
     """One picture per unit: a row of histograms per group, a column per selection.
@@ -34,16 +34,16 @@ def draw_figures(
         selected: unit -> selection -> masks, of `lexiseg.analysis.tides.bias_table.tabulate`.
         names: of the classes.
         groups: of class names; without any there is one row of all classes.
-        folder: for `FIGURES`; a picture there is replaced.
+        files: where `FIGURES` go.
         points: n.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        OutputError: the folder cannot be written.
+        OutputError: a file cannot be written, or is somebody else's.
     """
     rows = groups or {EVERYTHING: names}
     return [
-        _draw(selected[unit], names, rows, folder / file, _title(selected, unit, points))
+        _draw(selected[unit], names, rows, files, file, _title(selected, unit, points))
         for unit, file in FIGURES.items()
     ]
 
@@ -58,7 +58,8 @@ def _draw(
     selected: Mapping[str, Selected],
     names: Sequence[str],
     groups: Mapping[str, Sequence[str]],
-    path: Path,
+    files: Destination,
+    name: str,
     title: str,
 ) -> Path:
     try:
@@ -74,7 +75,8 @@ def _draw(
         for axes, (selection, taken) in zip(row, selected.items(), strict=True):
             _histogram(axes, taken.of_classes(classes), selection if line == 0 else "")
         row[0].set_ylabel(f"{group}\n% of masks", fontsize=9, color=INK)
-    with open_output(path, overwrite=True) as stream:
+    path = files.folder / name
+    with files.open(path) as stream:
         figure.savefig(stream, format="png")
     return path
 

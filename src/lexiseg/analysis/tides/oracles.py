@@ -20,7 +20,8 @@ from lexiseg.datasets import InstanceDataset, InstanceSample
 from lexiseg.errors import DatasetError
 from lexiseg.evaluation.collecting import collect
 from lexiseg.evaluation.protocol import asked_of
-from lexiseg.io.output_file import json_text, write_text
+from lexiseg.io.output_file import json_text
+from lexiseg.io.output_folder import output_folder
 from lexiseg.io.record_file import Record
 from lexiseg.methods.tides import Tides
 from lexiseg.methods.tides.oracles import ORACLES, Oracle, Truth, with_truth
@@ -35,6 +36,7 @@ from lexiseg.metrics import (
 )
 from lexiseg.types import Mask, Result
 
+TABLE, DATA = "tides-oracles.csv", "tides-oracles.json"
 ROWS: Mapping[str, tuple[Oracle, ...]] = MappingProxyType(
     {
         "none": (),
@@ -123,11 +125,16 @@ class OracleStudy:
             lines.append(f"| {row.truth} | {' | '.join(cells)} |")
         return "\n".join(lines) + "\n"
 
-    def save(self, folder: Path) -> list[Path]:
-        """Write ``tides-oracles.csv`` and ``tides-oracles.json``."""
+    def save(self, folder: Path, *, overwrite: bool = False) -> list[Path]:
+        """Write ``tides-oracles.csv`` and ``tides-oracles.json``.
+
+        Raises:
+            OutputError: a file cannot be written, or is somebody else's.
+        """
+        files = output_folder(folder, overwrite=overwrite)
         return [
-            write_text(folder / "tides-oracles.csv", self.to_csv()),
-            write_text(folder / "tides-oracles.json", json_text(self.to_json(), indent=1) + "\n"),
+            files.text(folder / TABLE, self.to_csv()),
+            files.text(folder / DATA, json_text(self.to_json(), indent=1) + "\n"),
         ]
 
 
@@ -157,6 +164,7 @@ def study_oracles(
     dataset: InstanceDataset,
     out: Path,
     *,
+    overwrite: bool = False,
     limit: int | None = None,
     quiet: bool = False,
 ) -> OracleStudy:
@@ -167,13 +175,16 @@ def study_oracles(
             were chosen.
         dataset: images with masks of single objects.
         out: folder for the records, which a second call continues.
+        overwrite: records of another study are replaced; files of others may be.
         limit: only the first so many images.
         quiet: no progress bar.
 
     Raises:
         DatasetError: the data set has no masks, or nothing could be judged.
-        OutputError: the folder cannot be written, or holds another study.
+        OutputError: the folder cannot be written, or holds another study or files of others.
     """
+    files = output_folder(out, overwrite=overwrite)
+    files.check(out / TABLE, out / DATA)
     names = with_objects(dataset).classes.names
     tides = tides.configured(**tides.measured)
     terms = Terms(
@@ -186,7 +197,7 @@ def study_oracles(
     )
     found = collect(
         lambda sample: ask_image(tides, sample, dataset),
-        dataset, terms.binding, out, limit=limit, quiet=quiet,
+        dataset, terms.binding, files, limit=limit, quiet=quiet,
     )  # fmt: skip
     place = {name: number for number, name in enumerate(dataset.ids)}
     samples = [dataset[place[record["id"]]] for record in found.records]

@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lexiseg.analysis.terms import Terms, with_objects
-from lexiseg.analysis.tides.bias_plots import draw_figures
+from lexiseg.analysis.tides.bias_plots import FIGURES, draw_figures
 from lexiseg.analysis.tides.bias_table import BiasRow, Selected, tabulate, to_csv
 from lexiseg.analysis.tides.instance_masks import identity_scores, image_seed, prompt_objects
 from lexiseg.datasets import InstanceDataset, InstanceSample, TrueObject
 from lexiseg.evaluation.collecting import Collected, collect
-from lexiseg.io.output_file import json_text, write_text
+from lexiseg.io.output_file import json_text
+from lexiseg.io.output_folder import output_folder
 from lexiseg.io.record_file import Record
 from lexiseg.methods.tides import Scene, Tides
 from lexiseg.methods.tides.proposals import Foreground
@@ -25,6 +26,7 @@ from lexiseg.methods.tides.question import Question
 from lexiseg.methods.tides.semantic_features import find_foreground
 
 DIGITS = 4
+TABLE, DATA = "psm-bias.csv", "psm-bias.json"
 
 
 @dataclass(frozen=True)
@@ -73,21 +75,28 @@ class BiasStudy:
             "protocol": self.terms.to_json(),
         }
 
-    def save(self, folder: Path) -> list[Path]:
-        """Write ``psm-bias.csv`` and ``psm-bias.json``."""
+    def save(self, folder: Path, *, overwrite: bool = False) -> list[Path]:
+        """Write ``psm-bias.csv`` and ``psm-bias.json``.
+
+        Raises:
+            OutputError: a file cannot be written, or is somebody else's.
+        """
+        files = output_folder(folder, overwrite=overwrite)
         return [
-            write_text(folder / "psm-bias.csv", to_csv(self.rows)),
-            write_text(folder / "psm-bias.json", json_text(self.to_json(), indent=1) + "\n"),
+            files.text(folder / TABLE, to_csv(self.rows)),
+            files.text(folder / DATA, json_text(self.to_json(), indent=1) + "\n"),
         ]
 
-    def draw(self, folder: Path) -> list[Path]:
+    def draw(self, folder: Path, *, overwrite: bool = False) -> list[Path]:
         """Write the histograms, ``per-prompt.png`` (Fig. 3) and ``per-instance.png`` (Fig. 5).
 
         Raises:
             MissingExtraError: matplotlib is not installed.
+            OutputError: a file cannot be written, or is somebody else's.
         """
+        files = output_folder(folder, overwrite=overwrite)
         points = int(self.terms.settings["points"])
-        return draw_figures(self.selected, self.terms.classes, self.groups, folder, points)
+        return draw_figures(self.selected, self.terms.classes, self.groups, files, points)
 
 
 def study_bias(
@@ -97,6 +106,7 @@ def study_bias(
     out: Path,
     *,
     config: BiasConfig | None = None,
+    overwrite: bool = False,
     limit: int | None = None,
     quiet: bool = False,
 ) -> BiasStudy:
@@ -108,19 +118,22 @@ def study_bias(
         groups: of class names that are reported apart; see `lexiseg.analysis.tides.class_groups`.
         out: folder for the records, which a second call continues.
         config: number and seed of the points.
+        overwrite: records of another study are replaced; files of others may be.
         limit: only the first so many images.
         quiet: no progress bar.
 
     Raises:
         DatasetError: the data set has no masks, or nothing could be judged.
-        OutputError: the folder cannot be written, or holds another study.
+        OutputError: the folder cannot be written, or holds another study or files of others.
     """
+    files = output_folder(out, overwrite=overwrite)
+    files.check(*(out / name for name in (TABLE, DATA, *FIGURES.values())))
     chosen = config or BiasConfig()
     tides = tides.configured(**tides.measured)
     terms = _terms(tides, with_objects(dataset), chosen)
     found = collect(
         lambda sample: judge_image(tides, sample, dataset, chosen),
-        dataset, terms.binding, out, limit=limit, quiet=quiet,
+        dataset, terms.binding, files, limit=limit, quiet=quiet,
     )  # fmt: skip
     return _conclude(terms, groups, found)
 

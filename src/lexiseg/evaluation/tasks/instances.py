@@ -24,7 +24,8 @@ from lexiseg.evaluation.tasks.instance_rules import (
     Found,
     InstanceRules,
 )
-from lexiseg.io.output_file import json_text, write_text
+from lexiseg.io.output_file import json_text
+from lexiseg.io.writer import Destination
 from lexiseg.metrics import (
     AT_50,
     AT_75,
@@ -236,7 +237,7 @@ def _rows(
     return tuple(rows)
 
 
-def write_results(records: Sequence[Record], dataset: InstanceDataset, folder: Path) -> Path:
+def write_results(records: Sequence[Record], dataset: InstanceDataset, files: Destination) -> Path:
     """Write ``coco-results.json``: the answers with the data set's own numbers, for any tool.
 
     No boxes: with them the COCO tools take an answer's area from its box rather than its mask.
@@ -252,4 +253,4 @@ def write_results(records: Sequence[Record], dataset: InstanceDataset, folder: P
         for index, score, mask in answers_of(record)
     ]
     text = ",\n".join(json_text(entry) for entry in entries)
-    return write_text(folder / RESULTS, f"[{text}]\n")
+    return files.text(files.folder / RESULTS, f"[{text}]\n")

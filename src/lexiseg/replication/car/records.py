@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from lexiseg.evaluation.protocol import Protocol, protocol_of
 from lexiseg.evaluation.records import Record, RecordFile
 from lexiseg.evaluation.tasks import referring
+from lexiseg.io.writer import Destination
 from lexiseg.replication.car.report import Finding, ReferringFinding, ReplicationReport
 from lexiseg.replication.car.tables import REFERRING, ablation_tables
 from lexiseg.replication.car.worker import CarWorker, Changes, Task, split_tasks
@@ -32,11 +32,11 @@ class CarRecords:
 
     Args:
         worker: answers.
-        folder: for the records.
+        files: where the records go.
         stack: closes the files.
     """
 
-    def __init__(self, worker: CarWorker, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, worker: CarWorker, files: Destination, stack: ExitStack) -> None:
         self._worker = worker
         tables = ablation_tables(worker.base.config)
         self._rows = [(table, row) for table in tables for row in table.rows]
@@ -48,17 +48,16 @@ class CarRecords:
             text = json.dumps(terms, sort_keys=True)
             key = hashlib.sha256(text.encode()).hexdigest()[:16]
             if key not in self._settings:
-                file = stack.enter_context(RecordFile(folder / f"{key}.jsonl", terms))
+                file = stack.enter_context(RecordFile.open_in(files, f"{key}.jsonl", terms))
                 self._settings[key] = _Setting(row.options, file)
             self._of_row.append(key)
         self._sentences = {
-            row.kind: stack.enter_context(self._sentence_file(folder, row.kind))
-            for row in REFERRING
+            row.kind: stack.enter_context(self._sentence_file(files, row.kind)) for row in REFERRING
         }
 
-    def _sentence_file(self, folder: Path, kind: str) -> RecordFile:
+    def _sentence_file(self, files: Destination, kind: str) -> RecordFile:
         terms = self._protocol(self._worker.base, self._worker.sentences(kind)).terms
-        return RecordFile(folder / f"sentences-{kind.replace(' ', '-')}.jsonl", terms)
+        return RecordFile.open_in(files, f"sentences-{kind.replace(' ', '-')}.jsonl", terms)
 
     def _protocol(self, method: Any, dataset: Any) -> Protocol:
         images = self._worker.scenes
@@ -103,7 +102,7 @@ class CarRecords:
 
 
 replicate_car = Replication(
-    "car", "replication.md", CarWorker, CarRecords, lambda report, folder: report.to_markdown()
+    "car", "replication.md", CarWorker, CarRecords, lambda report, files: report.to_markdown()
 )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 
 from lexiseg.evaluation.protocol import Protocol, protocol_of
 from lexiseg.evaluation.records import RecordFile
+from lexiseg.io.writer import Destination
 from lexiseg.replication.engine import Replication
 from lexiseg.replication.rows import RowRecords
 from lexiseg.replication.tides.report import ReplicationReport
@@ -19,20 +19,22 @@ class TidesRecords(RowRecords[Row]):
 
     Args:
         worker: answers.
-        folder: for the records.
+        files: where the records go.
         stack: closes the files.
     """
 
-    def __init__(self, worker: TidesWorker, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, worker: TidesWorker, files: Destination, stack: ExitStack) -> None:
         self._worker = worker
         self._protocols = {row: self._protocol(row) for row in all_rows()}
-        files = {
+        opened = {
             row: stack.enter_context(
-                RecordFile(folder / f"{row.key}.jsonl", {**protocol.terms, "truth": row.truth})
+                RecordFile.open_in(
+                    files, f"{row.key}.jsonl", {**protocol.terms, "truth": row.truth}
+                )
             )
             for row, protocol in self._protocols.items()
         }
-        super().__init__(files, worker.dataset.ids)
+        super().__init__(opened, worker.dataset.ids)
 
     def _protocol(self, row: Row) -> Protocol:
         return protocol_of(
@@ -57,5 +59,5 @@ replicate_tides = Replication(
     "replication-tides.md",
     TidesWorker,
     TidesRecords,
-    lambda report, folder: report.to_markdown(),
+    lambda report, files: report.to_markdown(),
 )

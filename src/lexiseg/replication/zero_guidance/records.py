@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 
 from lexiseg.evaluation.protocol import Protocol, protocol_of
 from lexiseg.evaluation.records import RecordFile
 from lexiseg.evaluation.tasks.self_named.meaning import ClipTexts, by_meaning
 from lexiseg.evaluation.tasks.self_named.scoring import TERMS
 from lexiseg.evaluation.tasks.self_named.thresholds import plot_sweeps
+from lexiseg.io.writer import Destination
 from lexiseg.replication.engine import Replication
 from lexiseg.replication.rows import RowRecords
 from lexiseg.replication.zero_guidance.report import ReplicationReport
@@ -32,20 +32,20 @@ class ZeroGuidanceRecords(RowRecords[Row]):
 
     Args:
         worker: answers.
-        folder: for the records.
+        files: where the records go.
         stack: closes the files.
     """
 
-    def __init__(self, worker: ZeroGuidanceWorker, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, worker: ZeroGuidanceWorker, files: Destination, stack: ExitStack) -> None:
         self._worker = worker
         self._protocols = {row: self._protocol(row) for row in (*ROWS, ZEROCAP)}
-        files = {
+        opened = {
             row: stack.enter_context(
-                RecordFile(folder / f"zero-guidance-{row.key}.jsonl", protocol.terms)
+                RecordFile.open_in(files, f"zero-guidance-{row.key}.jsonl", protocol.terms)
             )
             for row, protocol in self._protocols.items()
         }
-        super().__init__(files, worker.dataset.ids)
+        super().__init__(opened, worker.dataset.ids)
 
     def _protocol(self, row: Row) -> Protocol:
         protocol = protocol_of(
@@ -75,11 +75,11 @@ class ZeroGuidanceRecords(RowRecords[Row]):
         )
 
 
-def to_markdown(report: ReplicationReport, folder: Path) -> str:
+def to_markdown(report: ReplicationReport, files: Destination) -> str:
     """The page; with matplotlib its plot is drawn beside it."""
     if not find_spec("matplotlib"):
         return report.to_markdown()
-    return report.to_markdown(plot_sweeps(report.words.sweeps, folder / PLOT).name)
+    return report.to_markdown(plot_sweeps(report.words.sweeps, files, PLOT).name)
 
 
 replicate_zero_guidance = Replication(
@@ -88,4 +88,5 @@ replicate_zero_guidance = Replication(
     ZeroGuidanceWorker,
     ZeroGuidanceRecords,
     to_markdown,
+    plots=(PLOT,),
 )

@@ -18,6 +18,7 @@ from lexiseg.evaluation.tasks.self_named.thresholds import (
     plot_sweeps,
     write_sweeps,
 )
+from lexiseg.io.output_folder import output_folder
 from lexiseg.metrics import class_overlaps, image_iou
 from lexiseg.metrics.renamed_segments import cross
 
@@ -68,13 +69,13 @@ def test_thresholds_are_those_of_the_paper() -> None:
 
 def test_files_show_what_was_judged(dataset: Any, tmp_path: Path) -> None:
     records = [picture(seed)[2] for seed in range(2)]
-    paths = write_sweeps(records, dataset, tmp_path)
+    paths = write_sweeps(records, dataset, output_folder(tmp_path))
     assert [path.name for path in paths] == ["thresholds.md", "thresholds.png"]
     page = paths[0].read_text(encoding="utf-8")
     assert "(Table 6" in page and f"| toy | {TEXT_SWEEP.curve(records, dataset)[0]:.1f} |" in page
     for record in records:
         del record["tt"]
-    write_sweeps(records, dataset, tmp_path)
+    write_sweeps(records, dataset, output_folder(tmp_path))
     assert "(Table 6" not in paths[0].read_text(encoding="utf-8")
 
 
@@ -82,7 +83,7 @@ def test_curves_may_have_gaps(tmp_path: Path) -> None:
     curve = [19.6, float("nan"), *[1.25] * 9]
     assert list(TEXT_SWEEP.table({"paper": curve}))[-1] == f"| paper | 19.6 |  |{' 1.2 |' * 9}"
     lines = {"ours": [float(k) for k in range(11)], "paper": curve}
-    path = plot_sweeps({TEXT_SWEEP: lines}, tmp_path / "x.png")
+    path = plot_sweeps({TEXT_SWEEP: lines}, output_folder(tmp_path), "x.png")
     with Image.open(path) as picture:
         assert min(picture.size) > 200 and len(picture.convert("RGB").getcolors(10**6)) > 10
         assert "Software" not in picture.info  # else another version gives another file

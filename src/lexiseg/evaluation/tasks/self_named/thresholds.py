@@ -10,7 +10,7 @@ from pathlib import Path
 from lexiseg.datasets import SemanticDataset
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.tasks.self_named.scoring import numbers_of
-from lexiseg.io.output_file import open_output, write_text
+from lexiseg.io.writer import Destination
 
 Curve = Sequence[float]  # IoU in percent at each threshold; NaN where it is not known
 PAGE = "thresholds.md"
@@ -63,32 +63,37 @@ TEXT_SWEEP = Sweep(
 )
 
 
-def write_sweeps(records: Sequence[Record], dataset: SemanticDataset, folder: Path) -> list[Path]:
+def write_sweeps(
+    records: Sequence[Record], dataset: SemanticDataset, files: Destination
+) -> list[Path]:
     """Write ``thresholds.md`` and, with matplotlib, ``thresholds.png``.
 
     Args:
         records: of `self_named.scoring.score_image`, all with ``tt`` or none.
         dataset: they are of.
-        folder: for the files.
+        files: where they go.
     """
     sweeps = [sweep for sweep in (CLIP_SWEEP, TEXT_SWEEP) if sweep.key in records[0]]
     measured = {sweep: {dataset.name: sweep.curve(records, dataset)} for sweep in sweeps}
     lines = ["IoU in percent when segments below the threshold stay without a class."]
     for sweep, curves in measured.items():
         lines += ["", f"## {sweep.title}", "", *sweep.table(curves)]
-    paths = [write_text(folder / PAGE, "\n".join(lines) + "\n")]
-    return [*paths, plot_sweeps(measured, folder / PLOT)] if find_spec("matplotlib") else paths
+    paths = [files.text(files.folder / PAGE, "\n".join(lines) + "\n")]
+    return [*paths, plot_sweeps(measured, files, PLOT)] if find_spec("matplotlib") else paths
 
 
-def plot_sweeps(measured: Mapping[Sweep, Mapping[str, Curve]], path: Path) -> Path:
+def plot_sweeps(
+    measured: Mapping[Sweep, Mapping[str, Curve]], files: Destination, name: str
+) -> Path:
     """Draw a panel for each sweep with a line for each of its curves.
 
     Args:
         measured: sweep -> label -> curve.
-        path: of the PNG.
+        files: where it goes.
+        name: of the PNG.
 
     Returns:
-        The path.
+        Its path.
     """
     from matplotlib.figure import Figure
 
@@ -100,6 +105,7 @@ def plot_sweeps(measured: Mapping[Sweep, Mapping[str, Curve]], path: Path) -> Pa
         axes.set_xlabel(sweep.axis)
         axes.set_ylabel(f"{sweep.key.upper()} IoU (%)")
         axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
-    with open_output(path, overwrite=True) as stream:
+    path = files.folder / name
+    with files.open(path) as stream:
         figure.savefig(stream, format="png", dpi=110, metadata={"Software": None})
     return path
