@@ -7,13 +7,15 @@ from pathlib import Path
 
 from lexiseg.config import override, to_dict
 from lexiseg.models.bundled import bundled_weights
-from lexiseg.models.hub import checkpoints
+from lexiseg.models.hub import PublishedFile, checkpoints
 from lexiseg.models.image_text import load_image_text
 from lexiseg.registry import SCORERS, SEGMENTERS
 from lexiseg.types import DenseScorer, PromptableSegmenter
 
 
-def segmenter_checkpoints(name: str, weights: str | Path | None) -> tuple[str | Path, ...]:
+def segmenter_checkpoints(
+    name: str, weights: str | Path | None
+) -> tuple[str | Path | PublishedFile, ...]:
     """The checkpoints that a segmenter will be loaded from, as far as that is known beforehand.
 
     Args:
@@ -23,9 +25,11 @@ def segmenter_checkpoints(name: str, weights: str | Path | None) -> tuple[str | 
     Raises:
         UnknownNameError: no such segmenter.
     """
-    _ = SEGMENTERS[name]
+    segmenter = SEGMENTERS[name]
     if weights is not None:
         return (weights,)
+    if isinstance(segmenter, PublishedFile):
+        return (segmenter,)
     return (name,) if name in checkpoints() or name in bundled_weights() else ()
 
 

@@ -81,6 +81,40 @@ def find_weights(source: str | Path, revision: str | None = None, download: bool
     raise WeightsNotFoundError(_absent_message(source))
 
 
+@dataclass(frozen=True)
+class PublishedFile:
+    """A checkpoint that its authors publish as a single file outside the hub.
+
+    Args:
+        name: in lexiseg.
+        file: official file name.
+        source: where the authors offer it.
+    """
+
+    name: str
+    file: str
+    source: str
+
+    def find(
+        self, weights: str | Path | None, revision: str | None = None, download: bool = False
+    ) -> Path:
+        """The given file, folder or hub id on this machine.
+
+        Raises:
+            WeightsNotFoundError: nothing was given or it is nowhere.
+        """
+        if weights is None:
+            raise WeightsNotFoundError(f"{self.absent('weights')}.")
+        return find_weights(weights, revision, download)
+
+    def absent(self, option: str) -> str:
+        """A sentence, but for its full stop, that says how to get it and which option takes it."""
+        return (
+            f"The weights of {self.name} do not come with lexiseg: download {self.file} from "
+            f"{self.source} and give its path as {option}="
+        )
+
+
 def check_name(source: str) -> None:
     """Check that a name could be fetched: a known checkpoint or a hub id.
 
@@ -90,19 +124,26 @@ def check_name(source: str) -> None:
     _hub_place(source, None)
 
 
-def require_weights(*sources: str | Path) -> None:
+def require_weights(*sources: str | Path | PublishedFile) -> None:
     """Check all checkpoints of a method before any is loaded.
+
+    Args:
+        sources: folders, files, names or hub ids; a `PublishedFile` is of the segmenter, and was
+            not given.
 
     Raises:
         WeightsNotFoundError: one message that names every absent one.
     """
+    files = [source for source in dict.fromkeys(sources) if isinstance(source, PublishedFile)]
     absent = [
         source
         for source in dict.fromkeys(sources)
-        if not _on_this_machine(bundled_or_given(source))
+        if not isinstance(source, PublishedFile) and not _on_this_machine(bundled_or_given(source))
     ]
-    if absent:
-        raise WeightsNotFoundError(_absent_message(*absent))
+    said = [_absent_message(*absent).removesuffix(".")] if absent else []
+    said += [file.absent("segmenter_weights") for file in files]
+    if said:
+        raise WeightsNotFoundError(f"{'; '.join(said)}.")
 
 
 def _on_this_machine(source: str | Path, revision: str | None = None) -> Path | None:

@@ -6,11 +6,11 @@ import torch
 from safetensors.torch import save_file
 
 from lexiseg.errors import CheckpointError, WeightsNotFoundError
+from lexiseg.models.hub import PublishedFile
 from lexiseg.models.sam.mobile_sam.tiny_vit import TinyVit
 from lexiseg.models.sam.preprocess import Preprocessing
 from lexiseg.models.sam.variant import (
     PromptingConfig,
-    PublishedFile,
     SamVariant,
     fill_variant,
 )

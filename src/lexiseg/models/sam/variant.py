@@ -17,9 +17,8 @@ from transformers.initialization import no_init_weights
 from transformers.models.sam.configuration_sam import SamConfig, SamMaskDecoderConfig
 from transformers.models.sam.modeling_sam import SamMaskDecoder, SamPromptEncoder
 
-from lexiseg.errors import WeightsNotFoundError
 from lexiseg.models.device import choose_device, choose_dtype
-from lexiseg.models.hub import find_weights
+from lexiseg.models.hub import PublishedFile
 from lexiseg.models.normalization import fold_batch_norms
 from lexiseg.models.sam.decoder import MaskDecoder
 from lexiseg.models.sam.loading import place
@@ -153,36 +152,6 @@ def fill_variant(
     fitting = {**others, **prompting_to_huggingface(state)}
     load_strictly(network, fitting, origin, torch.float32)
     return network
-
-
-@dataclass(frozen=True)
-class PublishedFile:
-    """A checkpoint that its authors publish as a single file outside the hub.
-
-    Args:
-        name: in lexiseg.
-        file: official file name.
-        source: where the authors offer it.
-    """
-
-    name: str
-    file: str
-    source: str
-
-    def find(
-        self, weights: str | Path | None, revision: str | None = None, download: bool = False
-    ) -> Path:
-        """The given file, folder or hub id on this machine.
-
-        Raises:
-            WeightsNotFoundError: nothing was given or it is nowhere.
-        """
-        if weights is None:
-            raise WeightsNotFoundError(
-                f"The weights of {self.name} do not come with lexiseg: download {self.file} from "
-                f"{self.source} and give its path as weights=."
-            )
-        return find_weights(weights, revision, download)
 
 
 @dataclass(frozen=True)
