@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lexiseg.errors import UsageError
 from lexiseg.evaluation.files import evaluate_files
@@ -131,6 +132,27 @@ def test_label_maps_are_judged_pixel_by_pixel(truth: Path, tmp_path: Path) -> No
     assert outcome.summary.scores["miou"] == pytest.approx((dog + background) / 2)
     other = evaluate_files(maps("other", 20, "cat"), tmp_path / "true")
     assert other.summary.scores["miou"] == pytest.approx((0 + 2200 / 2400) / 2)
+
+
+def test_void_pixels_of_the_truth_are_not_judged(tmp_path: Path) -> None:
+    """Against pixels counted one by one; predictions may say anything where the truth is void."""
+    rng = np.random.default_rng(3)
+    pairs = []
+    for folder in ("true", "found"):
+        (tmp_path / folder).mkdir()
+    for name in ("a", "b", "c"):
+        true = rng.choice([0, 1, 2, 255], (9, 11)).astype(np.uint8)
+        found = np.where(rng.random((9, 11)) < 0.6, true % 255, rng.integers(0, 3, (9, 11)))
+        Image.fromarray(true).save(tmp_path / "true" / f"{name}.png")
+        Image.fromarray(found.astype(np.uint8)).save(tmp_path / "found" / f"{name}.png")
+        pairs += [(t, f) for t, f in zip(true.flat, found.flat, strict=True) if t != 255]
+    ious = []
+    for number in range(3):
+        both = sum(t == number and f == number for t, f in pairs)
+        ious.append(both / sum(number in (t, f) for t, f in pairs))
+    outcome = evaluate_files(tmp_path / "found", tmp_path / "true")
+    assert outcome.summary.scores["miou"] == pytest.approx(sum(ious) / 3, abs=1e-12)
+    assert sum(row.pixels for row in outcome.summary.classes) == len(pairs)
 
 
 def remade(base: Result, items: tuple[Instance, ...], path: Path) -> Result:

@@ -79,3 +79,20 @@ def test_a_resized_picture_is_left_out_and_told(annotated, tmp_path, size_hw):
     assert not done.paths and done.report.skipped
     with pytest.raises(UsageError, match="size disagrees"):
         convert(source, "labelme", tmp_path / "out", strict=True)
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_what_a_label_map_calls_void_is_turned_too(tmp_path, orientation):
+    pixels = np.zeros((*STORED, 3), np.uint8)
+    pixels[1, 10] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for folder in ("JPEGImages", "SegmentationClass"):
+        (tmp_path / folder).mkdir()
+    Image.fromarray(pixels).save(tmp_path / "JPEGImages" / "a.png", exif=exif)
+    labels = pixels[..., 0].copy()
+    labels[5:, 2] = 1
+    Image.fromarray(labels).save(tmp_path / "SegmentationClass" / "a.png")
+    (result,) = read_results(tmp_path)
+    upright = read_image(result.path)[..., 0] > 0
+    assert np.array_equal(result.origin.void.to_array(), upright)

@@ -47,6 +47,17 @@ def test_pascal_vocs_colours():
     assert len(set(COLOURS)) == 256
 
 
+def test_what_is_void_is_kept_apart_from_background(tmp_path):
+    saved(tmp_path / "SegmentationClass" / "a.png", np.array(COLOURS, np.uint8)[NUMBERS])
+    saved(tmp_path / "grey" / "a.png", NUMBERS)
+    saved(tmp_path / "whole" / "a.png", np.where(NUMBERS == 255, 0, NUMBERS))
+    for folder in ("SegmentationClass", "grey"):
+        ((result,), _) = read(tmp_path / folder)
+        np.testing.assert_array_equal(result.origin.void.to_array(), NUMBERS == 255)
+    ((result,), _) = read(tmp_path / "whole")
+    assert result.origin.void is None
+
+
 @pytest.mark.parametrize("form", ["palette", "grey", "colour", "sixteen"])
 def test_every_form_of_map(form, tmp_path):
     path = tmp_path / "a.png"

@@ -12,7 +12,13 @@ from typing import Literal
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.coco_instances import InstanceTables, open_instances_file
 from lexiseg.datasets.label_map import LabelMapDataset
-from lexiseg.datasets.sample import InstanceSample, SemanticSample, TrueObject
+from lexiseg.datasets.sample import (
+    IGNORE,
+    InstanceSample,
+    LabelMap,
+    SemanticSample,
+    TrueObject,
+)
 from lexiseg.errors import DatasetError, LexisegError, UsageError
 from lexiseg.evaluation.protocol import protocol_of
 from lexiseg.evaluation.records import Record
@@ -22,7 +28,7 @@ from lexiseg.io.coco_reader import read_coco_results
 from lexiseg.io.output_folder import output_folder
 from lexiseg.io.reader import detect_format, read_results
 from lexiseg.io.reading import result_from_regions
-from lexiseg.types import Number, Recipe, Result
+from lexiseg.types import Mask, Number, Recipe, Result
 
 _LABEL_MAPS = ("png", "label-map")  # formats of truth in which every pixel has one class
 _SEED = 0  # of the bootstrap
@@ -33,10 +39,11 @@ def evaluate_files(
 ) -> Evaluation:
     """Score answers that are finished, by anything, against a file or folder of truth.
 
-    Truth that is label maps is judged pixel by pixel (IoU of classes); any other as single
-    objects (AP as the COCO tools compute it; a COCO file keeps its crowds and areas). Answers
-    belong to the picture of the same number (lists of COCO results) or name; a picture without
-    one has an empty answer. What carries a label that the truth does not know is not judged.
+    Truth that is label maps is judged pixel by pixel (IoU of classes, void left out); any other
+    as single objects (AP as the COCO tools compute it; a COCO file keeps its crowds and areas).
+    Answers belong to the picture of the same number (lists of COCO results) or name; a picture
+    without one has an empty answer. What carries a label that the truth does not know is not
+    judged.
 
     Args:
         predictions: any format that `lexiseg.read` reads; a list of COCO results takes its
@@ -104,9 +111,21 @@ def _open_truth(truth: Path) -> LabelMapDataset | InstanceTables | FileObjects:
         counts_background=True,
         ids=ids,
         image_path=Path,
-        read_truth=lambda name: semantic.answered_labels(by_id[name], classes).astype("uint16"),
-        has_void=False,
+        read_truth=lambda name: _labels(by_id[name], classes),
+        has_void=any(_void(result) for result in results),
     )
+
+
+def _void(result: Result) -> Mask | None:
+    return result.origin.void if result.origin else None
+
+
+def _labels(result: Result, classes: ClassList) -> LabelMap:
+    """True classes; what the file calls void is not judged, as in the data sets."""
+    labels = semantic.answered_labels(result, classes).astype("uint16")
+    if void := _void(result):
+        labels[void.to_array()] = IGNORE
+    return labels
 
 
 @dataclass(frozen=True)

@@ -56,9 +56,11 @@ def _size_of_picture(result: Result, context: ReadContext) -> tuple[int, int] | 
 
 
 def _turn(result: Result, orientation: int) -> Result:
-    items = tuple(
-        replace(item, mask=Mask.from_array(turn_upright(item.mask.to_array(), orientation)))
-        for item in result.instances
-    )
-    size_hw = result.size_hw[::-1]
-    return replace(result, size_hw=size_hw, instances=Instances(items, size_hw))
+    def turned(mask: Mask) -> Mask:
+        return Mask.from_array(turn_upright(mask.to_array(), orientation))
+
+    items = tuple(replace(item, mask=turned(item.mask)) for item in result.instances)
+    origin, size_hw = result.origin, result.size_hw[::-1]
+    if origin and origin.void:
+        origin = replace(origin, void=turned(origin.void))
+    return replace(result, size_hw=size_hw, instances=Instances(items, size_hw), origin=origin)

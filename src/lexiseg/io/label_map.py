@@ -26,6 +26,7 @@ _MAP_FOLDERS = (
 _PICTURE_FOLDERS = ("JPEGImages", "images", "image", "img", "imgs", "photos")
 _ENDINGS = ("", "_mask", "-mask", ".mask", "_seg", "_segmentation", "_label", "_labels", "_gt")
 _VOID = (255, 65535)
+_NOT_JUDGED = -1  # stands for void among the numbers of classes
 _VOC_OUTLINE = (224, 224, 192)
 _CLASS = "class {}"
 _MOST_CLASSES = 200  # in one grey map; what holds more is a photograph
@@ -65,7 +66,8 @@ class _LabelMaps:
 
     def result(self, path: Path) -> Result:
         numbers, unnamed = self._numbers(path)
-        present = np.unique(numbers[numbers != 0]).tolist()
+        present = np.unique(numbers[numbers > 0]).tolist()
+        void = numbers == _NOT_JUDGED
         if len(present) > _MOST_CLASSES:
             raise EntryError("grey picture and no label map", f"{len(present)} numbers")
         items = [
@@ -79,11 +81,13 @@ class _LabelMaps:
             items,
             source="label-map",
             path=self._picture(path),
-            origin=Origin(categories=categories),
+            origin=Origin(
+                categories=categories, void=Mask.from_array(void) if void.any() else None
+            ),
         )
 
     def _numbers(self, path: Path) -> tuple[NDArray[np.int64], str]:
-        """Class of each pixel, 0 where there is none or it is void, and a class without name."""
+        """Class of each pixel, 0 where there is none, -1 where it is void; a class without name."""
         mode = _mode(path)
         if mode in ("RGB", "RGBA") or (mode == "P" and self.table.colours):
             return _from_colours(read_image(path), self.table), _CLASS
@@ -93,7 +97,7 @@ class _LabelMaps:
             return (numbers > 0).astype(np.int64), "object"
         void = _VOID[mode.startswith("I")]
         if void not in self.table.names:
-            numbers[numbers == void] = 0
+            numbers[numbers == void] = _NOT_JUDGED
         return numbers, _CLASS
 
     @cached_property
@@ -125,7 +129,7 @@ def _from_colours(pixels: NDArray[np.uint8], table: LabelMapNames) -> NDArray[np
     Raises:
         EntryError: a colour stands for nothing.
     """
-    known = table.colours or {**voc_colours(), _VOC_OUTLINE: 0}
+    known = table.colours or {**voc_colours(), _VOC_OUTLINE: _NOT_JUDGED}
     packed = pixels.astype(np.int64) @ np.array([65536, 256, 1])
     colours, places = np.unique(packed, return_inverse=True)
     meant = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lexiseg.types.rle import Mask
+
 Number = int | str
 """How a file numbers its pictures and categories; some use text."""
 
@@ -32,8 +34,10 @@ class Origin:
         image_id: number of the picture; None if the file has none.
         file_name: the picture as the file names it.
         categories: the file's whole table by name, in its order; names without a region too.
+        void: pixels of which the file says that they are not to be judged; None if of none.
     """
 
     image_id: Number | None = None
     file_name: str | None = None
     categories: Mapping[str, Category] = field(default_factory=dict)
+    void: Mask | None = None
