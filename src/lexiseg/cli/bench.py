@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import Loading, grouped
 from lexiseg.cli.options import MethodName, Preset
+
+if TYPE_CHECKING:
+    from lexiseg.types import Result
 
 
 @grouped
@@ -57,7 +60,7 @@ def _some_names(count: int) -> list[str]:
     return [known[i] if i < len(known) else f"{known[i % len(known)]} {i}" for i in range(count)]
 
 
-def _line(results: list[Any], names: int, size: str, repeats: int) -> str:
+def _line(results: list[Result], names: int, size: str, repeats: int) -> str:
     import platform
     from statistics import median
 

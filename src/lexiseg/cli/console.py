@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from lexiseg.types import Recipe
@@ -32,7 +32,7 @@ def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def emit(record: Mapping[str, Any]) -> None:
+def emit(record: Mapping[str, object]) -> None:
     """One JSON object as a line on stdout, in letters that its encoding has."""
     try:
         print(json.dumps(record, ensure_ascii=False), flush=True)
@@ -40,7 +40,7 @@ def emit(record: Mapping[str, Any]) -> None:
         print(json.dumps(record), flush=True)
 
 
-def warn(message: Warning | str, *_: Any, **__: Any) -> None:
+def warn(message: Warning | str, *_: object, **__: object) -> None:
     """A warning as one line for people; takes the place of `warnings.showwarning`."""
     tell(f"warning: {' '.join(str(message).split())}")
 

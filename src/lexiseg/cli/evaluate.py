@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from lexiseg.errors import UsageError
 from lexiseg.types import Recipe, Task
 
 if TYPE_CHECKING:
+    from lexiseg.datasets import AnyDataset
     from lexiseg.evaluation import Evaluation
 
 
@@ -109,7 +110,7 @@ def evaluate(
 _MINIWORLD = {"semantic": "", "instances": "-instances", "self-named": "-regions"}
 
 
-def _open(name: str, data: Path | None, split: str | None, *, plain: bool) -> Any:
+def _open(name: str, data: Path | None, split: str | None, *, plain: bool) -> AnyDataset:
     """The data set in its folder; Miniworld needs none, others are looked for right here."""
     from lexiseg.registry import DATASETS
 
@@ -118,28 +119,33 @@ def _open(name: str, data: Path | None, split: str | None, *, plain: bool) -> An
     options = {"wording": "plain"} if plain and not drawn else {}
     if split:
         options["split"] = split
-    return open_dataset(data if data or drawn else Path(), **options)
+    opened: AnyDataset = open_dataset(data if data or drawn else Path(), **options)
+    return opened
 
 
 def _evaluate(
     model: Model,
-    dataset: Any,
+    dataset: AnyDataset,
     sentences: str | None,
-    judging: Mapping[str, Any],
-    **how: Any,
+    judging: Mapping[str, object],
+    *,
+    out: Path | None,
+    overwrite: bool,
+    limit: int | None,
 ) -> None:
     from lexiseg.config import override
     from lexiseg.evaluation import evaluate as measure
     from lexiseg.evaluation.tasks.self_named.judging import Judging
     from lexiseg.models.sentence_bert import SentenceBert
 
-    how["quiet"] = console.state.quiet
-    if sentences:
-        how["sentences"] = SentenceBert.load(sentences, model.device)
-    if judging:
-        how["judging"] = override(Judging(), judging)
+    meaning = SentenceBert.load(sentences, model.device) if sentences else None
+    choices = override(Judging(), judging) if judging else None
     method = model.load()
-    _print(measure(method, dataset, **how), method.recipe())
+    outcome = measure(
+        method, dataset, out=out, overwrite=overwrite, limit=limit,
+        quiet=console.state.quiet, sentences=meaning, judging=choices,
+    )  # fmt: skip
+    _print(outcome, method.recipe())
 
 
 def _evaluate_files(predictions: Path, truth: Path, out: Path | None, overwrite: bool) -> None:

@@ -66,6 +66,6 @@ def label(
     model = run.loading.model(run.method, run.preset, **chosen)
 
     def load_and_bind() -> Callable[..., Result]:
-        return model.load().label  # type: ignore[no-any-return]
+        return model.load().label
 
     run_model("label", images, None, model, load_and_bind, run)

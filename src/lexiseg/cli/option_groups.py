@@ -33,7 +33,7 @@ from lexiseg.cli.options import (
     read_settings,
     read_vocabulary,
 )
-from lexiseg.types import Vocabulary
+from lexiseg.types import Method, Vocabulary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,9 +48,9 @@ class Model:
     preset: str
     device: str
     dtype: str
-    settings: dict[str, Any]
+    settings: dict[str, object]
 
-    def load(self) -> Any:
+    def load(self) -> Method:
         """The method with its weights."""
         import lexiseg
 
@@ -92,7 +92,7 @@ class Loading:
     config: ConfigFile = None
 
     def model(
-        self, method: str, preset: str | None, dataset: str | None = None, **settings: Any
+        self, method: str, preset: str | None, dataset: str | None = None, **settings: object
     ) -> Model:
         """A method, with settings that win over those typed.
 
@@ -160,16 +160,16 @@ def grouped(verb: Callable[..., None]) -> Callable[..., None]:
     options = [one for name in asked for one in _options(name, hints[name], asked[name].default)]
 
     @wraps(verb)
-    def call(**given: Any) -> None:
+    def call(**given: object) -> None:
         verb(**{name: _collect(name, hints[name], given) for name in asked})
 
-    shown: Any = call
+    shown: Any = call  # functions have no room for a signature, as typing sees them
     shown.__signature__ = Signature(options)
     shown.__annotations__ = {one.name: one.annotation for one in options}
     return call
 
 
-def _options(name: str, hint: Any, default: Any) -> Iterator[Parameter]:
+def _options(name: str, hint: object, default: object) -> Iterator[Parameter]:
     if not is_dataclass(hint):
         known = Parameter.empty if default is MISSING else default
         yield Parameter(name, Parameter.KEYWORD_ONLY, default=known, annotation=hint)
@@ -179,11 +179,10 @@ def _options(name: str, hint: Any, default: Any) -> Iterator[Parameter]:
         yield from _options(field.name, hints[field.name], field.default)
 
 
-def _collect(name: str, hint: Any, given: Mapping[str, Any]) -> Any:
+def _collect(name: str, hint: object, given: Mapping[str, object]) -> object:
     """A parameter's value: as typed, or a dataclass filled from what was typed for its fields."""
-    if not is_dataclass(hint):
+    if not (isinstance(hint, type) and is_dataclass(hint)):
         return given[name]
     hints = get_type_hints(hint)
     values = {field.name: _collect(field.name, hints[field.name], given) for field in fields(hint)}
-    group: Any = hint
-    return group(**values)
+    return hint(**values)

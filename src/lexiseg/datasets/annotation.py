@@ -16,7 +16,7 @@ from lexiseg.errors import DatasetError, LexisegError, in_one_line
 from lexiseg.ops.coco_polygons import flat_rings, polygons_to_mask
 from lexiseg.types import Mask, Number
 
-Row = Mapping[str, Any]
+Row = Mapping[str, Any]  # of a table; its values are of the kinds that `_KINDS` promises
 _TABLES = ("images", "annotations", "categories")
 _MOST_PIXELS = 2**28  # of a picture; no file of numbers may ask for more memory
 
@@ -65,7 +65,7 @@ def read_instances(
     images: Sequence[str] = ("id",),
     annotations: Sequence[str] = ("image_id",),
     categories: Sequence[str] = ("id",),
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, list[Row]]:
     """A COCO instances file with its three tables, every value of the kind its key promises.
 
     Keys whose value is null count as absent. Annotations of a box without a mask are left out
@@ -94,10 +94,8 @@ def read_instances(
     return {**loaded, **tables}
 
 
-def _rows(
-    path: Path, table: str, rows: list[object], needed: Sequence[str]
-) -> list[dict[str, Any]]:
-    checked = []
+def _rows(path: Path, table: str, rows: list[object], needed: Sequence[str]) -> list[Row]:
+    checked: list[Row] = []
     for place, row in enumerate(rows):
         with telling(path, f"entry {place} of its table {table!r}"):
             if not isinstance(row, dict):
@@ -113,7 +111,7 @@ def _rows(
     return checked
 
 
-def _with_masks(path: Path, rows: list[dict[str, object]]) -> list[dict[str, object]]:
+def _with_masks(path: Path, rows: list[Row]) -> list[Row]:
     masked = [row for row in rows if row.get("segmentation")]
     if rows and not masked:
         raise DatasetError(f"Annotation file {path} holds no masks; expected segmentations.")
@@ -125,9 +123,7 @@ def _with_masks(path: Path, rows: list[dict[str, object]]) -> list[dict[str, obj
     return masked
 
 
-def _check_references(
-    path: Path, rows: list[dict[str, object]], key: str, known: set[Number]
-) -> None:
+def _check_references(path: Path, rows: list[Row], key: str, known: set[Number]) -> None:
     for place, row in enumerate(rows):
         if key in row and row[key] not in known:
             raise DatasetError(
@@ -164,8 +160,10 @@ def _side(value: object) -> int:
     return side
 
 
-def _finite(value: Any) -> float:
-    if isinstance(value, bool) or not abs(float(value)) < float("inf"):
+def _finite(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError
+    if not abs(float(value)) < float("inf"):
         raise ValueError
     return value if isinstance(value, int | float) else float(value)
 
@@ -176,7 +174,9 @@ def _text(value: object) -> str:
     return value
 
 
-def _flag(value: Any) -> int:
+def _flag(value: object) -> int:
+    if not isinstance(value, int | float | str):
+        raise TypeError
     return 0 if value in ("", "false", "False") else int(bool(int(value)))
 
 
@@ -186,7 +186,7 @@ def _numbers(value: object) -> list[Number]:
     return [_number(entry) for entry in value]
 
 
-_KINDS: Mapping[str, Callable[[Any], Any]] = {
+_KINDS: Mapping[str, Callable[[object], object]] = {
     **dict.fromkeys(("id", "image_id", "category_id"), _number),
     **dict.fromkeys(("height", "width"), _side),
     **dict.fromkeys(("file_name", "coco_url", "frequency"), _text),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from lexiseg.datasets.annotation import (
     Row,
@@ -174,7 +174,7 @@ def open_instances_file(path: Path) -> InstanceTables:
     )  # fmt: skip
 
 
-def read_tables(path: Path, *, images: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+def read_tables(path: Path, *, images: Sequence[str]) -> dict[str, list[Row]]:
     """An instances file whose rows have what the readers need.
 
     Args:

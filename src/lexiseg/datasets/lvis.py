@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from lexiseg.datasets.annotation import Row
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.coco_instances import InstanceTables, read_tables
 from lexiseg.datasets.layout import FolderLayout
@@ -46,6 +45,6 @@ def open_lvis(data: Path, *, split: str = "val") -> InstanceTables:
     return InstanceTables("lvis", split, classes, tables, picture, path, federated=True)
 
 
-def _picture(root: Path, row: Mapping[str, Any]) -> Path:
+def _picture(root: Path, row: Row) -> Path:
     """LVIS names a picture by its address at COCO, which ends in FOLDER/FILE."""
     return root / "/".join(row["coco_url"].split("/")[-2:])

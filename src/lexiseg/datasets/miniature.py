@@ -10,12 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.datasets.annotation import read_instances, read_json, telling
+from lexiseg.datasets.annotation import Row, read_instances, read_json, telling
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.label_map import read_labels
 from lexiseg.datasets.layout import FolderLayout, read_ids
@@ -103,7 +103,7 @@ class WrittenScenes:
         return things
 
     @cached_property
-    def _tables(self) -> dict[str, Any]:
+    def _tables(self) -> Mapping[str, Sequence[Row]]:
         return read_instances(
             self._file,
             images=("id", "file_name"),
@@ -123,8 +123,8 @@ class WrittenScenes:
             return {str(stem): [str(name) for name in names] for stem, names in absent.items()}
 
     @cached_property
-    def _objects(self) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        grouped: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    def _objects(self) -> Mapping[str, Sequence[Row]]:
+        grouped: dict[str, list[Row]] = defaultdict(list)
         stems = {row["id"]: Path(row["file_name"]).stem for row in self._tables["images"]}
         for row in self._tables["annotations"]:
             grouped[stems[row["image_id"]]].append(row)

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from lexiseg.datasets.annotation import read_json, telling
+from lexiseg.datasets.annotation import Row, read_json, telling
 from lexiseg.datasets.label_map import read_labels
 from lexiseg.datasets.layout import FolderLayout, list_stems, read_ids
 from lexiseg.datasets.sample import IGNORE, Expression, LabelMap, VideoSample
@@ -137,7 +137,7 @@ def _from_text(path: Path) -> list[tuple[str, Expression]]:
     return rows
 
 
-def _from_json(path: Path, videos: Mapping[str, Any]) -> Sentences:
+def _from_json(path: Path, videos: Row) -> Sentences:
     """The form shared with Ref-YouTube-VOS; the n-th sentence of an object is annotator n."""
     found: dict[str, tuple[Expression, ...]] = {}
     for clip, entry in videos.items():
@@ -147,7 +147,7 @@ def _from_json(path: Path, videos: Mapping[str, Any]) -> Sentences:
     return found
 
 
-def _numbered(items: Iterable[Mapping[str, Any]]) -> Iterator[Expression]:
+def _numbered(items: Iterable[Row]) -> Iterator[Expression]:
     seen: dict[int, int] = defaultdict(int)
     for item in items:
         number = int(item["obj_id"])

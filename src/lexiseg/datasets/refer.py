@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lexiseg.datasets.annotation import (
+    Row,
     annotation_mask,
     read_instances,
     read_json,
@@ -48,8 +49,8 @@ class ReferImages(Sequence[ReferringSample]):
     name: str
     split: str
     ids: tuple[str, ...]
-    references: Mapping[str, Sequence[Mapping[str, Any]]]
-    tables: Mapping[str, Mapping[Number, Mapping[str, Any]]]
+    references: Mapping[str, Sequence[Row]]
+    tables: Mapping[str, Mapping[Number, Row]]
     images: Path
     file: Path
     task: Literal["referring"] = "referring"
@@ -68,7 +69,7 @@ class ReferImages(Sequence[ReferringSample]):
             )
             return ReferringSample(self.ids[index], self.images / entry["file_name"], targets)
 
-    def _mask(self, reference: Mapping[str, object], size_hw: tuple[int, int]) -> Mask:
+    def _mask(self, reference: Row, size_hw: tuple[int, int]) -> Mask:
         """The union of the annotations meant; empty where the sentence means nothing."""
         mask = np.zeros(size_hw, dtype=bool)
         for number in _annotation_ids(reference):
@@ -134,11 +135,11 @@ open_refcocog = partial(_open, "refcocog")
 open_gres = partial(_open, "gres")
 
 
-def _group(path: Path, references: object, split: str) -> dict[str, list[Mapping[str, Any]]]:
+def _group(path: Path, references: object, split: str) -> dict[str, list[Row]]:
     """References of a split by image."""
     if not isinstance(references, list):
         raise DatasetError(f"Reference file {path} holds no list of references.")
-    grouped: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    grouped: dict[str, list[Row]] = defaultdict(list)
     for place, reference in enumerate(references):
         with telling(path, f"reference at place {place}"):
             if reference["split"] == split:
@@ -146,13 +147,13 @@ def _group(path: Path, references: object, split: str) -> dict[str, list[Mapping
     return dict(grouped)
 
 
-def _annotation_ids(reference: Mapping[str, Any]) -> list[int]:
+def _annotation_ids(reference: Row) -> list[int]:
     """Annotation ids; gRefCOCO lists several, or -1 where nothing is meant."""
     given = reference["ann_id"]
     return [n for n in (given if isinstance(given, list) else [given]) if n != -1]
 
 
-def _sentences(reference: Mapping[str, Any]) -> tuple[str, ...]:
+def _sentences(reference: Row) -> tuple[str, ...]:
     return tuple(str(entry["sent"]) for entry in reference["sentences"])
 
 

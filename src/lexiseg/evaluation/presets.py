@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from lexiseg.types import Task
+from lexiseg.types import Method, Task
 
 TOY_WORLD = "miniworld"
 MIXED = ("coco", "lvis")  # asked for single objects as well, under the method's own settings
@@ -32,7 +30,7 @@ def usual_preset(dataset: str | None = None, task: Task = "semantic") -> str:
     return dataset
 
 
-def as_measured(method: Any) -> Any:
+def as_measured(method: Method) -> Method:
     """The method with the settings that it is measured with, except where others were chosen."""
     usual = getattr(method, "measured", {})
     return method.configured(**usual) if usual else method

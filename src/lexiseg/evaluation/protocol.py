@@ -5,13 +5,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeGuard
+from typing import TypedDict, TypeGuard
 
 from lexiseg.datasets import AnyDataset, InstanceDataset, SemanticDataset
 from lexiseg.types import Recipe, study_versions
 
 # Two numbers measure the same thing only if these agree; the rest is what is being compared.
 _DECISIVE = ("dataset", "split", "task", "classes", "prompts", "background", "asked", "images")
+
+
+class Terms(TypedDict, total=False):
+    """What a kind of question says of its measurement in place of the data set; see `Protocol`."""
+
+    task: str
+    background: str
+    asked: str
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class Protocol:
     images: int
     method: str
     preset: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     weights: Mapping[str, str]
     dtypes: Mapping[str, str] = field(default_factory=dict)
     device: str = "cpu"
@@ -66,7 +74,7 @@ class Protocol:
         return asdict(self)
 
     @property
-    def terms(self) -> dict[str, Any]:
+    def terms(self) -> dict[str, object]:
         """What records of one run must share: all but their number and the software's version."""
         return {k: v for k, v in self.to_json().items() if k not in ("images", "versions", "seed")}
 
@@ -145,7 +153,7 @@ def protocol_differences(one: Mapping[str, object], other: Mapping[str, object])
     )
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> object:
     return list(value) if isinstance(value, list | tuple) else value
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from lexiseg.datasets import AnyDataset, check_dataset
 from lexiseg.errors import UsageError
 from lexiseg.evaluation.collecting import collect
 from lexiseg.evaluation.presets import as_measured
-from lexiseg.evaluation.protocol import protocol_of
+from lexiseg.evaluation.protocol import Terms, protocol_of
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import FILES, Evaluation, Summary
 from lexiseg.evaluation.tasks import instances, referring, semantic, video
@@ -22,7 +21,6 @@ from lexiseg.evaluation.tasks.self_named.judging import Judging
 from lexiseg.evaluation.tasks.self_named.meaning import by_meaning
 from lexiseg.evaluation.tasks.self_named.thresholds import PAGE, PLOT, write_sweeps
 from lexiseg.io.output_folder import output_folder
-from lexiseg.io.writer import Destination
 from lexiseg.models.sentence_bert import SentenceBert
 from lexiseg.types import Method
 
@@ -31,11 +29,11 @@ _SEED = 0  # of the bootstrap
 
 @dataclass(frozen=True)
 class _Task:
-    score: Callable[[Any, Any, Any], Record]
+    score: Callable[..., Record]
     summarize: Callable[..., Summary]
-    write: Callable[[Sequence[Record], Any, Destination], object] | None = None
+    write: Callable[..., object] | None = None
     files: tuple[str, ...] = ()  # that it writes
-    terms: Mapping[str, Any] = field(default_factory=dict)  # what the protocol says otherwise
+    terms: Terms = field(default_factory=Terms)  # what the protocol says otherwise
 
 
 _TASKS = {

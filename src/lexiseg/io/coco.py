@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,7 +166,7 @@ def write_coco_results(results: Iterable[Result], destination: Destination) -> l
     return [path, destination.text(table_path, json_text(table))]
 
 
-def _write_entry(stream: Any, entry: Mapping[str, Any], first: bool) -> None:
+def _write_entry(stream: BinaryIO, entry: Mapping[str, object], first: bool) -> None:
     stream.write((("\n" if first else ",\n") + json_text(entry)).encode())
 
 

@@ -6,12 +6,17 @@ import io
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 from PIL import GifImagePlugin, Image
 
 from lexiseg.errors import MissingExtraError, OutputError
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+    from av.video.frame import VideoFrame
 
 
 class FrameEncoder(Protocol):
@@ -24,7 +29,7 @@ class FrameEncoder(Protocol):
         """Complete the clip; the stream stays open."""
 
 
-def import_av(what: str) -> Any:
+def import_av(what: str) -> ModuleType:
     """The FFmpeg binding, or `MissingExtraError` that says what needs it."""
     try:
         import av
@@ -149,14 +154,14 @@ class _VideoEncoder:
 
         self._av = av
         kind, codecs = _CONTAINERS[suffix]
-        self._container: Any = av.open(stream, mode="w", format=kind)
+        self._container: OutputContainer = av.open(stream, mode="w", format=kind)
         known = [codec for codec in codecs if codec in av.codecs_available]
         if not known:
             raise OutputError(
                 f"This FFmpeg has no encoder for {suffix} files; write .gif or .webp."
             )
         self._codec, self._rate = known[0], Fraction(fps).limit_denominator(1001)
-        self._video: Any = None
+        self._video: Any = None  # made with the first frame, which tells its size
         self._ticks, self._spans = _Ticks(_CLOCK), dict[int, int]()
 
     def add(self, frame: Image.Image, seconds: float) -> None:
@@ -174,7 +179,7 @@ class _VideoEncoder:
         self._spans[picture.pts] = self._ticks.next(seconds)
         self._mux(picture)
 
-    def _mux(self, picture: object) -> None:
+    def _mux(self, picture: VideoFrame | None) -> None:
         for packet in self._video.encode(picture):
             packet.duration = self._spans.pop(packet.pts, packet.duration)  # not the mean
             self._container.mux(packet)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+
+from lexiseg.io.reading import Entry
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Fingerprint:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any]) -> Fingerprint:
+    def from_json(cls, entry: Entry) -> Fingerprint:
         """The inverse of `to_json`.
 
         Raises:

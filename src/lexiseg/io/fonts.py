@@ -10,9 +10,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
 from PIL import ImageFont
+
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 # Files as they are called on Linux, macOS and Windows; wide coverage first.
 _SYSTEM_FONTS = (
@@ -29,12 +30,12 @@ _SYSTEM_FONTS = (
 _NO_CHARACTER = "\U0010fffd"  # a private one: every font shows its sign for the unknown
 
 
-def default_font(size: int) -> object:
+def default_font(size: int) -> Font:
     """Pillow's own font with letters of that height in pixels."""
     return ImageFont.load_default(size)
 
 
-def writable(text: str, size: int) -> tuple[str, Any]:
+def writable(text: str, size: int) -> tuple[str, Font]:
     """A text as it can be written here, and the font that writes it.
 
     Args:
@@ -49,6 +50,7 @@ def writable(text: str, size: int) -> tuple[str, Any]:
         >>> writable("red car", 12)[0]
         'red car'
     """
+    best: Font
     best, missing = default_font(size), _missing(text, None)
     if not missing:
         return text, best
@@ -93,7 +95,7 @@ def _installed() -> Iterator[str]:
 
 
 @cache
-def _font_12(font: str | None) -> Any:
+def _font_12(font: str | None) -> Font:
     return ImageFont.truetype(font, 12) if font else default_font(12)
 
 

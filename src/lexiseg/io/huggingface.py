@@ -13,7 +13,7 @@ from lexiseg.io.reading import result_from_regions
 from lexiseg.types import Instance, Mask, Result
 
 
-def to_huggingface(result: Result) -> list[dict[str, Any]]:
+def to_huggingface(result: Result) -> list[dict[str, object]]:
     """A list of ``{"label", "score", "mask"}``; masks are grey Pillow images with 0 and 255."""
     return [
         {

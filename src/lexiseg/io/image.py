@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from PIL import Image
 from lexiseg.errors import ImageError, LexisegError
 from lexiseg.io.samples import (
     ImageArray,
+    ScalarT,
     Stretch,
     array_to_rgb,
     check_size,
@@ -250,7 +251,7 @@ def _from_pillow(image: Image.Image, what: str, request: _Request) -> ImageArray
     return _whole(lambda: _pixels(image, what, request), what)
 
 
-def _whole(decode: Callable[[], NDArray[Any]], what: str) -> NDArray[Any]:
+def _whole(decode: Callable[[], NDArray[ScalarT]], what: str) -> NDArray[ScalarT]:
     """What a decoder gives, or one sentence about a file that it cannot finish."""
     try:
         return decode()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from PIL import Image, ImageDraw
 
-from lexiseg.io.fonts import writable
+from lexiseg.io.fonts import Font, writable
 from lexiseg.io.palette import Colour, shade, text_color_on
 
 Box = tuple[int, int, int, int]
@@ -22,7 +21,7 @@ class Label:
     """A line of text cut to fit, its font, and the size (width, height) of its box in pixels."""
 
     text: str
-    font: Any
+    font: Font
     size_wh: tuple[int, int]
 
 
@@ -137,7 +136,11 @@ class _Flow:
         return strip
 
     def _word(
-        self, draw: ImageDraw.ImageDraw, at: tuple[float, float], label: Label, colour: Any
+        self,
+        draw: ImageDraw.ImageDraw,
+        at: tuple[float, float],
+        label: Label,
+        colour: Colour | None,
     ) -> None:
         x, middle = at
         size = self._letters.size
@@ -149,14 +152,14 @@ class _Flow:
         draw.text((x, middle), label.text, fill=ink, font=label.font, anchor="lm")
 
 
-def _cut(line: str, font: Any, room: float) -> str:
+def _cut(line: str, font: Font, room: float) -> str:
     keep = len(line)
     while keep > 1 and font.getlength(line[:keep] + "…") > room:
         keep = min(keep - 1, int(keep * 0.9))
     return line[:keep].rstrip() + "…"
 
 
-def _box_at(centre: tuple[int, int], size_wh: tuple[int, int], picture_wh: Any) -> Box:
+def _box_at(centre: tuple[int, int], size_wh: tuple[int, int], picture_wh: tuple[int, int]) -> Box:
     """A box around a centre, moved inside the picture."""
     left = max(0, min(centre[0] - size_wh[0] // 2, picture_wh[0] - size_wh[0]))
     top = max(0, min(centre[1] - size_wh[1] // 2, picture_wh[1] - size_wh[1]))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -15,6 +14,7 @@ from lexiseg.io.output_file import json_text
 from lexiseg.io.read_context import EntryError, ReadContext
 from lexiseg.io.reader import Reader, Source
 from lexiseg.io.reading import (
+    Entry,
     MalformedFile,
     checked_size,
     finite_number,
@@ -91,7 +91,7 @@ def read_object_pngs(folder: Path, context: ReadContext | None = None) -> Result
         )
 
 
-def _instance(entry: Mapping[str, Any], folder: Path, size_hw: tuple[int, int]) -> Instance:
+def _instance(entry: Entry, folder: Path, size_hw: tuple[int, int]) -> Instance:
     pixels = read_label_png(folder / Path(entry["file"]).name)
     if pixels.shape != size_hw:
         raise EntryError("mask of another size", str(entry["file"]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ from lexiseg.io.reading import (
 from lexiseg.io.writer import Destination, collection_writer, slug
 from lexiseg.types import Instance, Mask, Number, Origin, Panoptic, Result
 
-Segments = list[dict[str, Any]]
+Segments = list[dict[str, object]]
 
 
 @collection_writer

@@ -11,6 +11,9 @@ from lexiseg.errors import LexisegError, UsageError, in_one_line
 from lexiseg.io.image import MAX_PIXELS, shown
 from lexiseg.types import Instance, Instances, Origin, Presence, PresenceTrace, Recipe, Result
 
+Entry = Mapping[str, Any]
+"""An object of a JSON file; what it holds shows when it is read, within a `MalformedFile`."""
+
 
 def read_json(path: Path) -> Any:
     """Parse a JSON file.

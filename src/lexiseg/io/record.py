@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 from lexiseg.errors import OutputError, UsageError
 from lexiseg.io.image import shown
@@ -16,7 +16,7 @@ from lexiseg.io.origin import origin_entry, origin_of
 from lexiseg.io.output_file import json_text
 from lexiseg.io.read_context import EntryError, ReadContext
 from lexiseg.io.reader import Reader, Source
-from lexiseg.io.reading import checked_size, finite_number
+from lexiseg.io.reading import Entry, checked_size, finite_number
 from lexiseg.io.writer import Destination, collection_writer
 from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
 
@@ -103,7 +103,7 @@ class RecordLine:
     begin: int
     content: bytes
     result: Result
-    notes: Mapping[str, Any]
+    notes: Entry
 
 
 def scan_records(path: Path) -> Iterator[RecordLine]:
@@ -148,9 +148,7 @@ Attempt = Callable[[str], AbstractContextManager[None]]
 """A context for one region, by the words that name it, that may swallow its errors."""
 
 
-def result_from_record(
-    record: Mapping[str, Any], attempt: Attempt = lambda _: nullcontext()
-) -> Result:
+def result_from_record(record: Entry, attempt: Attempt = lambda _: nullcontext()) -> Result:
     """The inverse of `file_record` and of `Result.to_json`, which leaves settings out.
 
     Args:
@@ -191,7 +189,9 @@ def result_from_record(
     )
 
 
-def _regions(entries: Any, size_hw: tuple[int, int], attempt: Attempt) -> list[Instance]:
+def _regions(
+    entries: Iterable[Entry], size_hw: tuple[int, int], attempt: Attempt
+) -> list[Instance]:
     items = []
     for place, entry in enumerate(entries, start=1):
         with attempt(f"region {place}"):
@@ -213,9 +213,7 @@ def file_record(result: Result) -> dict[str, object]:
         own: Instances | None = getattr(result, f"{view}_regions")
         if own is not None:
             record[view] = _entries(own)
-    for entry, verdict in zip(record["presence"], result.presence.values(), strict=True):
-        if verdict.step is not None:
-            entry["step"] = verdict.step
+    record["presence"] = [_verdict(verdict) for verdict in result.presence.values()]
     recipe = {"recipe": result.recipe.to_json()} if result.recipe.settings else {}
     return record | recipe | origin_entry(result)
 
@@ -225,7 +223,12 @@ def _entries(regions: Iterable[Instance]) -> list[dict[str, object]]:
     return [item.to_json() | ({} if item.is_thing else {"is_thing": False}) for item in regions]
 
 
-def _recipe(record: Mapping[str, Any]) -> Recipe:
+def _verdict(verdict: Presence) -> dict[str, object]:
+    """A verdict as ``--json`` prints it; that of a method that has steps says which."""
+    return verdict.to_json() | ({} if verdict.step is None else {"step": verdict.step})
+
+
+def _recipe(record: Entry) -> Recipe:
     known = {"method": _text(record["method"]), "preset": _text(record["preset"])}
     return Recipe.from_json({**record.get("recipe", {}), **known})
 
@@ -237,7 +240,7 @@ def _line(result: Result, notes: Mapping[str, object] | None = None) -> bytes:
     return json_text(record).encode() + b"\n"
 
 
-def _parse(line: bytes) -> Mapping[str, object]:
+def _parse(line: bytes) -> Entry:
     try:
         record = json.loads(line)
     except RecursionError as error:
@@ -253,7 +256,7 @@ def _text(value: object) -> str:
     return value
 
 
-def _instance(entry: Mapping[str, Any], size_hw: tuple[int, int]) -> Instance:
+def _instance(entry: Entry, size_hw: tuple[int, int]) -> Instance:
     mask = Mask.from_coco(entry["segmentation"])
     if mask.size_hw != size_hw:
         raise EntryError("mask of another size", f"{mask.size_hw} for a picture of {size_hw}")
@@ -273,7 +276,7 @@ def _measure(value: object) -> float:
     return value if isinstance(value, int) else finite_number(value)
 
 
-def _presence(entry: Mapping[str, Any]) -> Presence:
+def _presence(entry: Entry) -> Presence:
     step = entry.get("step")
     return Presence(
         _text(entry["name"]),
@@ -284,7 +287,7 @@ def _presence(entry: Mapping[str, Any]) -> Presence:
     )
 
 
-def _mend_tail(stream: Any) -> None:
+def _mend_tail(stream: BinaryIO) -> None:
     """Make the file end with a complete line."""
     end = stream.seek(0, os.SEEK_END)
     start, tail = end, b""

@@ -13,7 +13,7 @@ from lexiseg.config import flatten
 from lexiseg.errors import OutputError
 from lexiseg.io.writer import Destination
 
-Record = dict[str, Any]
+Record = dict[str, Any]  # a line of JSON; whoever writes it knows its keys
 SHOWN = 6  # differences that a message names
 
 
@@ -29,7 +29,7 @@ class RecordFile:
         OutputError: the file cannot be written, is somebody else's, or was made under other terms.
     """
 
-    def __init__(self, path: Path, terms: Mapping[str, Any], *, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, terms: Mapping[str, object], *, overwrite: bool = False) -> None:
         self.path = path
         self.records: dict[str, Record] = {}
         try:
@@ -46,7 +46,7 @@ class RecordFile:
             self._write(terms)
 
     @classmethod
-    def open_in(cls, files: Destination, name: str, terms: Mapping[str, Any]) -> RecordFile:
+    def open_in(cls, files: Destination, name: str, terms: Mapping[str, object]) -> RecordFile:
         """The file of that name in a folder, which notes it as its own.
 
         Raises:
@@ -61,12 +61,12 @@ class RecordFile:
         self._write(record)
         self.records[record["id"]] = record
 
-    def _write(self, line: Mapping[str, Any]) -> None:
+    def _write(self, line: Mapping[str, object]) -> None:
         self._stream.write(_line(line))
         self._stream.flush()
         os.fsync(self._stream.fileno())
 
-    def _continued(self, content: bytes, terms: Mapping[str, Any], overwrite: bool) -> int:
+    def _continued(self, content: bytes, terms: Mapping[str, object], overwrite: bool) -> int:
         """Take over the records of a file, and say how many of its bytes stay."""
         if _line(terms).startswith(content):  # new, or cut off in its first line
             return 0
@@ -79,7 +79,7 @@ class RecordFile:
             return 0
         return whole
 
-    def _read(self, lines: bytes, terms: Mapping[str, Any]) -> dict[str, Record]:
+    def _read(self, lines: bytes, terms: Mapping[str, object]) -> dict[str, Record]:
         try:
             found, *records = map(json.loads, lines.splitlines())
             by_id: dict[str, Record] = {record["id"]: record for record in records}
@@ -92,7 +92,7 @@ class RecordFile:
         self._check(had, flatten(terms))
         return by_id
 
-    def _check(self, had: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    def _check(self, had: Mapping[str, object], wanted: Mapping[str, object]) -> None:
         other = [key for key in sorted({**had, **wanted}) if had.get(key) != wanted.get(key)]
         if other:
             more = f" and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
@@ -113,5 +113,5 @@ class RecordFile:
         self._stream.close()
 
 
-def _line(entry: Mapping[str, Any]) -> bytes:
+def _line(entry: Mapping[str, object]) -> bytes:
     return json.dumps(entry, ensure_ascii=True).encode() + b"\n"

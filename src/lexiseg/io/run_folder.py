@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from lexiseg.errors import OutputError, UsageError
 from lexiseg.io.fingerprint import Fingerprint
@@ -18,6 +18,7 @@ from lexiseg.io.image import read_image, shown
 from lexiseg.io.list_file import list_entry
 from lexiseg.io.manifest import Manifest
 from lexiseg.io.output_file import PART, json_text
+from lexiseg.io.reading import Entry
 from lexiseg.io.record import RECORDS, append_record, read_record_at, read_records
 from lexiseg.io.run_log import Answered, absolute, answered_pictures, drop_records
 from lexiseg.io.samples import ImageArray
@@ -51,9 +52,9 @@ class Job:
     method: str
     preset: str
     texts: Mapping[str, Sequence[str]]
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     formats: Sequence[str]
-    rules: Mapping[str, Any] = field(default_factory=dict)
+    rules: Mapping[str, object] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """Plain data, as stored in the run folder."""
@@ -129,7 +130,7 @@ class RunFolder:
         if any(path != self.path / FAILED for path in self._manifest):
             raise self._other("what evaluate or analyze wrote")
 
-    def _stored_run(self) -> dict[str, Any]:
+    def _stored_run(self) -> Entry:
         try:
             stored = json.loads((self.path / RUN).read_bytes())
         except (OSError, ValueError, RecursionError) as error:

@@ -6,10 +6,10 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from lexiseg.io.fingerprint import Fingerprint
 from lexiseg.io.output_file import open_output
+from lexiseg.io.reading import Entry
 from lexiseg.io.record import RecordLine, scan_records
 
 
@@ -43,7 +43,7 @@ class Answered:
         stem = line.notes.get("name") or Path(image).stem
         files = line.notes.get("files", [])
         listed = tuple(map(str, files)) if isinstance(files, list) else ()
-        picture = _fingerprint(line.notes.get("picture"))
+        picture = _fingerprint(line.notes.get("picture", {}))
         return cls(absolute(Path(image)), str(stem), listed, picture, line.begin)
 
     def at(self, begin: int) -> Answered:
@@ -99,7 +99,7 @@ def drop_records(records: Path, begins: Collection[int]) -> None:
                 stream.write(line.content.rstrip(b"\n") + b"\n")
 
 
-def _fingerprint(entry: Any) -> Fingerprint | None:
+def _fingerprint(entry: Entry) -> Fingerprint | None:
     try:
         return Fingerprint.from_json(entry)
     except (KeyError, TypeError, ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class Stretch:
             ) from error
         return cls(low, high, percent)
 
-    def apply(self, band: NDArray[Any]) -> ImageArray:
+    def apply(self, band: NDArray[np.generic]) -> ImageArray:
         """One band of any number type, (H, W), as 8 bits."""
         values = band.astype(np.float64)
         finite = values[np.isfinite(values)]
@@ -90,7 +90,7 @@ def check_size(size_wh: tuple[int, int], what: str, max_pixels: int) -> None:
 
 
 def pick_colours(
-    samples: NDArray[Any], bands: Sequence[int] | None, stretch: Stretch | None, what: str
+    samples: NDArray[np.generic], bands: Sequence[int] | None, stretch: Stretch | None, what: str
 ) -> ImageArray:
     """Three bands (or one, as grey) of a picture as RGB.
 
@@ -128,7 +128,7 @@ def pick_colours(
 CHOOSE_BANDS = "choose one or three of them with --bands 3,2,1 (bands=(3, 2, 1) in Python)"
 
 
-def eight_bits(samples: NDArray[Any]) -> ImageArray:
+def eight_bits(samples: NDArray[np.generic]) -> ImageArray:
     """Samples of any number type, scaled so that the full range of the type is white.
 
     Floats and whole numbers beyond 16 bits do not say their range: white is the first of 1
@@ -178,7 +178,7 @@ def turn_upright(samples: NDArray[ScalarT], orientation: int) -> NDArray[ScalarT
     return np.ascontiguousarray(turned[::rows, ::columns])
 
 
-def array_to_rgb(array: NDArray[Any]) -> ImageArray:
+def array_to_rgb(array: NDArray[np.generic]) -> ImageArray:
     """An array of (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) as RGB.
 
     Raises:
@@ -199,13 +199,13 @@ def array_to_rgb(array: NDArray[Any]) -> ImageArray:
     return to_rgb(Image.fromarray(np.ascontiguousarray(small), "RGBA"))
 
 
-def _to_uint8(array: NDArray[Any]) -> ImageArray:
+def _to_uint8(array: NDArray[np.generic]) -> ImageArray:
     if array.dtype == np.uint8:
         return array.astype(np.uint8, copy=False)
     if array.dtype == bool:
         return array.astype(np.uint8) * np.uint8(255)
     if array.dtype == np.uint16:
-        array = np.rint(array / np.float32(257))
+        array = np.rint(array.astype(np.uint16, copy=False) / np.float32(257))
     elif array.dtype.kind == "f":
         _require_range(array, 1)
         array = np.rint(array * 255)
@@ -215,7 +215,7 @@ def _to_uint8(array: NDArray[Any]) -> ImageArray:
     return small
 
 
-def _require_range(array: NDArray[Any], white: int) -> None:
+def _require_range(array: NDArray[np.generic], white: int) -> None:
     low, high = array.min(), array.max()
     if not (low >= 0 and high <= white):
         raise ImageError(

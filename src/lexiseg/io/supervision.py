@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +11,11 @@ from lexiseg.io.coco_tables import NO_CATEGORY
 from lexiseg.io.reading import result_from_regions
 from lexiseg.types import Instance, Mask, Result
 
+if TYPE_CHECKING:
+    from supervision import Detections
 
-def to_supervision(result: Result) -> object:
+
+def to_supervision(result: Result) -> Detections:
     """``supervision.Detections`` with masks, scores, class numbers and ``data["class_name"]``.
 
     Class numbers count the names asked from 0.
@@ -37,7 +40,7 @@ def to_supervision(result: Result) -> object:
     )
 
 
-def from_supervision(detections: Any, size_hw: tuple[int, int] | None = None) -> Result:
+def from_supervision(detections: Detections, size_hw: tuple[int, int] | None = None) -> Result:
     """A result from ``supervision.Detections`` that have masks.
 
     Args:
@@ -56,10 +59,11 @@ def from_supervision(detections: Any, size_hw: tuple[int, int] | None = None) ->
     names = (detections.data or {}).get("class_name", detections.class_id)
     names = names if names is not None else [NO_CATEGORY] * count
     scores = detections.confidence if detections.confidence is not None else [1.0] * count
+    masks = () if detections.mask is None else detections.mask
     items = (
         [
             Instance(str(name), float(score), Mask.from_array(np.asarray(mask)))
-            for name, score, mask in zip(names, scores, detections.mask, strict=True)
+            for name, score, mask in zip(names, scores, masks, strict=True)
         ]
         if count
         else []

@@ -36,7 +36,7 @@ def describe_bands(stream: BinaryIO) -> str | None:
     return f"{bands} of {kind} with {bits} bits; {CHOOSE_BANDS}"
 
 
-def read_samples(stream: BinaryIO, what: str, max_pixels: int) -> NDArray[Any]:
+def read_samples(stream: BinaryIO, what: str, max_pixels: int) -> NDArray[np.generic]:
     """All bands of a TIFF's first picture, as they are stored but upright.
 
     Args:
@@ -62,7 +62,7 @@ def read_samples(stream: BinaryIO, what: str, max_pixels: int) -> NDArray[Any]:
         stored = zip(page.dataoffsets, page.databytecounts, strict=True)
         if any(offset + length > file.filehandle.size for offset, length in stored):
             raise ValueError("the file ends before its pixels")  # tifffile would leave them 0
-        samples: NDArray[Any] = np.asarray(page.asarray())
+        samples: NDArray[np.generic] = np.asarray(page.asarray())
         if page.axes.startswith("S"):  # one plane after the other
             samples = np.moveaxis(samples, 0, -1)
         turn = page.tags.get(_ORIENTATION)

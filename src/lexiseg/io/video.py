@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -16,6 +16,11 @@ from lexiseg.errors import ImageError
 from lexiseg.io.encoder import import_av
 from lexiseg.io.image import MAX_PIXELS, SUFFIXES, read_image, require_file, shown
 from lexiseg.io.samples import ImageArray, check_size, to_rgb
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video import VideoStream
+    from av.video.frame import VideoFrame
 
 _ANIMATED = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG", ".apng": "PNG", ".avif": "AVIF"}
 DEFAULT_FPS = 10.0
@@ -194,7 +199,7 @@ def _video_frames(path: Path) -> Iterator[tuple[Decode, float]]:
             yield partial(_upright_pixels, frame), seconds
 
 
-def _timed(frames: Iterator[object], usual: float) -> Iterator[tuple[Any, float]]:
+def _timed(frames: Iterator[VideoFrame], usual: float) -> Iterator[tuple[VideoFrame, float]]:
     """Frames of a video, each with the seconds until the next."""
     frame, fault = next(frames, None), None
     while frame is not None:
@@ -208,21 +213,23 @@ def _timed(frames: Iterator[object], usual: float) -> Iterator[tuple[Any, float]
         raise fault
 
 
-def _gap(frame: Any, following: Any) -> float | None:
+def _gap(frame: VideoFrame, following: VideoFrame | None) -> float | None:
     """Seconds between two frames, or those of the last; None if the file does not say."""
     if following is None:
-        return float(frame.duration * frame.time_base) if frame.duration else None
+        return (
+            float(frame.duration * frame.time_base) if frame.duration and frame.time_base else None
+        )
     if None in (frame.time, following.time) or following.time <= frame.time:
         return None
     return float(following.time - frame.time)
 
 
-def _upright_pixels(frame: Any) -> ImageArray:
+def _upright_pixels(frame: VideoFrame) -> ImageArray:
     quarter_turns = round(getattr(frame, "rotation", 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns))
 
 
-def _decoded(container: Any, stream: Any, path: Path) -> Iterator[Any]:
+def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
     import av
 
     try:
@@ -231,10 +238,10 @@ def _decoded(container: Any, stream: Any, path: Path) -> Iterator[Any]:
         raise ImageError(f"{shown(path)} is damaged ({error}); cut the clip before it.") from error
 
 
-def _open_video(path: Path) -> Any:
+def _open_video(path: Path) -> InputContainer:
     av = import_av(f"The video {path.name}")
     try:
-        container = av.open(str(path))
+        container: InputContainer = av.open(str(path))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise ImageError(f"{shown(path)} is not a video that can be read.") from error
     if not container.streams.video:

@@ -23,10 +23,12 @@ from tqdm import tqdm
 from lexiseg.io.output_folder import output_folder
 from lexiseg.io.writer import Destination
 from lexiseg.registry import METHODS
+from lexiseg.types import Method
 
 FOLDER = "replication-records"
 TaskT = TypeVar("TaskT")
 AnswerT = TypeVar("AnswerT")
+MethodT = TypeVar("MethodT", bound=Method)
 ReportT = TypeVar("ReportT")
 TaskT_contra = TypeVar("TaskT_contra", contravariant=True)
 AnswerT_co = TypeVar("AnswerT_co", covariant=True)
@@ -63,7 +65,7 @@ class Records(Protocol[TaskT, AnswerT_contra, ReportT_co]):
 
 
 @dataclass(frozen=True)
-class BundledMethod:
+class BundledMethod(Generic[MethodT]):
     """A method with the bundled weights, to be asked about held-out Miniworld.
 
     Args:
@@ -82,7 +84,7 @@ class BundledMethod:
         """The same without anything loaded, to be sent to another process."""
         return type(self)(self.method, self.device, self.dtype, self.scenes)
 
-    def load(self, **options: Any) -> Any:
+    def load(self, **options: object) -> MethodT:
         """The method as bundled but for some options of its `load`; each choice is loaded once."""
         key = json.dumps(options, sort_keys=True)
         if key not in self._loaded:
@@ -92,7 +94,7 @@ class BundledMethod:
         return self._loaded[key]
 
     @cached_property
-    def _loaded(self) -> dict[str, Any]:
+    def _loaded(self) -> dict[str, MethodT]:
         return {}
 
 
@@ -112,7 +114,7 @@ class Replication(Generic[TaskT, AnswerT, ReportT]):
     method: str
     page: str
     worker: Callable[[str, str, str, int], Worker[TaskT, AnswerT]]
-    records: Callable[[Any, Destination, ExitStack], Records[TaskT, AnswerT, ReportT]]
+    records: Callable[..., Records[TaskT, AnswerT, ReportT]]
     to_markdown: Callable[[ReportT, Destination], str]
     plots: tuple[str, ...] = ()
 
@@ -182,12 +184,12 @@ def answer_all(
 _own: list[Worker[Any, Any]] = []  # of a worker process: filled once, when it starts
 
 
-def start_worker(worker: Worker[Any, Any]) -> None:
+def start_worker(worker: Worker[TaskT, AnswerT]) -> None:
     """Prepare a process of a pool; the pool is what runs in parallel, not its parts."""
     torch.set_num_threads(1)
     _own[:] = [worker]
 
 
-def run_in_worker(task: Any) -> Any:
+def run_in_worker(task: object) -> Any:
     """`Worker.run` of this process."""
     return _own[0].run(task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, SupportsIndex, overload
+from typing import SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,9 @@ class Instance:
     details: Mapping[str, float] = field(default_factory=dict, compare=False)
     alternatives: tuple[tuple[str, float], ...] = field(default=(), compare=False)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """What ``--json`` says of a region."""
-        record: dict[str, Any] = {
+        record: dict[str, object] = {
             "label": self.label,
             "score": round(float(self.score), 6),
             "bbox": list(self.mask.bbox),
@@ -81,9 +81,11 @@ class Instances:
     @overload
     def __getitem__(self, key: int) -> Instance: ...
     @overload
-    def __getitem__(self, key: str | slice | Sequence[Any] | NDArray[Any]) -> Instances: ...
     def __getitem__(
-        self, key: int | str | slice | Sequence[Any] | NDArray[Any]
+        self, key: str | slice | Sequence[object] | NDArray[np.generic]
+    ) -> Instances: ...
+    def __getitem__(
+        self, key: int | str | slice | Sequence[object] | NDArray[np.generic]
     ) -> Instance | Instances:
         if isinstance(key, str):
             return self._with(item for item in self.items if item.label == key)
@@ -93,7 +95,7 @@ class Instances:
             return self.items[key]
         return self._with(self.items[position] for position in self._positions(np.asarray(key)))
 
-    def _positions(self, index: NDArray[Any]) -> list[int]:
+    def _positions(self, index: NDArray[np.generic]) -> list[int]:
         """Which regions an array means: a truth value for each, positions, or labels.
 
         Raises:
@@ -114,7 +116,7 @@ class Instances:
             f"expected {len(self)} truth values, or a list of positions or of labels."
         )
 
-    def _with(self, items: Any) -> Instances:
+    def _with(self, items: Iterable[Instance]) -> Instances:
         return replace(self, items=tuple(items))
 
     @property

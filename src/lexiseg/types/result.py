@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from lexiseg.types.origin import Origin
 from lexiseg.types.presence import PresenceTrace
 from lexiseg.types.recipe import Recipe
 from lexiseg.types.vocabulary import split_comma_list
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 ImageArray = NDArray[np.uint8]
 
@@ -143,14 +146,16 @@ class Result:
     @overload
     def __getitem__(self, key: int) -> Instance: ...
     @overload
-    def __getitem__(self, key: str | slice | Sequence[Any] | NDArray[Any]) -> Instances: ...
     def __getitem__(
-        self, key: int | str | slice | Sequence[Any] | NDArray[Any]
+        self, key: str | slice | Sequence[object] | NDArray[np.generic]
+    ) -> Instances: ...
+    def __getitem__(
+        self, key: int | str | slice | Sequence[object] | NDArray[np.generic]
     ) -> Instance | Instances:
         """What `instances` gives for the same key: a region, or those of a name."""
         return self.instances[key]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The record that ``--json`` prints."""
         return {
             "image": str(self.path) if self.path else None,
@@ -207,9 +212,10 @@ class Result:
         """
         return CONVERTERS[target](self)
 
-    def show(self) -> Any:
+    def show(self) -> Image:
         """The overlay picture as a Pillow image (notebooks display it)."""
-        return self.convert("picture")
+        picture: Image = self.convert("picture")
+        return picture
 
     def _repr_png_(self) -> bytes | None:
         return self.show()._repr_png_() if self.image is not None else None

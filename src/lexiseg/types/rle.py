@@ -33,7 +33,7 @@ class Mask:
     counts: NDArray[np.int64]
 
     @classmethod
-    def from_array(cls, array: NDArray[Any]) -> Mask:
+    def from_array(cls, array: NDArray[np.generic]) -> Mask:
         """Encode an array.
 
         Args:
@@ -80,7 +80,7 @@ class Mask:
             top, bottom = (starts % height).min(), ((stops - 1) % height).max()
         return (int(left), int(top), int(right - left + 1), int(bottom - top + 1))
 
-    def to_coco(self) -> dict[str, Any]:
+    def to_coco(self) -> dict[str, object]:
         """COCO's compressed form: ``{"size": [height, width], "counts": str}``."""
         return {"size": list(self.size_hw), "counts": _compress(self.counts)}
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lexiseg.analysis.tides.bias_table import EVERYTHING, GOOD, Selected
 from lexiseg.errors import MissingExtraError
 from lexiseg.io.writer import Destination
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BINS = 20
 FIGURES = {"prompt": "per-prompt.png", "instance": "per-instance.png"}
@@ -81,7 +84,7 @@ def _draw(
     return path
 
 
-def _histogram(axes: Any, taken: Selected, heading: str) -> None:
+def _histogram(axes: Axes, taken: Selected, heading: str) -> None:
     """Share of masks per range of IoU; those that count as the object are dark."""
     shares, edges = np.histogram(taken.iou, BINS, (0.0, 1.0))
     percent = 100 * shares / max(len(taken), 1)

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -232,12 +232,12 @@ def _row(taken: Selected, raw: Selected, of: tuple[str, str, str], images: int) 
     )
 
 
-def _good_share(taken: Selected, images: int) -> Callable[[NDArray[Any]], Numbers]:
+def _good_share(taken: Selected, images: int) -> Callable[[NDArray[np.number]], Numbers]:
     """Of weights (D, images), how often each counts, the (D,) shares of good masks."""
     hits = np.bincount(taken.image, taken.good, minlength=images)
     counts = np.bincount(taken.image, minlength=images).astype(np.float64)
 
-    def share(drawn: NDArray[Any]) -> Numbers:
+    def share(drawn: NDArray[np.number]) -> Numbers:
         whole = drawn @ counts
         empty = np.full(len(whole), np.nan)
         divided: Numbers = np.divide(drawn @ hits, whole, out=empty, where=whole > 0)

@@ -12,7 +12,6 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +67,7 @@ def entries() -> Iterator[tuple[str, str, str, str]]:
                         yield name, group, split if seen else "novel", pictograph
 
 
-def dominant_color(cell: NDArray[np.uint8], parts: NDArray[np.uint8]) -> dict[str, Any]:
+def dominant_color(cell: NDArray[np.uint8], parts: NDArray[np.uint8]) -> dict[str, object]:
     """Color and area share of the largest group of equally colored pixels of a cell."""
     pixels = cell[parts > 0][:, :3].astype(np.float64)
     modes = [np.median(cell[parts == k][:, :3], axis=0) for k in range(1, parts.max() + 1)]
@@ -84,18 +83,22 @@ def build(font_file: Path, out: Path) -> None:
     rows = -(-len(listed) // COLUMNS)
     sheet = np.zeros((rows * CELL, COLUMNS * CELL, 4), np.uint8)
     parts = np.zeros(sheet.shape[:2], np.uint8)
-    index: dict[str, Any] = {"cell": CELL, "columns": COLUMNS, "names": {}}
+    groups: dict[str, str] = {}
+    cells: dict[str, list[dict[str, object]]] = {}
     for number, (name, group, split, pictograph) in enumerate(listed):
         y, x = (number // COLUMNS) * CELL, (number % COLUMNS) * CELL
         cell = draw_cell(pictograph, font)
         label = divide(cell)
         sheet[y : y + CELL, x : x + CELL] = cell
         parts[y : y + CELL, x : x + CELL] = spread(label)
-        record = {"cell": number, "pictograph": pictograph, "split": split}
+        record: dict[str, object] = {"cell": number, "pictograph": pictograph, "split": split}
         record |= {"parts": int(label.max()), "color": dominant_color(cell, label)}
-        index["names"].setdefault(name, {"group": group, "cells": []})["cells"].append(record)
+        groups.setdefault(name, group)
+        cells.setdefault(name, []).append(record)
     Image.fromarray(sheet).save(out / "sprites.webp", lossless=True, method=6, exact=False)
     Image.fromarray(parts * 40).save(out / "parts.png", optimize=True)
+    names = {name: {"group": groups[name], "cells": own} for name, own in cells.items()}
+    index = {"cell": CELL, "columns": COLUMNS, "names": names}
     text = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
     (out / "sprites.json").write_text(text.replace('},"', '},\n"') + "\n", "utf-8")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lexiseg.datasets.miniworld.clip import VideoClip
 from lexiseg.datasets.miniworld.folder import WorldFolder
 from lexiseg.datasets.miniworld.world import Miniworld
@@ -17,8 +15,8 @@ class ClipLayout:
 
     def __init__(self, folder: WorldFolder, world: Miniworld, frames: int) -> None:
         self._folder, self._world, self._frames = folder, world, frames
-        self._expressions: dict[str, Any] = {}
-        self._objects: dict[str, Any] = {}
+        self._expressions: dict[str, object] = {}
+        self._objects: dict[str, object] = {}
 
     def add(self, number: int) -> None:
         """Write the frames and label maps of one clip and note its sentences."""

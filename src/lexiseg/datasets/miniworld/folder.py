@@ -30,7 +30,7 @@ class WorldFolder:
     """
 
     root: Path
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
 
     def claim(self, count: int) -> None:
         """Check that the folder is free or holds the same world, and mark it as ours.
@@ -55,8 +55,9 @@ class WorldFolder:
         else:
             self._compare(found, count)
 
-    def _compare(self, found: Any, count: int) -> None:
-        settings = found.get("settings", {}) if isinstance(found, dict) else {}
+    def _compare(self, found: object, count: int) -> None:
+        record = found if isinstance(found, dict) else {}
+        settings = record.get("settings", {})
         differing = [key for key, value in self.settings.items() if settings.get(key) != value]
         if differing:
             given = ", ".join(f"{key}={self.settings[key]!r}" for key in differing)
@@ -65,9 +66,9 @@ class WorldFolder:
                 f"Folder {self.root} holds a world with {there}, not {given}; "
                 "give another folder or the same options."
             )
-        if found.get("count", 0) > count:
+        if record.get("count", 0) > count:
             raise UsageError(
-                f"Folder {self.root} holds {found['count']} scenes already, {count} were asked; "
+                f"Folder {self.root} holds {record['count']} scenes already, {count} were asked; "
                 "give at least as many or another folder."
             )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -179,6 +178,6 @@ def _light(pixels: NDArray[np.uint8], plan: ScenePlan) -> NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=4)
-def _grain(size: int) -> NDArray[Any]:
+def _grain(size: int) -> NDArray[np.float32]:
     rng = np.random.default_rng(np.random.SeedSequence([17]))
     return rng.standard_normal((size + 64, size + 64)).astype(np.float32)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lexiseg.datasets.miniworld.noise import (
     TILE,
@@ -18,7 +19,7 @@ from lexiseg.datasets.miniworld.noise import (
     ramp,
 )
 
-Look = dict[str, Any]
+Look = dict[str, Any]  # numbers and colours by name, of each kind its own
 
 
 def blades(rng: Rng, look: Look) -> Field:
@@ -221,6 +222,6 @@ RECIPES: dict[str, Callable[[Rng, Look], Field]] = {
 }
 
 
-def paint(name: str, rng: Rng, look: Look) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def paint(name: str, rng: Rng, look: Look) -> NDArray[np.uint8]:
     """Paint one (384, 384, 3) uint8 tile of the named stuff."""
     return np.clip(RECIPES[name](rng, look), 0, 255).round().astype(np.uint8)

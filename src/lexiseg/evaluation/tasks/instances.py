@@ -6,10 +6,9 @@ answers are matched when the run is summed up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,13 +39,16 @@ from lexiseg.metrics import (
     mean_precision,
     mean_recall,
 )
-from lexiseg.types import Mask, Result
+from lexiseg.types import EncodedImage, Mask, Method, Result
+
+Statistic = Callable[[NDArray[np.number]], NDArray[np.float64]]
+"""A number for each of D weightings (D, images) of the images."""
 
 RESULTS = "coco-results.json"
 _FREQUENCIES = {"r": "rare", "c": "common", "f": "frequent"}
 
 
-def score_image(method: Any, sample: InstanceSample, dataset: InstanceDataset) -> Record:
+def score_image(method: Method, sample: InstanceSample, dataset: InstanceDataset) -> Record:
     """Ask for every class in one image.
 
     Returns:
@@ -56,7 +58,7 @@ def score_image(method: Any, sample: InstanceSample, dataset: InstanceDataset) -
 
 
 def score_scene(
-    method: Any, scene: Any, sample: InstanceSample, dataset: InstanceDataset
+    method: Method, scene: EncodedImage, sample: InstanceSample, dataset: InstanceDataset
 ) -> Record:
     """As `score_image`, for a scene that is encoded already."""
     return score_result(
@@ -87,7 +89,7 @@ def score_result(result: Result, sample: InstanceSample, dataset: InstanceDatase
         for item in result.instances
     ]
     asked = range(len(dataset.classes)) if sample.asked is None else sample.asked
-    counts = class_presence({entry[0] for entry in found}, sample, asked)
+    counts = class_presence({number[item.label] - 1 for item in result.instances}, sample, asked)
     overlap = [counts.both, counts.both + counts.only_kept + counts.only_present]
     return {
         "id": sample.id,
@@ -149,7 +151,7 @@ def answers_of(record: Record) -> list[Found]:
 
 def statistics_of(
     matches: Mapping[int, ClassMatches], rules: InstanceRules, frequencies: Sequence[str] = ()
-) -> dict[str, Any]:
+) -> dict[str, Statistic]:
     """Name of a number -> function of image weights (D, images) that gives its (D,) values.
 
     Args:
@@ -159,7 +161,7 @@ def statistics_of(
     """
     classes = list(matches.values())
     most = rules.recall_limits[-1]
-    statistics: dict[str, Any] = {
+    statistics: dict[str, Statistic] = {
         "ap": partial(mean_precision, classes),
         "ap50": partial(mean_precision, classes, columns=AT_50),
         "ap75": partial(mean_precision, classes, columns=AT_75),

@@ -7,7 +7,6 @@ mask per sentence. The two are not comparable, so both are reported.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +15,12 @@ from lexiseg.datasets import ReferringDataset, ReferringSample
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import Summary
 from lexiseg.metrics import bootstrap_interval, cumulative_overlap, mean_overlap, overlap
-from lexiseg.types import Instances, Result
+from lexiseg.types import EncodedImage, Instances, Method, Result
 
 _PROTOCOLS = ("object", "sentence")
 
 
-def score_image(method: Any, sample: ReferringSample, dataset: ReferringDataset) -> Record:
+def score_image(method: Method, sample: ReferringSample, dataset: ReferringDataset) -> Record:
     """Ask for every object of one image.
 
     Returns:
@@ -31,7 +30,7 @@ def score_image(method: Any, sample: ReferringSample, dataset: ReferringDataset)
     return score_scene(method, scene, sample)
 
 
-def score_scene(method: Any, scene: Any, sample: ReferringSample) -> Record:
+def score_scene(method: Method, scene: EncodedImage, sample: ReferringSample) -> Record:
     """As `score_image`, for a scene that is encoded already."""
     sentences = [clean_sentence(text) for target in sample.targets for text in target.sentences]
     alone = answers(method, scene, sentences)
@@ -51,11 +50,13 @@ def score_scene(method: Any, scene: Any, sample: ReferringSample) -> Record:
     return record
 
 
-def answers(method: Any, scene: Any, sentences: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+def answers(
+    method: Method, scene: EncodedImage, sentences: Sequence[str]
+) -> dict[str, NDArray[np.bool_]]:
     """The (H, W) mask of each sentence asked on its own; all false where nothing was found."""
     if not sentences:
         return {}
-    result: Result = method.refer(scene, list(dict.fromkeys(sentences)))
+    result = method.refer(scene, list(dict.fromkeys(sentences)))
     return {text: _union(result, result.instances[text]) for text in sentences}
 
 

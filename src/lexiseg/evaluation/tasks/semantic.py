@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,10 @@ from lexiseg.metrics import (
     count_presence,
     matthews,
 )
-from lexiseg.types import Result
+from lexiseg.types import EncodedImage, Method, Result
 
 
-def score_image(method: Any, sample: SemanticSample, dataset: SemanticDataset) -> Record:
+def score_image(method: Method, sample: SemanticSample, dataset: SemanticDataset) -> Record:
     """Ask about one image and keep what every metric can be computed from.
 
     Returns:
@@ -32,7 +31,9 @@ def score_image(method: Any, sample: SemanticSample, dataset: SemanticDataset) -
     return score_scene(method, method.encode(sample.image), sample, dataset.classes)
 
 
-def score_scene(method: Any, scene: Any, sample: SemanticSample, classes: ClassList) -> Record:
+def score_scene(
+    method: Method, scene: EncodedImage, sample: SemanticSample, classes: ClassList
+) -> Record:
     """As `score_image`, for a scene that is encoded already."""
     return score_result(method.segment(scene, classes.vocabulary(sample.asked)), sample, classes)
 
@@ -113,7 +114,7 @@ def _parts(cells: NDArray[np.int64], classes: int, count_background: bool) -> ND
     return np.stack([intersection, union, shown])
 
 
-def mean_iou_of(weights: NDArray[Any], parts: Parts) -> NDArray[np.float64]:
+def mean_iou_of(weights: NDArray[np.number], parts: Parts) -> NDArray[np.float64]:
     """(D,) mean IoU over the classes shown, for (D, images) weightings of the images."""
     intersection, union, true = parts
     weights = weights.astype(np.float64)

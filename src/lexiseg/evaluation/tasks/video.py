@@ -7,7 +7,6 @@ temporal model, is our reading.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +16,12 @@ from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import Summary
 from lexiseg.evaluation.tasks.referring import answers, clean_sentence
 from lexiseg.metrics import VideoScore, bootstrap_interval
+from lexiseg.types import Method
 
 _NUMBERS = ("j", "f", "jf", "j_recall", "f_recall")
 
 
-def score_clip(method: Any, sample: VideoSample, dataset: VideoDataset) -> Record:
+def score_clip(method: Method, sample: VideoSample, dataset: VideoDataset) -> Record:
     """Follow every sentence through one clip; only one frame is held at a time.
 
     Returns:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -31,11 +31,25 @@ from lexiseg.types import (
 )
 
 if TYPE_CHECKING:
-    from lexiseg.models.detectors import Detections
+    from lexiseg.models.detectors import Detections, GroundingDino, Owlv2
+    from lexiseg.models.detectors.grounding_dino import BackboneFeatures
+    from lexiseg.models.detectors.owlv2 import PatchFeatures
+
+
+SeenT = TypeVar("SeenT")
+SeenT_co = TypeVar("SeenT_co", covariant=True)
+
+
+class Detector(Protocol[SeenT_co]):
+    """What finds boxes; how it is asked for them is its own."""
+
+    def encode(self, image: ImageArray, /) -> SeenT_co:
+        """All that is known of an (H, W, 3) uint8 RGB image before any word."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
-class BoxScene(BaseScene):
+class BoxScene(BaseScene, Generic[SeenT]):
     """An image that detector and segmenter have seen, before anything is named.
 
     Attributes:
@@ -43,14 +57,14 @@ class BoxScene(BaseScene):
         embedding: the segmenter's.
     """
 
-    seen: Any
+    seen: SeenT
     embedding: ImageEmbedding
 
 
 BoxConfigT = TypeVar("BoxConfigT", bound=BoxConfig)
 
 
-class BoxPrompted(BaseMethod[BoxScene, BoxConfigT]):
+class BoxPrompted(BaseMethod[BoxScene[SeenT], BoxConfigT], Generic[SeenT, BoxConfigT]):
     """Detect, then segment.
 
     Args:
@@ -61,20 +75,20 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfigT]):
     """
 
     task = "instances"
-    scene_type = BoxScene
+    scene_type: type[BoxScene[SeenT]] = BoxScene
     encoding = ("method", "weights", "dtypes")
     config_type: type[BoxConfigT]
     presets: ClassVar[Mapping[str, Preset]]
 
     def __init__(
         self,
-        detector: Any,
+        detector: Detector[SeenT],
         segmenter: PromptableSegmenter,
         config: BoxConfigT | None = None,
         provenance: Provenance = ASSEMBLED,
     ) -> None:
         super().__init__(config or self.config_type(), provenance)
-        self.detector = detector
+        self.detector: Detector[SeenT] = detector
         self.segmenter = segmenter
 
     @classmethod
@@ -123,11 +137,11 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfigT]):
 
     @staticmethod
     @abstractmethod
-    def load_detector(source: str | Path, device: str) -> Any:
+    def load_detector(source: str | Path, device: str) -> Detector[SeenT]:
         """The detector from a hub id or folder."""
 
     @abstractmethod
-    def detect(self, seen: Any, wordings: Sequence[str]) -> Detections:
+    def detect(self, seen: SeenT, wordings: Sequence[str]) -> Detections:
         """Boxes of wordings above the configured thresholds."""
 
     @property
@@ -140,10 +154,10 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfigT]):
         """The segmenter's precision; the detector has its own whatever was chosen."""
         return precision_of(self.segmenter)
 
-    def _encode(self, image: ImageArray, watch: Stopwatch) -> BoxScene:
+    def _encode(self, image: ImageArray, watch: Stopwatch) -> BoxScene[SeenT]:
         return BoxScene(image, self.detector.encode(image), self.segmenter.encode(image))
 
-    def _segment(self, scene: BoxScene, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
+    def _segment(self, scene: BoxScene[SeenT], vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
         """Detect, thin out, cut out."""
         wordings = [text for own in vocabulary.wordings for text in own]
         owner = [n for n, own in enumerate(vocabulary.wordings) for _ in own]
@@ -152,7 +166,7 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfigT]):
         presence = self._presence(vocabulary.names, owner, found.best, instances)
         return Answer(best_first(instances, vocabulary.names), presence)
 
-    def _thin(self, found: Detections, scene: BoxScene) -> Detections:
+    def _thin(self, found: Detections, scene: BoxScene[SeenT]) -> Detections:
         """Boxes cut to the image; of those that coincide the best stays, whatever its name."""
         height, width = scene.size_hw
         inside = found.boxes.clamp(min=0).minimum(torch.tensor([width, height] * 2))
@@ -167,7 +181,7 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfigT]):
         return visible[kept[: self.config.max_objects]]
 
     def _cut_out(
-        self, scene: BoxScene, found: Detections, names: Sequence[str], owner: Sequence[int]
+        self, scene: BoxScene[SeenT], found: Detections, names: Sequence[str], owner: Sequence[int]
     ) -> list[Instance]:
         masks = masks_in_boxes(self.segmenter, scene.embedding, found.boxes, self.config.multimask)
         return [
@@ -201,7 +215,7 @@ class BoxPrompted(BaseMethod[BoxScene, BoxConfigT]):
         return entries
 
 
-class GroundedSam(BoxPrompted[GroundedSamConfig]):
+class GroundedSam(BoxPrompted["BackboneFeatures", GroundedSamConfig]):
     """Grounding DINO and a promptable segmenter (Ren et al. 2024).
 
     Example:
@@ -213,24 +227,22 @@ class GroundedSam(BoxPrompted[GroundedSamConfig]):
     name = "grounded-sam"
     config_type = GroundedSamConfig
     presets = GROUNDED_SAM
+    detector: GroundingDino
 
     @staticmethod
-    def load_detector(source: str | Path, device: str) -> Any:
+    def load_detector(source: str | Path, device: str) -> GroundingDino:
         """Grounding DINO."""
         from lexiseg.models.detectors import GroundingDino
 
         return GroundingDino.load(source, device)
 
-    def detect(self, seen: Any, wordings: Sequence[str]) -> Detections:
+    def detect(self, seen: BackboneFeatures, wordings: Sequence[str]) -> Detections:
         """Boxes of wordings, several in one text."""
         config = self.config
-        found: Detections = self.detector.detect(
-            seen, wordings, config.min_score, config.min_word_score
-        )
-        return found
+        return self.detector.detect(seen, wordings, config.min_score, config.min_word_score)
 
 
-class OwlSam(BoxPrompted[OwlSamConfig]):
+class OwlSam(BoxPrompted["PatchFeatures", OwlSamConfig]):
     """OWLv2 and a promptable segmenter.
 
     Example:
@@ -242,16 +254,16 @@ class OwlSam(BoxPrompted[OwlSamConfig]):
     name = "owlv2+sam"
     config_type = OwlSamConfig
     presets = OWL_SAM
+    detector: Owlv2
 
     @staticmethod
-    def load_detector(source: str | Path, device: str) -> Any:
+    def load_detector(source: str | Path, device: str) -> Owlv2:
         """OWLv2."""
         from lexiseg.models.detectors import Owlv2
 
         return Owlv2.load(source, device)
 
-    def detect(self, seen: Any, wordings: Sequence[str]) -> Detections:
+    def detect(self, seen: PatchFeatures, wordings: Sequence[str]) -> Detections:
         """Boxes of wordings, each in a sentence of its own."""
         texts = [self.config.template.replace("{}", wording) for wording in wordings]
-        found: Detections = self.detector.detect(seen, texts, self.config.min_score)
-        return found
+        return self.detector.detect(seen, texts, self.config.min_score)

@@ -7,7 +7,6 @@ the same gradients otherwise; value maps and dense scorers need no gradient.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +26,7 @@ from lexiseg.ops.cam import (
 )
 from lexiseg.ops.last_block import LastBlock
 from lexiseg.registry import SCORERS
-from lexiseg.types import DenseFeatures
+from lexiseg.types import DenseFeatures, DenseScorer
 
 # A map for each of K scores, given what they pull at the image embedding: (K, E) -> (K, n).
 CamRule = Callable[[LastBlock, Tensor], Tensor]
@@ -122,18 +121,16 @@ def scorer_cosines(name: str, clip: Clip, multiple: int) -> Callable[[Scene, Ten
         clip: the CAM tower.
         multiple: sides of the picture are stretched to multiples of so many pixels.
     """
-    scorer: Any = SCORERS[name](clip)
+    scorer: DenseScorer = SCORERS[name](clip)
 
     def encode(scene: Scene) -> DenseFeatures:
         picture = fit_to_patches(scene.canvas, scorer.patch_size, multiple)
         pixels = clip.preprocessing.normalize(picture).to(clip.device)
-        features: DenseFeatures = scorer.encode(pixels)
-        return features
+        return scorer.encode(pixels)
 
     def cosines(scene: Scene, texts: Tensor) -> Tensor:
         features = scene.features(name, lambda: encode(scene))
-        scores: Tensor = scorer.score(features, texts)
-        return scores[0].flatten(0, 1).T.float()
+        return scorer.score(features, texts)[0].flatten(0, 1).T.float()
 
     return cosines
 

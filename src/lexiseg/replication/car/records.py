@@ -7,12 +7,14 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
+from lexiseg.datasets import AnyDataset
 from lexiseg.evaluation.protocol import Protocol, protocol_of
 from lexiseg.evaluation.records import Record, RecordFile
+from lexiseg.evaluation.summary import Summary
 from lexiseg.evaluation.tasks import referring
 from lexiseg.io.writer import Destination
+from lexiseg.methods.car import CaR
 from lexiseg.replication.car.report import Finding, ReferringFinding, ReplicationReport
 from lexiseg.replication.car.tables import REFERRING, ablation_tables
 from lexiseg.replication.car.worker import CarWorker, Changes, Task, split_tasks
@@ -59,7 +61,7 @@ class CarRecords:
         terms = self._protocol(self._worker.base, self._worker.sentences(kind)).terms
         return RecordFile.open_in(files, f"sentences-{kind.replace(' ', '-')}.jsonl", terms)
 
-    def _protocol(self, method: Any, dataset: Any) -> Protocol:
+    def _protocol(self, method: CaR, dataset: AnyDataset) -> Protocol:
         images = self._worker.scenes
         return protocol_of(dataset, method.recipe(), seed=0, images=images)
 
@@ -86,7 +88,7 @@ class CarRecords:
         dataset = self._worker.dataset
         return ReplicationReport(
             command=command,
-            protocol=self.protocol.to_json(),
+            protocol=self.protocol,
             tables=[
                 Finding(table, row, _ordered(self._settings[key].file, dataset.ids), dataset)
                 for (table, row), key in zip(self._rows, self._of_row, strict=True)
@@ -96,7 +98,7 @@ class CarRecords:
             ],
         )
 
-    def _sentence_summary(self, kind: str) -> Any:
+    def _sentence_summary(self, kind: str) -> Summary:
         dataset = self._worker.sentences(kind)
         return referring.summarize(_ordered(self._sentences[kind], dataset.ids), dataset)
 

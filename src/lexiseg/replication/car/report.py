@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lexiseg.datasets import SemanticDataset
+from lexiseg.evaluation.protocol import Protocol
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import Summary
 from lexiseg.evaluation.tasks.semantic import Parts, mean_iou_of, parts_per_image, summarize
@@ -50,7 +51,7 @@ class Finding:
     table: Table
     row: Row
     records: Sequence[Record]
-    dataset: Any
+    dataset: SemanticDataset
 
     @cached_property
     def summary(self) -> Summary:
@@ -66,7 +67,7 @@ class Finding:
     def difference(self, base: Finding) -> tuple[float, float, float]:
         """mIoU minus that of another row on the same scenes, with its paired 95 % interval."""
 
-        def statistic(weights: NDArray[Any]) -> NDArray[np.float64]:
+        def statistic(weights: NDArray[np.number]) -> NDArray[np.float64]:
             return mean_iou_of(weights, self.parts) - mean_iou_of(weights, base.parts)
 
         value = float(statistic(np.ones((1, len(self.records))))[0])
@@ -93,7 +94,7 @@ class ReplicationReport:
     """
 
     command: str
-    protocol: Mapping[str, Any]
+    protocol: Protocol
     tables: Sequence[Finding]
     referring: Sequence[ReferringFinding]
 
@@ -113,7 +114,7 @@ class ReplicationReport:
             "heights: another world, other weights. TIDES has [a page of its own]"
             "(replication-tides.md).",
             "",
-            f"- Scenes: {terms['images']} of Miniworld {terms['split']}; pictographs, backgrounds "
+            f"- Scenes: {terms.images} of Miniworld {terms.split}; pictographs, backgrounds "
             "and looks were held out from training, and no setting was chosen on these scenes.",
             "- Asked per scene: 20 things, those visible and otherwise absent ones (never fewer "
             "than half). Stuff is background, as in VOC-21.",

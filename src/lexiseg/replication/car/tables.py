@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 from lexiseg.methods.car.config import CarConfig
 from lexiseg.methods.car.presets import VOC
@@ -36,7 +35,7 @@ class Row:
 
     label: str
     paper: float | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
     against: str = BASE
 
 
@@ -109,7 +108,7 @@ def _recurrence_rows() -> tuple[Row, ...]:
     )
 
 
-def _all_fields(config: CarConfig) -> dict[str, Any]:
+def _all_fields(config: CarConfig) -> dict[str, object]:
     return {entry.name: getattr(config, entry.name) for entry in fields(config)}
 
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from lexiseg.datasets.miniature import SIDE, DrawnScenes, MiniworldScenes
 from lexiseg.datasets.miniature_referring import MiniworldSentences
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.tasks import referring, semantic
+from lexiseg.methods.car import CaR
+from lexiseg.methods.car.scene import Scene
 from lexiseg.replication.engine import BundledMethod
 
 SEED = 2024  # of the scenes; nothing was tuned on them
-Changes = Mapping[str, Any]
+Changes = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Task:
     kinds: tuple[str, ...] = ()
 
 
-class CarWorker(BundledMethod):
+class CarWorker(BundledMethod[CaR]):
     """A method on held-out Miniworld, in as many settings as wanted, with shared weights."""
 
     @cached_property
@@ -48,11 +49,11 @@ class CarWorker(BundledMethod):
         return MiniworldSentences(self.world, self.scenes, kind)
 
     @property
-    def base(self) -> Any:
+    def base(self) -> CaR:
         """The method as bundled."""
         return self.load()
 
-    def configured(self, changes: Changes) -> Any:
+    def configured(self, changes: Changes) -> CaR:
         """The method in another setting, on other weights if the setting says so."""
         weights = _weights(changes)
         rest = {key: value for key, value in changes.items() if key not in weights}
@@ -68,7 +69,7 @@ class CarWorker(BundledMethod):
         if not task.settings:
             return []
         sample = self.dataset[task.scene]
-        scenes: dict[tuple[str, int], Any] = {}
+        scenes: dict[tuple[str, int], Scene] = {}
         records = []
         for changes in task.settings:
             method = self.configured(changes)
@@ -80,7 +81,7 @@ class CarWorker(BundledMethod):
         return records
 
 
-def _weights(changes: Changes) -> dict[str, Any]:
+def _weights(changes: Changes) -> dict[str, object]:
     return {key: value for key, value in changes.items() if key.endswith("_weights")}
 
 

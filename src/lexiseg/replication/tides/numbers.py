@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,13 @@ from numpy.typing import NDArray
 from lexiseg.datasets.sample import InstanceSample
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.tasks.instance_rules import COCO_RULES, Found
-from lexiseg.evaluation.tasks.instances import answers_of, class_ious, gather, statistics_of
+from lexiseg.evaluation.tasks.instances import (
+    Statistic,
+    answers_of,
+    class_ious,
+    gather,
+    statistics_of,
+)
 from lexiseg.metrics import bootstrap_interval, mask_ious
 
 
@@ -29,7 +34,7 @@ class Finding:
     records: Sequence[Record]
     samples: Sequence[InstanceSample]
 
-    def precision(self, weights: NDArray[Any]) -> NDArray[np.float64]:
+    def precision(self, weights: NDArray[np.number]) -> NDArray[np.float64]:
         """AP for drawings of scenes, which all differences share and which are counted once."""
         key = weights.tobytes()
         if key not in self._precision:
@@ -46,7 +51,7 @@ class Finding:
         return [answers_of(record) for record in self.records]
 
     @cached_property
-    def statistics(self) -> Mapping[str, Any]:
+    def statistics(self) -> Mapping[str, Statistic]:
         """Name of a number -> function of scene weights."""
         return statistics_of(gather(self.answers, self.samples, COCO_RULES), COCO_RULES)
 
@@ -102,7 +107,7 @@ def mean_gain(pairs: Sequence[tuple[Finding, Finding]]) -> tuple[float, float, f
         The value and its 95 % interval over scenes, which are the same for all.
     """
 
-    def statistic(weights: NDArray[Any]) -> NDArray[np.float64]:
+    def statistic(weights: NDArray[np.number]) -> NDArray[np.float64]:
         gains = [io.precision(weights) - raw.precision(weights) for raw, io in pairs]
         mean: NDArray[np.float64] = 100 * np.mean(gains, axis=0)
         return mean

@@ -48,7 +48,7 @@ class TidesRecords(RowRecords[Row]):
         """The page's content, once nothing is missing."""
         return ReplicationReport(
             command=command,
-            protocols={row: protocol.to_json() for row, protocol in self._protocols.items()},
+            protocols=self._protocols,
             records=self.records(),
             samples=list(self._worker.dataset),
         )

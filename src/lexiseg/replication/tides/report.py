@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from lexiseg.datasets.sample import InstanceSample
+from lexiseg.evaluation.protocol import Protocol
 from lexiseg.evaluation.records import Record
 from lexiseg.replication.page import (
     opening,
@@ -61,7 +61,7 @@ class ReplicationReport:
     """
 
     command: str
-    protocols: Mapping[Row, Mapping[str, Any]]
+    protocols: Mapping[Row, Protocol]
     records: Mapping[Row, Sequence[Record]]
     samples: Sequence[InstanceSample]
 
@@ -99,7 +99,7 @@ class ReplicationReport:
         )
         yield ""
         yield (
-            f"- Scenes: {terms['images']} of Miniworld {terms['split']}; pictographs, backgrounds "
+            f"- Scenes: {terms.images} of Miniworld {terms.split}; pictographs, backgrounds "
             "and looks were held out from training."
         )
         yield f"- {_describe(self.samples)}"
@@ -115,7 +115,7 @@ class ReplicationReport:
         yield (
             "- Raw: step D is skipped and the segmenter's own score takes its place. Preset's IO: "
             "all steps by the settings above, whose step D is not the paper's "
-            f"({_departures(terms['settings'])}). Paper's IO: its own step D, everything else as "
+            f"({_departures(terms.settings)}). Paper's IO: its own step D, everything else as "
             "above; where its text is open, `TidesConfig` says which reading is taken."
         )
 
@@ -241,7 +241,7 @@ def _ranking(row: Row) -> str:
     return f"{row.step_d}'s IO"
 
 
-def _departures(settings: Mapping[str, Any]) -> str:
+def _departures(settings: Mapping[str, object]) -> str:
     """Where the preset's step D is not the paper's."""
     return ", ".join(
         f"{name} = {settings[name]} for {value}"

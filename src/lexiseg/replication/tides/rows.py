@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from lexiseg.methods.tides.oracles import ORACLES, Oracle
 
@@ -26,7 +26,7 @@ PAPER_AP: dict[tuple[str, Ranking], float] = {
 PAPER_GAIN = 2.71  # mean of IO minus Raw over the paper's nine pairings
 GOAL_AP, GOAL_GAIN = 25.0, 1.0  # what this project wants to reach in miniature
 
-PAPER_STEP_D: Mapping[str, Any] = {
+PAPER_STEP_D: Mapping[str, object] = {
     "histogram_cells": "foreground",
     "bandwidth": 0.5,
     "min_density": 0.9,
@@ -56,7 +56,7 @@ class Row:
     ranking: Ranking = "io"
     truth: tuple[Oracle, ...] = ()
     step_d: Literal["preset", "paper"] = "preset"
-    options: tuple[tuple[str, Any], ...] = ()
+    options: tuple[tuple[str, object], ...] = ()
 
     @property
     def key(self) -> str:

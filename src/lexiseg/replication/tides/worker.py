@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 from lexiseg.datasets.miniature import SIDE
 from lexiseg.datasets.miniature_instances import MiniworldObjects
@@ -19,6 +18,7 @@ from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.tasks import instances
 from lexiseg.methods.tides import Tides
 from lexiseg.methods.tides.oracles import Truth, with_truth
+from lexiseg.methods.tides.scene import Scene
 from lexiseg.replication.engine import BundledMethod
 from lexiseg.replication.rows import RowTask
 from lexiseg.replication.tides.rows import PAPER_STEP_D, Row
@@ -31,7 +31,7 @@ NEIGHBORS = 0.4
 Task = RowTask[Row]
 
 
-class TidesWorker(BundledMethod):
+class TidesWorker(BundledMethod[Tides]):
     """TIDES on held-out Miniworld, with every scorer."""
 
     @cached_property
@@ -42,7 +42,7 @@ class TidesWorker(BundledMethod):
 
     def configured(self, row: Row) -> Tides:
         """The method as a row asks it, without the truth."""
-        method: Tides = self.load(scorer=row.scorer)
+        method = self.load(scorer=row.scorer)
         step_d = PAPER_STEP_D if row.step_d == "paper" else {}
         options = {**method.measured, **step_d, **dict(row.options)}
         return method.configured(ranking=row.ranking, **options)
@@ -53,9 +53,9 @@ class TidesWorker(BundledMethod):
         scenes = self._encoded(sample, {row.scorer for row in task.rows})
         return [self._ask(row, scenes[row.scorer], sample) for row in task.rows]
 
-    def _encoded(self, sample: InstanceSample, scorers: Collection[str]) -> Mapping[str, Any]:
+    def _encoded(self, sample: InstanceSample, scorers: Collection[str]) -> Mapping[str, Scene]:
         """The scene as each scorer sees it, with one memory of the segmenter's answers."""
-        scenes: dict[str, Any] = {}
+        scenes: dict[str, Scene] = {}
         for scorer in sorted(scorers):
             scene = self.load(scorer=scorer).encode(sample.image)
             first = next(iter(scenes.values()), scene)
@@ -64,7 +64,7 @@ class TidesWorker(BundledMethod):
             scenes[scorer] = scene
         return scenes
 
-    def _ask(self, row: Row, scene: Any, sample: InstanceSample) -> Record:
+    def _ask(self, row: Row, scene: Scene, sample: InstanceSample) -> Record:
         method = self.configured(row)
         if row.truth:
             truth = Truth(sample.objects, self.dataset.classes.names)

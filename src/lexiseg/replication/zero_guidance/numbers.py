@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +42,7 @@ class Finding:
     records: Sequence[Record]
     dataset: MiniworldRegions
 
-    def statistic(self, name: str) -> Callable[[NDArray[Any]], FloatArray]:
+    def statistic(self, name: str) -> Callable[[NDArray[np.number]], FloatArray]:
         """Function of scene weights: a score of `Numbers`, or a share of true regions.
 
         Scores that begin with ``tt_`` are those after relabelling by what labels mean.
@@ -160,7 +159,7 @@ def gain(one: Finding, other: Finding, name: str) -> tuple[float, float, float]:
     """Points that the first is above the second, and the paired 95 % interval over scenes."""
     first, second = one.statistic(name), other.statistic(name)
 
-    def difference(weights: NDArray[Any]) -> FloatArray:
+    def difference(weights: NDArray[np.number]) -> FloatArray:
         points: FloatArray = 100 * (first(weights) - second(weights))
         return points
 

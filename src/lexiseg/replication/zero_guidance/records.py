@@ -66,7 +66,7 @@ class ZeroGuidanceRecords(RowRecords[Row]):
         texts = ClipTexts(self._worker.configured(FULL).clip)
         return ReplicationReport(
             command=command,
-            protocol=self._protocols[FULL].to_json(),
+            protocol=self._protocols[FULL],
             records={
                 row: by_meaning(records, dataset.classes, texts)
                 for row, records in self.records().items()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from lexiseg.datasets.miniature import SIDE, DrawnScenes
 from lexiseg.datasets.miniature_regions import MiniworldRegions
@@ -43,7 +42,7 @@ class Row:
 
     key: str
     label: str
-    options: Mapping[str, Any] = field(hash=False)
+    options: Mapping[str, object] = field(hash=False)
     paper: tuple[float, float, float | None]
     decoder: str | None = None
     every: int = 1
@@ -84,7 +83,7 @@ def subtraction_of(scene: Scene) -> list[float]:
     return [round(weight, 4) for weight in weights]
 
 
-class ZeroGuidanceWorker(BundledMethod):
+class ZeroGuidanceWorker(BundledMethod[ZeroGuidance]):
     """Zero-guidance on held-out Miniworld."""
 
     @cached_property
@@ -97,8 +96,7 @@ class ZeroGuidanceWorker(BundledMethod):
     def configured(self, row: Row) -> ZeroGuidance:
         """The method as a row asks for it, with the same weights."""
         choice = {"decoder": row.decoder} if row.decoder else {}
-        method: ZeroGuidance = self.load(**choice).configured(**row.options)
-        return method
+        return self.load(**choice).configured(**row.options)
 
     def run(self, task: RowTask[Row]) -> list[Record]:
         """A record for each row of a task."""
@@ -117,5 +115,4 @@ class ZeroGuidanceWorker(BundledMethod):
 
     @property
     def _base(self) -> ZeroGuidance:
-        method: ZeroGuidance = self.load()
-        return method
+        return self.load()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +47,7 @@ class Numbers:
             "recall_released": _means([_mean((o.best >= FOUND) & o.true) for o in self.pictures]),
         }
 
-    def statistic(self, name: str) -> Callable[[NDArray[Any]], FloatArray]:
+    def statistic(self, name: str) -> Callable[[NDArray[np.number]], FloatArray]:
         """Function of (D, pictures) weights to (D,) values."""
         if name == "miou":
             return lambda weights: mean_iou_of(weights, self.parts)
@@ -72,7 +71,7 @@ class Numbers:
         return intersection, union, union
 
 
-def divide(ratio: Ratio, weights: NDArray[Any]) -> FloatArray:
+def divide(ratio: Ratio, weights: NDArray[np.number]) -> FloatArray:
     """(D,) sums of numerators over sums of denominators, for (D, pictures) weights."""
     above, below = (weights @ part for part in ratio)
     quotient: FloatArray = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)

@@ -7,8 +7,7 @@ threshold can be tried afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from lexiseg.datasets import IGNORE, ClassList, SemanticDataset, SemanticSample
+from lexiseg.evaluation.protocol import Terms
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import ClassRow, Summary
 from lexiseg.evaluation.tasks.self_named.judging import Judging, only
@@ -36,7 +36,7 @@ from lexiseg.ops.stopwatch import Stopwatch
 
 MIN_CLIP = 0.1  # least cosine of a segment and a class name, of the paper
 MIN_TEXT = 0.5  # least cosine of a label and a class name, of the paper
-TERMS: Mapping[str, Any] = {
+TERMS: Terms = {
     "task": "segments that name themselves",
     "background": "left out; pixels without a class count against whoever claims them, except void",
     "asked": (
@@ -47,7 +47,7 @@ TERMS: Mapping[str, Any] = {
 """What a protocol says of this task."""
 
 
-def terms_of(judging: Judging) -> Mapping[str, object]:
+def terms_of(judging: Judging) -> Terms:
     """What a protocol says of this task under other choices of the judge."""
     if judging == Judging():
         return TERMS
