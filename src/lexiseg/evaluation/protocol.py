@@ -14,7 +14,7 @@ from lexiseg.types import Recipe, study_versions
 _DECISIVE = ("dataset", "split", "task", "classes", "prompts", "background", "asked", "images")
 
 
-class Terms(TypedDict, total=False):
+class TaskTerms(TypedDict, total=False):
     """What a kind of question says of its measurement in place of the data set; see `Protocol`."""
 
     task: str

@@ -12,7 +12,7 @@ from lexiseg.datasets import AnyDataset, check_dataset
 from lexiseg.errors import UsageError
 from lexiseg.evaluation.collecting import collect
 from lexiseg.evaluation.presets import as_measured
-from lexiseg.evaluation.protocol import Terms, protocol_of
+from lexiseg.evaluation.protocol import TaskTerms, protocol_of
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import FILES, Evaluation, Summary
 from lexiseg.evaluation.tasks import instances, referring, semantic, video
@@ -33,7 +33,7 @@ class _Task:
     summarize: Callable[..., Summary]
     write: Callable[..., object] | None = None
     files: tuple[str, ...] = ()  # that it writes
-    terms: Terms = field(default_factory=Terms)  # what the protocol says otherwise
+    terms: TaskTerms = field(default_factory=TaskTerms)  # what the protocol says otherwise
 
 
 _TASKS = {

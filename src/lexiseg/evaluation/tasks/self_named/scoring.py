@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from lexiseg.datasets import IGNORE, ClassList, SemanticDataset, SemanticSample
-from lexiseg.evaluation.protocol import Terms
+from lexiseg.evaluation.protocol import TaskTerms
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import ClassRow, Summary
 from lexiseg.evaluation.tasks.self_named.judging import Judging, only
@@ -36,7 +36,7 @@ from lexiseg.ops.stopwatch import Stopwatch
 
 MIN_CLIP = 0.1  # least cosine of a segment and a class name, of the paper
 MIN_TEXT = 0.5  # least cosine of a label and a class name, of the paper
-TERMS: Terms = {
+TERMS: TaskTerms = {
     "task": "segments that name themselves",
     "background": "left out; pixels without a class count against whoever claims them, except void",
     "asked": (
@@ -47,7 +47,7 @@ TERMS: Terms = {
 """What a protocol says of this task."""
 
 
-def terms_of(judging: Judging) -> Terms:
+def terms_of(judging: Judging) -> TaskTerms:
     """What a protocol says of this task under other choices of the judge."""
     if judging == Judging():
         return TERMS
