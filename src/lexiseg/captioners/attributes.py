@@ -47,6 +47,7 @@ class AttributedNames(VocabularyNames):
     """
 
     config_type: ClassVar[type[AttributesConfig]] = AttributesConfig
+    config: AttributesConfig
 
     def __init__(self, clip: Clip, **options: object) -> None:
         super().__init__(clip, **options)

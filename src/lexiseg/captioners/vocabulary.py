@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -72,10 +72,11 @@ class VocabularyNames:
     """
 
     config_type: ClassVar[type[VocabularyConfig]] = VocabularyConfig
+    config: VocabularyConfig
 
     def __init__(self, clip: Clip, **options: object) -> None:
         self.clip = clip
-        self.config: Any = override(self.config_type(), options)
+        self.config = override(self.config_type(), options)
         self.words = self._choose_words()
 
     def _choose_words(self) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -68,7 +67,7 @@ class ClipSeg(PublishedEncoder):
         return torch.cat(parts)
 
 
-def _side(size: Any) -> int:
+def _side(size: int | dict[str, int]) -> int:
     sides = set(size.values()) if isinstance(size, dict) else {size}
     if len(sides) != 1:
         raise UsageError(f"CLIPSeg sees squares; its preprocessor_config.json asks for {size}.")

@@ -7,15 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
+from torch import nn
 
 from lexiseg.errors import CheckpointError
 from lexiseg.models.device import choose_device, choose_dtype
 from lexiseg.models.hub import find_weights
 from lexiseg.models.side_files import CONFIG, PREPROCESSOR, read_config, read_preprocessor
 from lexiseg.models.weights import fingerprint, read_json, require_finite, weight_files
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 SHOWN_KEYS = 4
 
@@ -48,7 +52,7 @@ class Published:
         fingerprint: sha256 of the weights.
     """
 
-    network: Any
+    network: PreTrainedModel
     folder: Path
     name: str
     fingerprint: str
@@ -183,12 +187,15 @@ def load_published(
         )
     weight_files(path)  # says what is missing if there are none
     network = _read(architecture, path, dtype)
-    network.eval().requires_grad_(False).to(choose_device(device))
+    module: nn.Module = network  # whose own methods are not typed
+    module.eval().requires_grad_(False).to(choose_device(device))
     return Published(network, path, str(source), fingerprint(path))
 
 
-def _read(architecture: Architecture, path: Path, dtype: torch.dtype) -> Any:
-    model = getattr(import_module(f"transformers.models.{architecture.module}"), architecture.model)
+def _read(architecture: Architecture, path: Path, dtype: torch.dtype) -> PreTrainedModel:
+    home = import_module(f"transformers.models.{architecture.module}")
+    model = getattr(home, architecture.model)
+    network: PreTrainedModel
     try:
         with _quiet():
             network, report = model.from_pretrained(
@@ -215,9 +222,7 @@ FAULTS = ("missing_keys", "unexpected_keys")
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Progress bars and reports of the reader; ours says what matters."""
-    from transformers.utils import logging as transformers_logging
-
-    logging: Any = transformers_logging
+    logging = import_module("transformers.utils.logging")
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

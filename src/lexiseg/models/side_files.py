@@ -138,8 +138,8 @@ def _check_split(place: str, entries: Mapping[str, object], width: str, heads: s
     whole, parts = entries.get(width), entries.get(heads)
     if isinstance(whole, int) and isinstance(parts, int) and whole % parts:
         raise CheckpointError(
-            f"{place}{heads} is {parts}, which does not divide {width} = "
-            f"{whole}; take the file that belongs to the weights."
+            f"{place}{heads} is {parts}, which does not divide {width} = {whole}; take "
+            "the file that belongs to the weights."
         )
 
 

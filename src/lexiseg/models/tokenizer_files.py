@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lexiseg.errors import CheckpointError, WeightsNotFoundError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def has_byte_pairs(folder: Path) -> bool:
@@ -15,7 +18,7 @@ def has_byte_pairs(folder: Path) -> bool:
     return pair or (folder / "tokenizer.json").is_file()
 
 
-def read_byte_pairs(kind: str, folder: Path) -> Any:
+def read_byte_pairs(kind: str, folder: Path) -> PreTrainedTokenizerBase:
     """Read a byte-pair tokenizer, as CLIP and GPT-2 have them.
 
     Args:
@@ -34,7 +37,7 @@ def read_byte_pairs(kind: str, folder: Path) -> Any:
     return read_tokenizer(kind, folder)
 
 
-def read_tokenizer(kind: str, folder: Path) -> Any:
+def read_tokenizer(kind: str, folder: Path) -> PreTrainedTokenizerBase:
     """Read a tokenizer; without any file transformers may make one that knows no word.
 
     Args:
@@ -45,8 +48,11 @@ def read_tokenizer(kind: str, folder: Path) -> Any:
         CheckpointError: they cannot be read.
     """
     try:
-        tokenizer = getattr(import_module("transformers"), kind)
-        return tokenizer.from_pretrained(str(folder), local_files_only=True)
+        reader = getattr(import_module("transformers"), kind)
+        tokenizer: PreTrainedTokenizerBase = reader.from_pretrained(
+            str(folder), local_files_only=True
+        )
+        return tokenizer
     except Exception as error:  # the tokenizers library raises plain Exception on bad files
         raise CheckpointError(
             f"The tokenizer files in {folder} cannot be read ({error})."

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from lexiseg.ops.window_filter import WindowFilter
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
+ArrayT = TypeVar("ArrayT", FloatArray, torch.Tensor)
 
 _CHANNEL_CHUNK = 32  # channels filtered at a time, which bounds the memory of many labels
 _CACHEABLE_PIXELS = 2**20
@@ -90,10 +91,14 @@ class MeanField(Protocol):
         """Return the (S, 2, N) marginals of S independent two-label fields."""
 
 
-class _LatticeMeanField(ABC):
+class _Lattice(Protocol[ArrayT]):
+    def filter(self, values: ArrayT) -> ArrayT: ...
+
+
+class _LatticeMeanField(ABC, Generic[ArrayT]):
     """The updates, for arrays of either library; (K, N) throughout."""
 
-    lattices: Sequence[Any]
+    lattices: Sequence[_Lattice[ArrayT]]
     iterations: int
 
     def infer(self, energies: FloatArray) -> FloatArray:
@@ -119,7 +124,7 @@ class _LatticeMeanField(ABC):
         second = self._fetch(marginals)
         return np.stack([1 - second, second], axis=1)
 
-    def _message(self, marginals: Any) -> Any:
+    def _message(self, marginals: ArrayT) -> ArrayT:
         """Return the sum of all filtered marginals."""
         message = 0 * marginals
         for start in range(0, len(marginals), _CHANNEL_CHUNK):
@@ -129,19 +134,19 @@ class _LatticeMeanField(ABC):
         return message
 
     @abstractmethod
-    def _load(self, values: FloatArray) -> Any: ...
+    def _load(self, values: FloatArray) -> ArrayT: ...
 
     @abstractmethod
-    def _fetch(self, values: Any) -> FloatArray: ...
+    def _fetch(self, values: ArrayT) -> FloatArray: ...
 
     @abstractmethod
-    def _softmax(self, logits: Any) -> Any: ...
+    def _softmax(self, logits: ArrayT) -> ArrayT: ...
 
     @abstractmethod
-    def _sigmoid(self, logits: Any) -> Any: ...
+    def _sigmoid(self, logits: ArrayT) -> ArrayT: ...
 
 
-class NumpyMeanField(_LatticeMeanField):
+class NumpyMeanField(_LatticeMeanField[FloatArray]):
     """Mean field with NumPy and SciPy, on the CPU."""
 
     def __init__(self, kernels: Sequence[Kernel], iterations: int, device: str = "cpu") -> None:
@@ -166,7 +171,7 @@ class NumpyMeanField(_LatticeMeanField):
         return probability
 
 
-class TorchMeanField(_LatticeMeanField):
+class TorchMeanField(_LatticeMeanField[torch.Tensor]):
     """Mean field with torch, on any device."""
 
     def __init__(self, kernels: Sequence[Kernel], iterations: int, device: str = "cpu") -> None:
@@ -205,6 +210,16 @@ class WindowMeanField(TorchMeanField):
         return super()._fetch(values).astype(np.float32)
 
 
+class _DenseCrf(Protocol):
+    """What is used of pydensecrf's field."""
+
+    def addPairwiseEnergy(self, features: FloatArray, *, compat: float) -> None: ...  # noqa: N802
+
+    def setUnaryEnergy(self, energies: FloatArray, /) -> None: ...  # noqa: N802
+
+    def inference(self, iterations: int, /) -> Sequence[Sequence[float]]: ...
+
+
 class PydensecrfMeanField:
     """Mean field by the C++ code of the optional package pydensecrf2, on the CPU."""
 
@@ -226,13 +241,13 @@ class PydensecrfMeanField:
         field = self._prepare(2, energies.shape[-1])
         return np.stack([self._run(field, pair) for pair in energies])
 
-    def _prepare(self, labels: int, points: int) -> Any:
-        field = self.model(points, labels)
+    def _prepare(self, labels: int, points: int) -> _DenseCrf:
+        field: _DenseCrf = self.model(points, labels)
         for features, weight in self.pairs:
             field.addPairwiseEnergy(features, compat=weight)
         return field
 
-    def _run(self, field: Any, energies: FloatArray) -> FloatArray:
+    def _run(self, field: _DenseCrf, energies: FloatArray) -> FloatArray:
         field.setUnaryEnergy(np.ascontiguousarray(energies))
         return np.array(field.inference(self.iterations), np.float32)
 

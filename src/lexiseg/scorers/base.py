@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -13,14 +13,15 @@ from torch import Tensor
 
 from lexiseg.config import override
 from lexiseg.errors import UsageError
-from lexiseg.models.clip import Block, Clip, PositionTable
-from lexiseg.models.siglip import PooledTower, Siglip
+from lexiseg.models.clip import Block, Clip, PositionTable, VisionTower
+from lexiseg.models.siglip import PooledTower, Siglip, SiglipBlock
 from lexiseg.ops.attention import AttentionFn, plain
 from lexiseg.scorers.text import IMAGENET_TEMPLATES, embed_names
 from lexiseg.types import DenseFeatures
 
 # The position fit that SCLIP took from DINO; later methods kept it.
 OFFSET_BICUBIC = PositionTable("bicubic", grid_offset=0.1)
+TowerBlock = Block | SiglipBlock
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,11 @@ class ClipScorer(ABC):
 
     config_type: ClassVar[type[ScorerConfig]] = ScorerConfig
     needs_cls: ClassVar[bool] = True
+    config: ScorerConfig
 
     def __init__(self, clip: Clip | Siglip, **options: object) -> None:
         self.clip = clip
-        self.config: Any = override(self.config_type(), options)
+        self.config = override(self.config_type(), options)
         if self.needs_cls and not self.has_cls:
             raise UsageError(
                 f"{type(self).__name__} reads CLIP's CLS token, which a SigLIP does not have; give "
@@ -62,8 +64,8 @@ class ClipScorer(ABC):
             )
 
     @property
-    def tower(self) -> Any:
-        """The image tower, a `VisionTower` or a `PooledTower`."""
+    def tower(self) -> VisionTower | PooledTower:
+        """The image tower."""
         return self.clip.visual
 
     @property
@@ -144,11 +146,11 @@ class ClipScorer(ABC):
     def embed(self, pixels: Tensor) -> Tensor:
         """Input tokens of the first block."""
         placed = pixels.to(self.device, self.clip.dtype)
-        return cast(Tensor, self.tower.embed(placed, self.config.position))
+        return self.tower.embed(placed, self.config.position)
 
     def project(self, tokens: Tensor) -> Tensor:
         """Final norm and projection, float32."""
-        return cast(Tensor, self.tower.project(tokens)).float()
+        return self.tower.project(tokens).float()
 
 
 class LastBlockScorer(ClipScorer):
@@ -176,19 +178,20 @@ class LastBlockScorer(ClipScorer):
         changed = block.merge_heads(attend(*heads))
         if self.keeps_residual:
             changed = feed_forward(block, x + changed)
-        if self.has_cls:
+        tower = self.tower
+        if not isinstance(tower, PooledTower):
             return self.project(changed), self.project(plain_cls(block, x, heads))
         unchanged = feed_forward(block, x + block.merge_heads(plain(*heads)))
-        whole = self.tower.pool(unchanged).float()
+        whole = tower.pool(unchanged).float()
         return torch.cat([whole[:, None], self.project(changed)], dim=1), whole
 
 
-def feed_forward(block: Block, x: Tensor) -> Tensor:
+def feed_forward(block: TowerBlock, x: Tensor) -> Tensor:
     """The second half of a block."""
     return x + cast(Tensor, block.mlp(block.ln_2(x)))
 
 
-def plain_cls(block: Block, x: Tensor, heads: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+def plain_cls(block: TowerBlock, x: Tensor, heads: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     """CLS (B, D) after an unchanged block, given the block's input and its heads."""
     query, key, value = heads
     mixed = block.merge_heads(plain(query[:, :, :1], key, value))

@@ -48,6 +48,7 @@ class ClipSurgery(ClipScorer):
     """Value-value attention summed up beside the unchanged path, and feature surgery."""
 
     config_type: ClassVar[type[ScorerConfig]] = ClipSurgeryConfig
+    config: ClipSurgeryConfig
 
     def tokens(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """See `ClipScorer.tokens`; the method's CLS is plain CLIP's."""

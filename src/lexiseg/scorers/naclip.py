@@ -25,6 +25,7 @@ class NaClip(LastBlockScorer):
     """Key-key attention with a Gaussian bump; no residual, no MLP."""
 
     config_type: ClassVar[type[ScorerConfig]] = NaClipConfig
+    config: NaClipConfig
     keeps_residual: ClassVar[bool] = False
 
     def attention(self, grid_hw: tuple[int, int]) -> AttentionFn:

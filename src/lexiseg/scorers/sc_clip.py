@@ -13,9 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lexiseg.models.clip import Block
 from lexiseg.ops.local_outlier import find_outliers, outlier_factors, repair
-from lexiseg.scorers.base import ClipScorer, ScorerConfig, plain_cls
+from lexiseg.scorers.base import ClipScorer, ScorerConfig, TowerBlock, plain_cls
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,7 @@ class ScClip(ClipScorer):
     """Scores of calibrated patch features; the image feature is plain CLIP's."""
 
     config_type: ClassVar[type[ScorerConfig]] = ScClipConfig
+    config: ScClipConfig
 
     def tokens(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """See `ClipScorer.tokens`; the published method has no CLS, so it is plain CLIP's."""
@@ -112,7 +112,7 @@ class ScClip(ClipScorer):
         """Outlier factor (B, n) of every patch before the last block."""
         return outlier_factors(levels.last[:, 1:], self.config.neighbors)
 
-    def calibrate(self, block: Block, levels: Levels, grid_hw: tuple[int, int]) -> Tensor:
+    def calibrate(self, block: TowerBlock, levels: Levels, grid_hw: tuple[int, int]) -> Tensor:
         """Patches (B, n, D) before the final norm."""
         outliers = find_outliers(self.outlier_factors(levels), self.config.quantile)
         similar = similarities(repair(levels.similarity[:, 1:], outliers, grid_hw))
@@ -126,7 +126,7 @@ class ScClip(ClipScorer):
         gathered: Tensor = gather.to(x.dtype) @ (fine + coarse)
         return gathered
 
-    def _attend(self, block: Block, x: Tensor, focus: Tensor) -> Tensor:
+    def _attend(self, block: TowerBlock, x: Tensor, focus: Tensor) -> Tensor:
         """Half of the attention by middle-layer similarity, half by keys; no residual, no MLP."""
         _, key, value = block.qkv(block.ln_1(x))
         by_similarity = focus.to(value.dtype)[:, None] @ value

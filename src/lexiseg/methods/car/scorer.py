@@ -22,7 +22,7 @@ from lexiseg.methods.car.config import TEMPLATES, CarConfig, VisualPrompt
 from lexiseg.methods.car.proposals import ProposalGenerator
 from lexiseg.methods.car.recurrence import Question, Recurrence
 from lexiseg.methods.car.scene import Scene
-from lexiseg.models.clip import Clip, PositionTable
+from lexiseg.models.clip import Clip, PositionTable, VisionTower
 from lexiseg.models.clip.vision import PLAIN_POSITIONS
 from lexiseg.ops.affinity import symmetric_affinity
 from lexiseg.ops.attention import AttentionMean
@@ -107,6 +107,7 @@ class CarScorer(ClipScorer):
     """
 
     config_type: ClassVar[type[ScorerConfig]] = CarScorerConfig
+    config: CarScorerConfig
 
     @torch.no_grad()
     def encode(self, pixels: Tensor) -> CarFeatures:
@@ -134,6 +135,11 @@ class CarScorer(ClipScorer):
         """Plain CLIP's projected tokens and its CLS."""
         tokens = self.project(self.tower.run(self.embed(pixels)))
         return tokens, tokens[:, 0]
+
+    @property
+    def tower(self) -> VisionTower:
+        """The image tower, which has a CLS token."""
+        return cast(VisionTower, self.clip.visual)
 
     @property
     def _tail(self) -> Tail:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from lexiseg.models.clip import Preprocessing
 from lexiseg.models.detectors.boxes import Detections, corners
 from lexiseg.models.huggingface import Architecture, Published, PublishedModel
 from lexiseg.models.tokenizer_files import read_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 # ImageNet's statistics and the size the authors test at, where the preprocessor file is silent.
 SHORT_SIDE, LONG_SIDE = 800, 1333
@@ -174,7 +177,7 @@ class GroundingDino(PublishedModel):
         return torch.tensor([ids], device=self.device), torch.tensor(owner)
 
 
-def _read_tokenizer(folder: Path) -> Any:
+def _read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     # Without files transformers would make a tokenizer that knows no word.
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.txt")):
         raise WeightsNotFoundError(

@@ -81,7 +81,7 @@ class Gpt2Network(nn.Module):
         return cls(blocks, None if head is None else head.to(dtype))
 
     @property
-    def config(self) -> Any:
+    def config(self) -> GPT2Config:
         """Transformers' settings of the network."""
         return self.blocks.config
 

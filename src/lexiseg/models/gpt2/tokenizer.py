@@ -51,4 +51,4 @@ class Gpt2Tokenizer:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens; bytes that make no character read as U+FFFD."""
-        return str(self._tokenizer.decode(tokens, clean_up_tokenization_spaces=False))
+        return str(self._tokenizer.decode(list(tokens), clean_up_tokenization_spaces=False))

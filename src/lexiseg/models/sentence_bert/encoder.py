@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,9 @@ from torch import Tensor
 
 from lexiseg.errors import CheckpointError, UsageError
 from lexiseg.models.huggingface import Architecture, load_published
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 DEFAULT = "sentence-transformers/all-mpnet-base-v2"
 BATCH = 64  # texts that are encoded at once
@@ -39,7 +42,12 @@ class SentenceBert:
     """
 
     def __init__(
-        self, network: Any, tokenizer: Any, max_tokens: int, name: str = "", fingerprint: str = ""
+        self,
+        network: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        max_tokens: int,
+        name: str = "",
+        fingerprint: str = "",
     ) -> None:
         self.network, self.tokenizer, self.max_tokens = network, tokenizer, max_tokens
         self.name, self.fingerprint = name, fingerprint
@@ -109,7 +117,7 @@ class SentenceBert:
         return F.normalize(mean, dim=-1).cpu()
 
 
-def _read_tokenizer(folder: Path) -> Any:
+def _read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     try:

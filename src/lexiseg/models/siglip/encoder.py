@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from lexiseg.models.clip.vision import encode_in_batches
 from lexiseg.models.huggingface import Architecture, Published, PublishedEncoder
 from lexiseg.models.siglip.tower import PooledTower
 from lexiseg.models.tokenizer_files import read_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 STATISTICS = {"image_mean": (0.5, 0.5, 0.5), "image_std": (0.5, 0.5, 0.5)}
 TEXT_BATCH = 256
@@ -85,7 +88,7 @@ class Siglip(PublishedEncoder):
         return encode_in_batches(self.visual, pixels, self.device, self.dtype)
 
 
-def _read_tokenizer(folder: Path) -> Any:
+def _read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     if not (folder / "tokenizer.json").is_file():
         raise WeightsNotFoundError(f"Folder {folder} has no tokenizer: expected tokenizer.json.")
     tokenizer = read_tokenizer("PreTrainedTokenizerFast", folder)
