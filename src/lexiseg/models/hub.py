@@ -14,9 +14,12 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lexiseg.errors import WeightsNotFoundError
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoSibling
 from lexiseg.models.bundled import bundled_or_given, bundled_weights
 from lexiseg.models.weights import WEIGHT_FILES
 
@@ -222,7 +225,7 @@ def is_hub_id(source: str) -> bool:
     return "/" in source
 
 
-def _file_terms(entry: Any) -> str:
+def _file_terms(entry: RepoSibling) -> str:
     size = f"{entry.size / 1e6:.1f} MB" if entry.size else "size unknown"
     digest = entry.lfs.sha256 if entry.lfs else "not published"
     return f"{size}, sha256 {digest}"

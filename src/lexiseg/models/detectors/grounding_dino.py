@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SHORT_SIDE, LONG_SIDE = 800, 1333
 STATISTICS = {"image_mean": (0.485, 0.456, 0.406), "image_std": (0.229, 0.224, 0.225)}
 SEPARATORS = ".?"  # end a phrase inside the text
+# Maps with their masks, and the positions of each.
+Levels = tuple[list[tuple[Tensor, Tensor]], list[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class BackboneFeatures:
     """
 
     pixels: Tensor
-    levels: Any
+    levels: Levels
     image_hw: tuple[int, int]
 
 
@@ -51,17 +53,18 @@ class _Recalling(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.position_embedding = backbone.position_embedding
-        self._recalled: Any = None
+        self._recalled: Levels | None = None
 
-    def forward(self, pixels: Tensor, mask: Tensor) -> Any:
+    def forward(self, pixels: Tensor, mask: Tensor) -> Levels:
         """The recalled answer, or else the backbone's."""
         if self._recalled is None:
-            return self.backbone(pixels, mask)
+            answer: Levels = self.backbone(pixels, mask)
+            return answer
         maps, positions = self._recalled
         return list(maps), list(positions)  # the network appends to them
 
     @contextmanager
-    def recall(self, levels: object) -> Iterator[None]:
+    def recall(self, levels: Levels) -> Iterator[None]:
         """Answer with these levels inside the block."""
         self._recalled = levels
         try:

@@ -8,7 +8,7 @@ value and output projections and the network. This is what puts a patch into the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,9 @@ from torch import Tensor, nn
 from lexiseg.models.clip import PositionTable
 from lexiseg.models.clip.vision import require_patch
 from lexiseg.ops.attention import AttentionFn, plain
+
+if TYPE_CHECKING:
+    from transformers.models.siglip.modeling_siglip import SiglipVisionModel
 
 BICUBIC = PositionTable("bicubic")
 BILINEAR = PositionTable("bilinear")
@@ -94,13 +97,13 @@ class PooledTower:
             flexible sizes ("naflex") differ in how patches are read and positions fitted.
     """
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: SiglipVisionModel) -> None:
         self.network = network
         config, embeddings = network.config, network.embeddings
-        self.blocks = [SiglipBlock(layer) for layer in network.encoder.layers]
+        self.blocks = [SiglipBlock(cast(SiglipLayer, layer)) for layer in network.encoder.layers]
         self._table: Tensor = embeddings.position_embedding.weight
         self.native = round(len(self._table) ** 0.5)
-        patch, width = int(config.patch_size), int(config.hidden_size)
+        patch, width = cast(int, config.patch_size), int(config.hidden_size)
         self.config = PooledConfig(self.native * patch, patch, width)
         weight, self._bias = embeddings.patch_embedding.weight, embeddings.patch_embedding.bias
         self.position = BICUBIC

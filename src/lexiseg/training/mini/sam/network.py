@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers.models.sam import SamConfig, SamModel
+from transformers.models.sam import SamConfig, SamModel, SamPromptEncoderConfig
+from transformers.models.sam.modeling_sam import SamPositionalEmbedding
 
 from lexiseg.models.sam.decoder import DecoderImage, Informed, MaskDecoder
 from lexiseg.models.sam.preprocess import IMAGENET_MEAN, IMAGENET_STD
@@ -72,9 +73,9 @@ def build_sam(config: SamConfig) -> SamModel:
     The frequencies of positions and the learned tokens begin with standard deviation one, as in
     SAM's own program. The frequencies are exact in half precision, in which weights are shipped.
     """
-    sam: Any = SamModel
-    network = sam._from_config(config, attn_implementation=ATTENTION)
-    nn.init.trunc_normal_(network.vision_encoder.pos_embed, std=0.02)
+    kind: Any = SamModel  # whose maker is not typed
+    network: SamModel = kind._from_config(config, attn_implementation=ATTENTION)
+    nn.init.trunc_normal_(cast(Tensor, network.vision_encoder.pos_embed), std=0.02)
     for part in network.modules():
         if isinstance(part, nn.Embedding):
             nn.init.normal_(part.weight)
@@ -82,20 +83,19 @@ def build_sam(config: SamConfig) -> SamModel:
     frequencies = torch.randn(shape).half().float()
     for owner in _frequencies(network):
         owner.positional_embedding.data.copy_(frequencies)
-    built: SamModel = network
-    return built
+    return network
 
 
 def read_sam(folder: Path, device: torch.device | str = "cpu") -> SamModel:
     """A shipped network in full precision, to be trained further or to teach."""
-    sam: Any = SamModel
-    network: SamModel = sam.from_pretrained(
+    network: SamModel = SamModel.from_pretrained(
         folder, local_files_only=True, dtype=torch.float32, attn_implementation=ATTENTION
-    ).to(device)
+    )
+    nn.Module.to(network, device)
     return network
 
 
-def _frequencies(network: Any) -> tuple[Any, Any]:
+def _frequencies(network: SamModel) -> tuple[SamPositionalEmbedding, SamPositionalEmbedding]:
     return network.shared_image_embedding, network.prompt_encoder.shared_embedding
 
 
@@ -149,7 +149,7 @@ class PromptedSam:
         network: to train.
     """
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: SamModel) -> None:
         self.network = network
         for owner in _frequencies(network):
             owner.requires_grad_(False)
@@ -158,7 +158,8 @@ class PromptedSam:
     @property
     def cells(self) -> int:
         """Rows and columns on which masks come."""
-        return 4 * int(self.network.config.prompt_encoder_config.image_embedding_size)
+        config = cast(SamPromptEncoderConfig, self.network.config.prompt_encoder_config)
+        return 4 * int(config.image_embedding_size)
 
     def answer(
         self,

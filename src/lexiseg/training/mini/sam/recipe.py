@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -74,7 +73,7 @@ class SamLearner(Learner):
     ) -> None:
         super().__init__(config, len(pool.images), device, group)
         self.pool, self.validation = pool, validation
-        self.model: Any = build_sam(sam_config()) if network is None else network
+        self.model = build_sam(sam_config()) if network is None else network
         self.model.train().to(self.device)
         self.sam = PromptedSam(self.model)
         if config.only_scores:
@@ -170,7 +169,7 @@ class SamRecipe:
 def export(learner: SamLearner, folder: Path) -> None:
     """Write the network in Hugging Face's format, half precision, with a record of its making."""
     folder.mkdir(parents=True, exist_ok=True)
-    network: Any = SamModel(learner.model.config)
+    network = SamModel(learner.model.config)
     network.load_state_dict(learner.model.state_dict())
     write_half(network, folder)
     frame = {

@@ -7,12 +7,13 @@ decoder that works is taken over whole, and the new encoder learns the embedding
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from transformers import ViTModel
+from transformers.models.sam.modeling_sam import SamVisionEncoder
 
 from lexiseg.errors import UsageError
 from lexiseg.models.bundled import bundled_folder
@@ -65,8 +66,8 @@ class EncoderLearner(Learner):
     ) -> None:
         super().__init__(config, len(pool.images), device, group)
         self.pool = pool
-        self.teacher: Any = read_sam(teacher, self.device)
-        self.model: Any = build_sam(sam_config())
+        self.teacher = read_sam(teacher, self.device)
+        self.model = build_sam(sam_config())
         take_decoder(self.model, self.teacher)
         take_blocks(self.model.vision_encoder, dino or bundled_folder("mini-dino"))
         self.encoder: nn.Module = self.model.train().to(self.device).vision_encoder
@@ -112,7 +113,7 @@ def take_decoder(network: object, teacher: object) -> None:
             ) from error
 
 
-def take_blocks(encoder: Any, folder: Path) -> None:
+def take_blocks(encoder: SamVisionEncoder, folder: Path) -> None:
     """Begin an encoder of SAM's kind with the patches, positions and blocks of a ViT.
 
     Positions are resampled; blocks that the ViT lacks keep their own beginning.
@@ -121,14 +122,15 @@ def take_blocks(encoder: Any, folder: Path) -> None:
         encoder: of transformers' SamModel, as wide as the ViT.
         folder: the ViT in Hugging Face's format.
     """
-    vit: Any = ViTModel.from_pretrained(
+    vit: ViTModel = ViTModel.from_pretrained(
         folder, local_files_only=True, dtype=torch.float32, add_pooling_layer=False
     )
     embeddings = vit.embeddings
     projection = embeddings.patch_embeddings.projection
     encoder.patch_embed.projection.load_state_dict(projection.state_dict())
+    positions = cast(Tensor, encoder.pos_embed)
     with torch.no_grad():
-        encoder.pos_embed.copy_(_resample(embeddings.position_embeddings, encoder.pos_embed))
+        positions.copy_(_resample(embeddings.position_embeddings, positions))
     for ours, theirs in zip(encoder.layers, vit.layers, strict=False):
         _take_block(ours, theirs)
 
@@ -141,7 +143,7 @@ def _resample(table: Tensor, like: Tensor) -> Tensor:
     return fitted.permute(0, 2, 3, 1)
 
 
-def _take_block(ours: Any, theirs: Any) -> None:
+def _take_block(ours: nn.Module, theirs: nn.Module) -> None:
     state = theirs.state_dict()
     taken = {
         f"{mine}.{kind}": state[f"{name}.{kind}"]
