@@ -17,31 +17,42 @@ from PIL import Image
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and /dev/full are Unix's")
 
 PROGRAM = """
-import os, sys, time
-import numpy as np
+import os, time
+import torch
+from dataclasses import dataclass
+from types import SimpleNamespace
 from lexiseg import cli
+from lexiseg.methods.base import Answer, BaseMethod, BaseScene
 from lexiseg.registry import METHODS
-from lexiseg.types import Instance, Instances, Mask, Presence, PresenceTrace, Recipe, Result
+from lexiseg.types import Instance, Mask, Presence
 
-class Slow:
+@dataclass(frozen=True)
+class Settings:
+    pass
+
+class Slow(BaseMethod):
+    name = "slow"
+    scene_type = BaseScene
+    networks = {"eye": SimpleNamespace(name="eye", device=torch.device("cpu"), dtype=torch.float32)}
+
     @classmethod
-    def load(cls, **options):
-        return cls()
+    def load(cls, preset="paper", device="auto", dtype="auto", **options):
+        return cls(Settings())
 
     answered = 0
 
-    def segment(self, pixels, names):
+    def _encode(self, image, watch):
+        return BaseScene(image)
+
+    def _segment(self, scene, vocabulary, watch):
         gate = os.environ.get("GATE")
         if gate and self.answered:
             open(gate + ".reached", "w").close()
             while not os.path.exists(gate):
                 time.sleep(0.02)
         self.answered += 1
-        size = pixels.shape[:2]
-        items = (Instance("red", 1.0, Mask.from_array(pixels[..., 0] > 99)),)
-        verdicts = PresenceTrace([Presence("red", 1.0, True, "seen")])
-        return Result(size, ("red",), Instances(items, size), verdicts, Recipe("slow", "paper"),
-                      None, pixels)
+        item = Instance("red", 1.0, Mask.from_array(scene.image[..., 0] > 99))
+        return Answer([item], [Presence("red", 1.0, True, "seen")])
 
 METHODS.register("slow")(Slow)
 if os.environ.get("MOST_BYTES"):
@@ -89,10 +100,11 @@ def recorded(run: Path) -> list[str]:
     return [Path(json.loads(line)["image"]).name for line in lines]
 
 
-def wait_for(folder: Path) -> None:
+def wait_for(folder: Path, process: subprocess.Popen[bytes]) -> None:
     """Until the program has one answer and waits for the gate."""
     reached, deadline = folder / "gate.reached", time.monotonic() + 100
     while not reached.exists() and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1].decode()
         time.sleep(0.05)
     reached.unlink()
 
@@ -108,7 +120,7 @@ def check_whole(run: Path) -> None:
 def test_ctrl_c_says_where_the_finished_part_is_and_resumes(tmp_path: Path, photos: Path) -> None:
     run = tmp_path / "run"
     process = start("segment", photos, *ASK, "-o", run, env=waiting(tmp_path))
-    wait_for(tmp_path)
+    wait_for(tmp_path, process)
     process.send_signal(signal.SIGINT)
     err = process.communicate(timeout=120)[1].decode()
     assert process.returncode == 130 and "Traceback" not in err
@@ -120,7 +132,7 @@ def test_ctrl_c_says_where_the_finished_part_is_and_resumes(tmp_path: Path, phot
 
 def test_ctrl_c_without_a_folder_promises_nothing(tmp_path: Path, photos: Path) -> None:
     process = start("segment", photos, *ASK, "--json", env=waiting(tmp_path))
-    wait_for(tmp_path)
+    wait_for(tmp_path, process)
     process.send_signal(signal.SIGINT)
     err = process.communicate(timeout=120)[1].decode()
     assert process.returncode == 130 and "resumes" not in err and "Interrupted;" in err
@@ -130,7 +142,7 @@ def test_a_killed_run_is_continued(tmp_path: Path, photos: Path) -> None:
     run = tmp_path / "run"
     for count in (1, 2, 3):
         process = start("segment", photos, *ASK, "-o", run, env=waiting(tmp_path))
-        wait_for(tmp_path)
+        wait_for(tmp_path, process)
         process.kill()
         process.communicate(timeout=120)
         assert len(recorded(run)) == count
@@ -142,7 +154,7 @@ def test_a_killed_run_is_continued(tmp_path: Path, photos: Path) -> None:
 def test_of_two_runs_in_one_folder_one_is_refused(tmp_path: Path, photos: Path) -> None:
     run = tmp_path / "run"
     first = start("segment", photos, *ASK, "-o", run, env=waiting(tmp_path))
-    wait_for(tmp_path)
+    wait_for(tmp_path, first)
     code, err = finish("segment", photos, *ASK, "-o", run)
     assert code == 2 and "is being written by another run" in err
     (tmp_path / "gate").touch()
@@ -165,11 +177,11 @@ def test_a_full_output_and_a_closed_one_have_codes_of_their_own(photos: Path) ->
             code, err = finish(*words, stdout=full)
             assert code == 3 and "No space left on device" in err
             assert "Traceback" not in err and "Exception ignored" not in err
-    process = start("segment", photos, *ASK, "--json")
-    assert process.stdout and process.stderr
-    process.stdout.close()
-    err = process.stderr.read().decode()
-    assert process.wait(timeout=120) == 141 and "stopped reading" in err
+    with start("segment", photos, *ASK, "--json") as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        err = process.stderr.read().decode()
+        assert process.wait(timeout=120) == 141 and "stopped reading" in err
     assert "Traceback" not in err and "Exception ignored" not in err
 
 
@@ -181,7 +193,8 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(
         "segment", photos, *ASK, "-o", run, "-f", "overlay,masks,coco",
         env={"MOST_BYTES": "1000"},
     )  # fmt: skip
-    assert code == 3 and "File too large" in err and "Traceback" not in err
+    assert code == 3, err
+    assert "File too large" in err and "Traceback" not in err
     listed = (run / "files.txt").read_text().splitlines()[1:] if run.exists() else []
     assert all((run / name).exists() for name in listed) and not list(run.glob(".*"))
     assert finish("segment", photos, *ASK, "-o", run, "-f", "overlay,masks,coco")[0] == 0
