@@ -17,7 +17,7 @@ from lexiseg.models.sam.families import FAMILIES, MODEL_TYPES, Family
 from lexiseg.models.sam.preprocess import Preprocessing
 from lexiseg.models.sam.sam_keys import infer_settings, is_sam_layout, sam_to_huggingface
 from lexiseg.models.sam.segmenter import Segmenter
-from lexiseg.models.side_files import CONFIG, read_config, read_preprocessor
+from lexiseg.models.side_files import CONFIG, PREPROCESSOR, read_config, read_preprocessor
 from lexiseg.models.weights import fingerprint, load_strictly, read_state
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ def _preprocessing(path: Path, family: Family, network: PreTrainedModel) -> Prep
     sized = Preprocessing(
         size, default.keep_aspect, default.mean, default.std, default.resample, default.prompt_size
     )
-    return Preprocessing.from_huggingface(read_preprocessor(path), sized)
+    origin = str(path / PREPROCESSOR)
+    return Preprocessing.from_huggingface(read_preprocessor(path), sized, origin)
 
 
 def _named(name: str) -> Callable[..., Segmenter]:

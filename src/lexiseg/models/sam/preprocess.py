@@ -47,9 +47,17 @@ class Preprocessing:
 
     @classmethod
     def from_huggingface(
-        cls, settings: Mapping[str, object], default: Preprocessing
+        cls,
+        settings: Mapping[str, object],
+        default: Preprocessing,
+        origin: str = "preprocessor_config.json",
     ) -> Preprocessing:
         """Read a preprocessor_config.json; what it leaves out is taken from `default`.
+
+        Args:
+            settings: content of the file.
+            default: what holds where it is silent, and the network's size.
+            origin: what to call the file in messages.
 
         Raises:
             CheckpointError: it asks for another size than the network's, or makes no sense.
@@ -61,7 +69,7 @@ class Preprocessing:
             sides = {stated["longest_edge"]} if keep_aspect else set(stated.values())
             if sides != {default.size}:
                 raise CheckpointError(
-                    f"preprocessor_config.json asks for size {stated} but the network is built "
+                    f"{origin} asks for size {stated} but the network is built "
                     f"for {default.size} pixels; use the file that belongs to the weights."
                 )
             colors = (
@@ -74,11 +82,11 @@ class Preprocessing:
                 default.resample if stated_filter is None else Image.Resampling(stated_filter)
             )
         except (TypeError, ValueError, AttributeError, KeyError) as error:
-            raise CheckpointError(f"preprocessor_config.json is malformed ({error}).") from error
+            raise CheckpointError(f"{origin} is malformed ({error}).") from error
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise CheckpointError(
-                f"image_mean and image_std must be three numbers each, std positive, not {mean} "
-                f"and {std}."
+                f"image_mean and image_std in {origin} must be three numbers each, std positive, "
+                f"not {mean} and {std}."
             )
         return cls(default.size, keep_aspect, mean, std, resample, default.prompt_size)
 
