@@ -16,17 +16,17 @@ CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 # What the published configs call their sizes: pattern of the key -> the largest that makes sense.
 COUNTS = {
     re.compile(r"(num_hidden|num|n|encoder|decoder)_layers?|depth|iou_head_depth"): 1_000,
-    re.compile(r"(num_attention|encoder_attention|decoder_attention|num|n)_heads?"): 1_000,
+    re.compile(r"(num_attention|encoder_attention|decoder_attention|num|n)_heads?|heads"): 1_000,
     re.compile(
         r"(hidden|intermediate|patch|image|vocab|image_embedding)_size|projection_dim|mlp_dim|d_model"
         r"|max_position_embeddings|num_channels|output_channels|mask_input_channels|n_embd"
         r"|n_positions|iou_head_hidden_dim|num_multimask_outputs|num_point_embeddings"
-        r"|attention_downsample_rate|num_pos_feats"
+        r"|attention_downsample_rate|num_pos_feats|encoder_width|width|hidden|tie_breakers"
     ): 1_000_000,
 }
 POSITIVE = re.compile(r"layer_norm_eps(ilon)?|rope_theta|mlp_ratio")
 IDS = re.compile(r"(bos|eos|pad|unk|sep|cls|mask)_token_id")
-SHARES = re.compile(r"(attn|embd|resid)_pdrop")
+SHARES = re.compile(r"(attn|embd|resid)_pdrop|dropout")
 WORDS = re.compile(r"hidden_act|activation_function")
 MOST_TOKENS = 10_000_000
 # Width and number of heads in one section: the first has to be a multiple of the second.

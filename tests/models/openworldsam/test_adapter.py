@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -145,3 +147,27 @@ def test_reference_pack(shared):
         ):
             expected = torch.from_numpy(arrays[f"{at}.{theirs}"]).view_as(ours)
             assert (ours - expected).abs().max() < tolerance
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "said"),
+    [
+        ("heads", 0, "heads is 0; expected a whole number from 1"),
+        ("heads", "four", "heads is 'four'; expected a whole number from 1"),
+        ("heads", 1.5, "heads is 1.5; expected a whole number from 1"),
+        ("width", -16, "width is -16; expected a whole number from 1"),
+        ("dropout", "much", "dropout is 'much'; expected a number from 0 to 1"),
+        ("layers", "two", "describes no OpenWorldSAM adapter"),
+        ("heads", 5, "5 heads do not divide"),
+        ("colour", 3, "describes no OpenWorldSAM adapter"),
+    ],
+)
+def test_a_damaged_config_is_one_sentence_that_names_it(adapter, tmp_path, entry, value, said):
+    save_adapter(adapter, tmp_path)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), entry: value}))
+    with pytest.raises(CheckpointError, match=said) as caught:
+        load_adapter(tmp_path)
+    assert "\n" not in str(caught.value)
+    if value != 5:  # of these the tensors are to blame just as well
+        assert str(config) in str(caught.value)

@@ -17,9 +17,9 @@ from lexiseg.models.beit3.preprocess import prepare_picture
 from lexiseg.models.beit3.tokenizer import Beit3Tokenizer
 from lexiseg.models.device import choose_device, choose_dtype
 from lexiseg.models.hub import find_weights
-from lexiseg.models.weights import fingerprint, load_strictly, read_json, read_state
+from lexiseg.models.side_files import CONFIG, read_config
+from lexiseg.models.weights import fingerprint, load_strictly, read_state
 
-CONFIG = "config.json"
 PAIRS_AT_ONCE = 16  # of picture and text in one pass
 
 
@@ -70,11 +70,12 @@ class Beit3:
 
         Raises:
             WeightsNotFoundError: weights or tokenizer are not on this machine.
-            CheckpointError: the files do not hold a BEiT-3, or keys and shapes do not fit.
+            CheckpointError: the files do not hold a BEiT-3, config.json makes no sense, or keys and
+                shapes do not fit.
         """
         path = find_weights(source, revision, download)
         folder = path if path.is_dir() else path.parent
-        settings = read_json(path / CONFIG) if (path / CONFIG).is_file() else {}
+        settings = read_config(path) if (path / CONFIG).is_file() else {}
         beit3 = cls.from_state_dict(
             read_state(path), device, dtype, heads=settings.get("heads"), origin=str(path)
         )

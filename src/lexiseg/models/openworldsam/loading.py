@@ -12,13 +12,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lexiseg.config import override
-from lexiseg.errors import CheckpointError
+from lexiseg.errors import CheckpointError, UsageError
 from lexiseg.models.openworldsam.adapter import Adapter
 from lexiseg.models.openworldsam.config import AdapterConfig, config_of
-from lexiseg.models.weights import load_strictly, read_json, read_state
+from lexiseg.models.side_files import CONFIG, read_config
+from lexiseg.models.weights import load_strictly, read_state
 
 PARTS = ("text_hidden_fcs", "positional_tokens", "cross_attention_transformer")
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+WEIGHTS = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -82,16 +83,30 @@ def load_adapter(
 
     Raises:
         WeightsNotFoundError: there are no weights.
-        CheckpointError: there is no adapter in them, or it does not fit.
+        CheckpointError: there is no adapter in them, it does not fit, or config.json makes no
+            sense.
     """
     path = Path(source)
     found = sort_keys(read_state(path), str(path))
-    stated = read_json(path / CONFIG) if (path / CONFIG).is_file() else {}
-    config = override(config_of(found.state, stated.get("heads", AdapterConfig.heads)), stated)
+    config = _config(path, found.state)
     with torch.device("meta"):
         adapter = Adapter(config)
     load_strictly(adapter, found.state, str(path), dtype)
     return adapter.to(device).eval(), found.ignored
+
+
+def _config(folder: Path, state: Mapping[str, Tensor]) -> AdapterConfig:
+    """Sizes as stated beside the weights, and what is not as the tensors have it."""
+    if not (folder / CONFIG).is_file():
+        return config_of(state)
+    stated = read_config(folder)
+    try:
+        return override(config_of(state, stated.get("heads", AdapterConfig.heads)), stated)
+    except UsageError as error:
+        raise CheckpointError(
+            f"{folder / CONFIG} describes no OpenWorldSAM adapter ({str(error).rstrip('.')}); take "
+            "the file that belongs to the weights."
+        ) from error
 
 
 def save_adapter(adapter: Adapter, folder: Path, dtype: torch.dtype = torch.float32) -> None:
