@@ -8,7 +8,7 @@ rows of it, add to it and differentiate by it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -18,10 +18,17 @@ from lexiseg.errors import CheckpointError
 from lexiseg.models.weights import empty_weights, load_strictly
 
 if TYPE_CHECKING:  # transformers' language models load torch's compiler, which takes seconds
-    from transformers import GPT2Config, GPT2Model
+    from transformers import DynamicCache, GPT2Config, GPT2Model
 
 # Constant causal masks that old checkpoints carry beside the weights.
 MASKS = (".attn.bias", ".attn.masked_bias")
+
+
+class _ReadLayer(Protocol):
+    """What a layer keeps once tokens went through it."""
+
+    keys: Tensor
+    values: Tensor
 
 
 class Gpt2Network(nn.Module):
@@ -112,10 +119,11 @@ class Gpt2Network(nn.Module):
             Logits (rows, V) of the token after them, and keys and values of all P + T tokens.
         """
         logits, cache = self._run(tokens, past)
-        pairs = [torch.stack((layer.keys, layer.values)) for layer in cache.layers]
+        layers = cast(list[_ReadLayer], cache.layers)
+        pairs = [torch.stack((layer.keys, layer.values)) for layer in layers]
         return logits, torch.stack(pairs)
 
-    def _run(self, tokens: Tensor, past: Tensor | None) -> tuple[Tensor, Any]:
+    def _run(self, tokens: Tensor, past: Tensor | None) -> tuple[Tensor, DynamicCache]:
         from transformers import DynamicCache
 
         cache = DynamicCache(None if past is None else [(keys, values) for keys, values in past])
