@@ -124,3 +124,28 @@ def test_paths_that_lead_elsewhere_are_followed_only_if_trusted(
     assert not list((tmp_path / "closed").rglob("*.*"))
     assert lexiseg_command(*overlay, "open", "--trust-paths")[0] == 0
     assert len(list((tmp_path / "open").iterdir())) == 1
+
+
+def test_pictures_with_many_bands_are_shown_in_the_colours_that_are_chosen(
+    lexiseg_command, tmp_path: Path
+) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    bands = np.zeros((12, 16, 8), np.uint16)
+    bands[2:8, 3:9, 4] = 2000
+    (tmp_path / "in").mkdir()
+    tifffile.imwrite(
+        tmp_path / "in" / "a.tif", bands, photometric="minisblack", planarconfig="contig"
+    )
+    colours = ("--bands", "5,2,3", "--stretch", "0,2000")
+    nothing = ("--method", "color", "-t", "green", "--format", "png")  # leaves the picture bare
+    assert lexiseg_command("segment", "in", *nothing, "-o", "run", *colours)[0] == 0
+    run = ("convert", "run", "--to", "overlay", "-o")
+    code, _, err = lexiseg_command(*run, "plain")
+    assert code == 1 and "8 bands" in err and "--bands" in err
+    assert lexiseg_command(*run, "new", *colours)[0] == 0
+    (path,) = (tmp_path / "new").iterdir()
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    expected = np.where(bands[..., 4] > 0, 255, 0)
+    assert abs(pixels[..., 0] - expected).mean() < 20 and pixels[..., 1:].mean() < 60
+    code, _, err = lexiseg_command(*run, "wrong", "--bands", "red")
+    assert code == 2 and err.count("\n") == 1 and not (tmp_path / "wrong").exists()

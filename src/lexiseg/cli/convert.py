@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lexiseg.cli import console
+from lexiseg.cli.option_groups import Colours, grouped
 from lexiseg.cli.options import FORMATS, Overwrite, Quiet
 
 if TYPE_CHECKING:
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 _EXAMPLES = 5  # of each reason are shown
 
 
+@grouped
 def convert(
     source: Annotated[Path, typer.Argument(help="A run folder, results.jsonl, COCO file, ...")],
+    *,
     to: Annotated[str, typer.Option("--to", help=f"What to write: {FORMATS}.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the new files.")],
     images: Annotated[
@@ -31,6 +34,7 @@ def convert(
     trust_paths: Annotated[
         bool, typer.Option("--trust-paths", help="Read pictures wherever SOURCE says they are.")
     ] = False,
+    colours: Colours,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -51,6 +55,7 @@ def convert(
         strict=strict,
         trust_paths=trust_paths,
         overwrite=overwrite,
+        read=colours.reader(),
     )
     for line in (*done.report.notes, *map(str, _examples(done.report))):
         console.say(line)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from lexiseg.errors import ImageError
+from lexiseg.io.image import read_image
 from lexiseg.io.reader import Reading, read_results
 from lexiseg.io.report import Report, Skip
+from lexiseg.io.samples import ImageArray
 from lexiseg.io.writer import Destination, FreeNames, Writer, slug
 from lexiseg.registry import WRITERS
 from lexiseg.types import Result
@@ -37,6 +39,7 @@ def convert(
     strict: bool = False,
     trust_paths: bool = False,
     overwrite: bool = False,
+    read: Callable[[Path], ImageArray] = read_image,
 ) -> Conversion:
     """Rewrite results in another format; the source's own format is recognised.
 
@@ -51,6 +54,7 @@ def convert(
         trust_paths: pictures are read wherever the source says they are; otherwise only from
             its own folder and from `images`.
         overwrite: replace files that are already there.
+        read: reads pictures, where their colours have to be chosen.
 
     Returns:
         The paths written, and the account of what was left out.
@@ -62,8 +66,9 @@ def convert(
     writer: Writer = WRITERS[to]
     reading = read_results(source, images, strict=strict, trust_paths=trust_paths)
     target = Destination(
-        Path(out), slug(name or "annotations"), overwrite, reading.report, reading.context.access
-    )
+        Path(out), slug(name or "annotations"), overwrite, reading.report, reading.context.access,
+        read=read,
+    )  # fmt: skip
     if writer.scope == "collection":
         paths = writer.write(_counted(reading), target)
     else:

@@ -113,8 +113,12 @@ def path_of(source: object) -> Path | None:
     return Path(source) if isinstance(source, str | os.PathLike) else None
 
 
-def image_of(result: Result) -> ImageArray:
+def image_of(result: Result, read: Callable[[Path], ImageArray] = read_image) -> ImageArray:
     """The pixels a result belongs to: kept in memory, or read again from its path.
+
+    Args:
+        result: any.
+        read: reads the file.
 
     Raises:
         ImageError: neither is there, or the file has another size by now.
@@ -123,7 +127,7 @@ def image_of(result: Result) -> ImageArray:
         return result.image
     if result.path is None:
         raise ImageError("This result keeps no picture and no path to one; give its image first.")
-    image = read_image(result.path)
+    image = read(result.path)
     if image.shape[:2] != result.size_hw:
         raise ImageError(
             f"{result.path} is {image.shape[1]}x{image.shape[0]} pixels, but its result was made "

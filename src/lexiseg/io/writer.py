@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from lexiseg.errors import ImageError
-from lexiseg.io.image import image_of, shown
+from lexiseg.io.image import image_of, read_image, shown
 from lexiseg.io.manifest import Manifest
 from lexiseg.io.output_file import open_output, refuse_existing
 from lexiseg.io.read_context import PictureAccess
@@ -37,6 +37,7 @@ class Destination:
         access: which of the pictures that results name may be read and copied.
         manifest: of the run that writes: its own files may be replaced, and every file is noted
             before it appears.
+        read: reads pictures, of the colours that were chosen.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class Destination:
     report: Report = field(default_factory=Report)
     access: PictureAccess = field(default_factory=lambda: PictureAccess(everything=True))
     manifest: Manifest | None = None
+    read: Callable[[Path], ImageArray] = read_image
 
     def named(self, stem: str) -> Destination:
         """The same destination under another file name."""
@@ -62,7 +64,7 @@ class Destination:
                 f"{shown(result.path)} is not among the pictures beside the file that names it; "
                 "give their folder with --images, or allow any path with --trust-paths."
             )
-        return image_of(result)
+        return image_of(result, self.read)
 
     def file_of(self, result: Result) -> Path | None:
         """The file of a result's picture, if it is there, may be read, and is a picture.
@@ -74,7 +76,7 @@ class Destination:
         if path is None or not self.access.allows(path) or not path.is_file():
             return None
         if result.image is None:  # else it has been read already
-            image_of(result)
+            image_of(result, self.read)
         return path
 
     def leave_out(self, kind: Kind, reason: str, result: Result, detail: str = "") -> None:
