@@ -38,7 +38,7 @@ def override(config: ConfigT, changes: Mapping[str, object]) -> ConfigT:
     """
     fields = {field.name for field in dataclasses.fields(config)}  # type: ignore[arg-type]
     hints = typing.get_type_hints(type(config))
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for key, value in changes.items():
         name, _, rest = key.partition(".")
         nested = name in fields and dataclasses.is_dataclass(getattr(config, name))
@@ -61,7 +61,7 @@ def option_names(config: object) -> list[str]:
     return names
 
 
-def _coerce(name: str, value: object, hint: Any) -> object:
+def _coerce(name: str, value: object, hint: object) -> object:
     """Give `value` the field's type where that is safe, else explain."""
     options = typing.get_args(hint) if _is_union(hint) else (hint,)
     for option in options:
@@ -71,18 +71,18 @@ def _coerce(name: str, value: object, hint: Any) -> object:
     raise UsageError(f"Option {name!r} was given {value!r}; expected {_expected(hint)}.")
 
 
-def _expected(hint: Any) -> str:
+def _expected(hint: object) -> str:
     """A type for a message; of a few allowed values, the values."""
     if typing.get_origin(hint) is typing.Literal:
         return " or ".join(map(repr, typing.get_args(hint)))
     return getattr(hint, "__name__", None) or str(hint).replace("typing.", "")
 
 
-def _is_union(hint: Any) -> bool:
+def _is_union(hint: object) -> bool:
     return typing.get_origin(hint) in (typing.Union, types.UnionType)
 
 
-def _fit(value: object, hint: Any) -> tuple[bool, object]:
+def _fit(value: object, hint: object) -> tuple[bool, object]:
     origin = typing.get_origin(hint)
     if origin is typing.Literal:
         return value in typing.get_args(hint), value
@@ -155,7 +155,7 @@ def check_templates(templates: Sequence[str]) -> None:
         raise UsageError("Every template needs {} where the name goes, e.g. 'a photo of a {}.'")
 
 
-def to_dict(config: object) -> dict[str, Any]:
+def to_dict(config: object) -> dict[str, object]:
     """The settings as plain nested dictionaries and lists, as JSON would give them back.
 
     Example:
@@ -206,7 +206,7 @@ def read_mapping(path: str | Path, kind: str, form: str, duty: str) -> dict[str,
     return loaded
 
 
-def read_overrides(path: str | Path) -> dict[str, Any]:
+def read_overrides(path: str | Path) -> dict[str, object]:
     """Settings of a YAML file as a flat mapping for `override`.
 
     Raises:

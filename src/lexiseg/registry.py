@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 from lexiseg.errors import UnknownNameError, UsageError
+
+EntryT = TypeVar("EntryT")
 
 
 class Registry(Mapping[str, Any]):
@@ -43,14 +45,14 @@ class Registry(Mapping[str, Any]):
         self._targets: dict[str, str | object] = dict(builtin)
         self._discovered = False
 
-    def register(self, name: str) -> Callable[[Any], Any]:
+    def register(self, name: str) -> Callable[[EntryT], EntryT]:
         """Decorator that adds an object under `name`.
 
         Raises:
             UsageError: the name is taken.
         """
 
-        def add(target: Any) -> Any:
+        def add(target: EntryT) -> EntryT:
             self._add(name, target)
             return target
 
@@ -82,7 +84,7 @@ class Registry(Mapping[str, Any]):
             self._checked[name] = target
         return target
 
-    def name_of(self, target: Any) -> str:
+    def name_of(self, target: Callable[..., object]) -> str:
         """What a class or function is registered as; its own name if it is not.
 
         Example:

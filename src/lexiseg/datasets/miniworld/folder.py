@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +116,7 @@ class WorldFolder:
             Image.fromarray(image).save(stream, "JPEG", quality=JPEG_QUALITY, subsampling=0)
             self.write(name, stream.getvalue())
 
-    def write_labels(self, name: str, labels: NDArray[np.integer[Any]]) -> None:
+    def write_labels(self, name: str, labels: NDArray[np.integer]) -> None:
         """Write (H, W) numbers 0..255 as PNG with the palette of PASCAL VOC, unless present."""
         if not self.has(name):
             picture = Image.fromarray(labels.astype(np.uint8))
