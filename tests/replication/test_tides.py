@@ -12,10 +12,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from lexiseg.io.output_folder import output_folder
 from lexiseg.methods.base import Provenance
 from lexiseg.methods.tides import Tides, TidesConfig
 from lexiseg.ops.resizing import resize_from_frame
-from lexiseg.registry import METHODS
+from lexiseg.registry import METHODS, REPLICATIONS
 from lexiseg.replication.tides.numbers import Finding, mean_gain
 from lexiseg.replication.tides.records import replicate_tides
 from lexiseg.replication.tides.rows import (
@@ -166,3 +167,11 @@ def test_gain_is_paired() -> None:
     assert value == pytest.approx(100 * (io.value("ap") - raw.value("ap")))
     assert low <= high
     assert mean_gain([(raw, raw)]) == (0.0, 0.0, 0.0)
+
+
+def test_the_pages_of_the_documentation_are_made_anew_by_the_commands_they_name() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    pages = [docs / REPLICATIONS[name].page for name in REPLICATIONS]
+    plots = [docs / plot for name in REPLICATIONS for plot in REPLICATIONS[name].plots]
+    output_folder(docs).check(*pages, *plots)
+    assert len(pages) == 3 and all(path.is_file() for path in (*pages, *plots))

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
@@ -150,9 +150,10 @@ class Replication(Generic[TaskT, AnswerT, ReportT]):
         folder = Path(out) if out else Path("replication")
         files = output_folder(folder, overwrite=overwrite)
         files.check(*(folder / name for name in (self.page, *self.plots)))
+        kept = output_folder(folder / FOLDER, overwrite=overwrite)
         worker = self.worker(self.method, device, dtype, scenes)
         with ExitStack() as stack:
-            records = self.records(worker, replace(files, folder=folder / FOLDER), stack)
+            records = self.records(worker, kept, stack)
             tasks = records.tasks()
             answers = answer_all(worker, tasks, jobs or (os.cpu_count() or 1))
             silent = quiet or not sys.stderr.isatty()
