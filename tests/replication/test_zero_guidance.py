@@ -12,6 +12,7 @@ import torch
 
 from lexiseg.datasets.miniature_regions import MiniworldRegions, open_miniworld_regions
 from lexiseg.datasets.sample import IGNORE
+from lexiseg.evaluation.protocol import protocol_of
 from lexiseg.evaluation.tasks.self_named.meaning import by_meaning
 from lexiseg.evaluation.tasks.self_named.thresholds import CLIP_SWEEP, TEXT_SWEEP
 from lexiseg.io.output_folder import output_folder
@@ -32,6 +33,7 @@ from lexiseg.replication.zero_guidance.worker import (
     ZEROCAP,
     ZeroGuidanceWorker,
 )
+from lexiseg.types import Recipe
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +78,9 @@ def report(world: MiniworldRegions) -> ReplicationReport:
     }
     spoken = records[ZEROCAP][0]  # ZeroCap's word for the dog is not quite its name
     spoken["tt"] = [(spoken["tt"][0][0], 0.65), *spoken["tt"][1:]]
-    terms = {
-        "images": 3, "split": "test", "weights": {"dino": "toy"}, "versions": {"lexiseg": "0"},
-        "settings": dict.fromkeys(SETTINGS, 1),
-    }  # fmt: skip
-    return ReplicationReport("command", terms, records, world)
+    recipe = Recipe("zero-guidance", "mini", dict.fromkeys(SETTINGS, 1), {"dino": "toy"})
+    protocol = protocol_of(world, recipe, seed=0, images=3)
+    return ReplicationReport("command", protocol, records, world)
 
 
 def test_shapes_are_found_whatever_they_are_called() -> None:
