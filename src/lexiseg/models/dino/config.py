@@ -99,7 +99,7 @@ def config_of(
             registers=registers,
             layer_scale="blocks.0.ls1.gamma" in state,
             gated=gated,
-            activation=_activation(kind, gated, told),
+            activation=_activation(kind, gated, told, origin),
             rope_theta=float(cast(float, told.get("rope_theta", 100.0))),
             eps=_eps(kind, told),
             position_fit="antialiased" if registers else "offset",
@@ -121,12 +121,14 @@ def _native_grid(state: Mapping[str, Tensor]) -> int:
     return side
 
 
-def _activation(kind: str, gated: bool, told: Mapping[str, object]) -> Literal["gelu", "silu"]:
+def _activation(
+    kind: str, gated: bool, told: Mapping[str, object], origin: str
+) -> Literal["gelu", "silu"]:
     if gated and kind != "dinov3_vit":  # DINOv2's gate is always a SiLU, whatever the config says
         return "silu"
     name = told.get("hidden_act", "gelu")
     if name not in ("gelu", "silu"):
-        raise CheckpointError(f"config.json: hidden_act is {name!r}; expected 'gelu' or 'silu'.")
+        raise CheckpointError(f"{origin}: hidden_act is {name!r}; expected 'gelu' or 'silu'.")
     return "silu" if name == "silu" else "gelu"
 
 

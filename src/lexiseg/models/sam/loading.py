@@ -62,6 +62,7 @@ def load_segmenter(
     state, settings = _read(path)
     family = _family(settings, path)
     network = family.build(settings, origin=str(path / CONFIG))
+    _check_sizes(network, str(path / CONFIG))
     load_strictly(network, family.fitting_state(network, state), str(path), torch.float32)
     _fill_computed_buffers(network, family, settings)
     place(network, chosen_device, choose_dtype(dtype, chosen_device))
@@ -99,6 +100,30 @@ def _family(settings: Mapping[str, object], path: Path) -> Family:
             f"{', '.join(sorted(MODEL_TYPES))}."
         )
     return FAMILIES[MODEL_TYPES[kind]]
+
+
+def _check_sizes(network: PreTrainedModel, origin: str) -> None:
+    """Prompts must lie on the grid that the image encoder makes, which no tensor's shape tells.
+
+    Raises:
+        CheckpointError: the parts of the config contradict each other.
+    """
+    prompts, vision = network.config.prompt_encoder_config, network.config.vision_config
+    grid = prompts.image_size // prompts.patch_size
+    stated = {"image_embedding_size": getattr(prompts, "image_embedding_size", grid)}
+    for key in ("image_size", "patch_size"):
+        stated[key] = getattr(vision, key, getattr(prompts, key))
+    wanted = {
+        "image_embedding_size": grid,
+        "image_size": prompts.image_size,
+        "patch_size": prompts.patch_size,
+    }
+    odd = [key for key, value in stated.items() if value not in (wanted[key], [wanted[key]] * 2)]
+    if odd:
+        raise CheckpointError(
+            f"{origin}: the parts disagree about {odd[0]} ({stated[odd[0]]} and {wanted[odd[0]]}); "
+            "use the file that belongs to the weights."
+        )
 
 
 def _fill_computed_buffers(
