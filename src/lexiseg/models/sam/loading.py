@@ -118,6 +118,11 @@ def _check_sizes(network: PreTrainedModel, origin: str) -> None:
         "image_size": prompts.image_size,
         "patch_size": prompts.patch_size,
     }
+    window = getattr(vision, "window_size", 0)
+    if isinstance(window, int) and window > grid:
+        raise CheckpointError(
+            f"{origin}: window_size is {window!r}; expected at most {grid}, the patches per side."
+        )
     odd = [key for key, value in stated.items() if value not in (wanted[key], [wanted[key]] * 2)]
     if odd:
         raise CheckpointError(
