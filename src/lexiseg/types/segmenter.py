@@ -58,10 +58,13 @@ class Candidates:
         logits: (P, M, h, w) floating point; positive inside the mask. They cover the whole frame,
             padding included.
         scores: (P, M) float32, the network's own estimate of each mask's IoU.
+        object_logits: (P, 1) float32, positive where there is an object at all; None from networks
+            that do not say.
     """
 
     logits: Tensor
     scores: Tensor
+    object_logits: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.scores)

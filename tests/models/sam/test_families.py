@@ -96,6 +96,8 @@ def test_sam2_and_its_kin_are_transformers_models(
     answer = segmenter.predict(embedding, **asked, multimask=multimask)
     assert_near(answer.logits, wanted.pred_masks[0])
     torch.testing.assert_close(answer.scores, wanted.iou_scores[0], atol=1e-5, rtol=1e-4)
+    objects = wanted.object_score_logits[0]
+    torch.testing.assert_close(answer.object_logits, objects, atol=1e-5, rtol=1e-4)
     large = torch.nn.functional.interpolate(
         wanted.pred_masks[0], HW, mode="bilinear", align_corners=False
     )

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lexiseg.models.sam.prompts import Prompts
+from lexiseg.models.sam.segmenter import join_candidates
 
 POINTS = np.array([[[8.0, 9.0]], [[20.0, 5.0]], [[30.0, 30.0]]])
 
@@ -31,6 +32,27 @@ def test_tokens_of_points_give_the_answers_to_points(answered):
     expected = segmenter.predict(embedding, points=POINTS, multimask=False)
     torch.testing.assert_close(logits, expected.logits)
     torch.testing.assert_close(scores, expected.scores)
+
+
+@torch.no_grad()
+def test_sam2_says_whether_there_is_an_object_and_sam_does_not(segmenter_of):
+    """In one piece or several, from points or from their tokens."""
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    for kind in ("sam", "sam2"):
+        segmenter = segmenter_of(kind)
+        embedding = segmenter.encode(image)
+        whole = segmenter.predict(embedding, points=POINTS, multimask=False).object_logits
+        assert (whole is None) == (kind == "sam")
+        segmenter.prompts_at_once = 2
+        tokens = segmenter.prompts.sparse(Prompts.parse(POINTS, None, None, None), embedding.frame)
+        pieces = join_candidates(list(segmenter.predict_tokens(embedding, tokens))).object_logits
+        again = segmenter.predict(embedding, points=POINTS).object_logits
+        if whole is None:
+            assert pieces is None and again is None
+        else:
+            assert whole.shape == (3, 1) and whole.std() > 0
+            torch.testing.assert_close(pieces, whole, atol=1e-5, rtol=1e-4)
+            torch.testing.assert_close(again, whole, atol=1e-5, rtol=1e-4)
 
 
 @torch.no_grad()
@@ -76,3 +98,13 @@ def test_gradients_reach_the_tokens(answered):
     logits, _ = joined(segmenter.predict_tokens(embedding, tokens, fallback=False))
     logits.square().mean().backward()
     assert tokens.grad is not None and tokens.grad.abs().sum() > 0
+
+
+def test_gradients_of_the_object_logits_reach_the_tokens(segmenter_of):
+    segmenter = segmenter_of("sam2")
+    embedding = segmenter.encode(np.zeros((40, 50, 3), dtype=np.uint8))
+    tokens = torch.randn(2, 1, segmenter.prompts.no_mask.shape[0], requires_grad=True)
+    [answer] = segmenter.predict_tokens(embedding, tokens, fallback=False)
+    assert answer.object_logits is not None
+    answer.object_logits.sum().backward()
+    assert tokens.grad is not None and (tokens.grad.abs().sum(dim=(1, 2)) > 0).all()

@@ -53,6 +53,20 @@ class Informed(NamedTuple):
     scores: Tensor
 
 
+class Drawn(NamedTuple):
+    """What a decoder answers.
+
+    Attributes:
+        logits: (P, M, 4 h, 4 w) masks.
+        scores: (P, M) expected IoU.
+        object_logits: (P, 1) of there being an object at all; None from families that do not say.
+    """
+
+    logits: Tensor
+    scores: Tensor
+    object_logits: Tensor | None
+
+
 class MaskDecoder:
     """SAM's mask decoder (Kirillov et al. 2023, appendix A).
 
@@ -100,7 +114,7 @@ class MaskDecoder:
         dense: Tensor | None,
         multimask: bool,
         fallback: bool = True,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Drawn:
         """Answer P prompts.
 
         Args:
@@ -109,18 +123,21 @@ class MaskDecoder:
             dense: (P, C, h, w) embedded mask prompts, or None.
             multimask: several candidates for each prompt, or one.
             fallback: a single mask may give way to a better one, if the family does so.
-
-        Returns:
-            (P, M, 4 h, 4 w) logits and (P, M) scores.
         """
         numbers = self._mask_numbers(multimask, fallback)
         learned = self.output_tokens().expand(len(sparse), -1, -1)
         prompts = torch.cat([learned, sparse.to(learned.dtype)], dim=1)
         own_image = None if dense is None else image.plain + rows(dense)
-        wanted = [self.score_index, *(self.score_index + 1 + n for n in numbers)]
+        first = self.score_index
+        wanted = [*range(first + 1), *(first + 1 + n for n in numbers)]
         tokens, features = self.transformer(prompts, image.shared, wanted, own_image)
-        scores = self.network.iou_prediction_head(tokens[:, 0])
-        return self._finish(image, Informed(tokens[:, 1:], features, scores), numbers)
+        scores = self.network.iou_prediction_head(tokens[:, first])
+        seen = Informed(tokens[:, first + 1 :], features, scores)
+        return Drawn(*self._finish(image, seen, numbers), self._object_logits(tokens))
+
+    def _object_logits(self, tokens: Tensor) -> Tensor | None:
+        """Of the tokens that stand before the masks'."""
+        return None
 
     def _mask_numbers(self, multimask: bool, fallback: bool) -> list[int]:
         """Mask tokens to draw: number 0 is the single mask."""
@@ -165,6 +182,9 @@ class Sam2Decoder(MaskDecoder):
     def output_tokens(self) -> Tensor:
         """(T, C): object, IoU and masks."""
         return torch.cat([self.network.obj_score_token.weight, super().output_tokens()])
+
+    def _object_logits(self, tokens: Tensor) -> Tensor | None:
+        return self.network.pred_obj_score_head(tokens[:, 0])
 
     def _mask_numbers(self, multimask: bool, fallback: bool) -> list[int]:
         if not multimask and fallback and self.network.dynamic_multimask_via_stability:

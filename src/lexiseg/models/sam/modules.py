@@ -78,6 +78,7 @@ class Sam2DecoderNetwork(DecoderNetwork, Protocol):
     """SAM 2's mask decoder."""
 
     obj_score_token: nn.Embedding
+    pred_obj_score_head: Layer
     dynamic_multimask_via_stability: bool
     dynamic_multimask_stability_delta: float
     dynamic_multimask_stability_thresh: float

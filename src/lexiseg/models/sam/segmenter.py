@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lexiseg.errors import UsageError
-from lexiseg.models.sam.decoder import DecoderImage, MaskDecoder
+from lexiseg.models.sam.decoder import DecoderImage, Drawn, MaskDecoder
 from lexiseg.models.sam.preprocess import Preprocessing
 from lexiseg.models.sam.prompts import PromptEncoder, Prompts
 from lexiseg.ops.resizing import resize_from_frame
@@ -105,9 +105,7 @@ class Segmenter:
             return parts[0]
         if not parts:
             return self._no_candidates(multimask)
-        return Candidates(
-            torch.cat([part.logits for part in parts]), torch.cat([part.scores for part in parts])
-        )
+        return join_candidates(parts)
 
     def predict_chunks(
         self,
@@ -146,7 +144,7 @@ class Segmenter:
             fallback: a mask that is not stable may give way to a better one, if the family does so.
 
         Returns:
-            single masks (P, 1, h, w) and their scores, in pieces of `prompts_at_once`.
+            single masks (P, 1, h, w) with scores and object logits, in pieces of `prompts_at_once`.
         """
         image = self._prepare(embedding)
         step = self.prompts_at_once
@@ -156,8 +154,7 @@ class Segmenter:
             dense = None if given is None else self.prompts.dense(given)
             dense = None if dense is None else dense.to(self.dtype)
             sparse = tokens[part].to(self.dtype)
-            logits, scores = self.decoder(image, sparse, dense, False, fallback)
-            yield Candidates(logits, scores.float())
+            yield _candidates(self.decoder(image, sparse, dense, False, fallback))
 
     def _answers(
         self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool
@@ -178,8 +175,7 @@ class Segmenter:
     ) -> Candidates:
         sparse, dense = self.prompts.sparse(part, embedding.frame), self.prompts.dense(part)
         dense = dense if dense is None else dense.to(self.dtype)
-        logits, scores = self.decoder(image, sparse.to(self.dtype), dense, multimask)
-        return Candidates(logits, scores.float())
+        return _candidates(self.decoder(image, sparse.to(self.dtype), dense, multimask))
 
     def _no_candidates(self, multimask: bool) -> Candidates:
         count = self.decoder.candidates if multimask else 1
@@ -203,3 +199,22 @@ class Segmenter:
         if logits.ndim < 2:
             raise UsageError(f"Logits must have shape (..., h, w); got {tuple(logits.shape)}.")
         return resize_from_frame(logits, embedding.frame, through=self.preprocessing.keep_aspect)
+
+
+def join_candidates(parts: Sequence[Candidates]) -> Candidates:
+    """Put together what one segmenter answered in pieces.
+
+    Args:
+        parts: at least one.
+    """
+    objects = [part.object_logits for part in parts if part.object_logits is not None]
+    return Candidates(
+        torch.cat([part.logits for part in parts]),
+        torch.cat([part.scores for part in parts]),
+        torch.cat(objects) if objects else None,
+    )
+
+
+def _candidates(drawn: Drawn) -> Candidates:
+    objects = None if drawn.object_logits is None else drawn.object_logits.float()
+    return Candidates(drawn.logits, drawn.scores.float(), objects)

@@ -190,7 +190,7 @@ class PromptedSam:
             drawn = []
             for number, prompts in enumerate(tokens):
                 image = decoder.prepare((maps[number : number + 1],), position, no_mask)
-                drawn.append(decoder(image, prompts, None, multimask=True))
+                drawn.append(decoder(image, prompts, None, multimask=True)[:2])
         logits, scores = (torch.stack(parts).float() for parts in zip(*drawn, strict=True))
         return logits, scores
 
