@@ -20,7 +20,7 @@ from lexiseg.training.mini.clip.objective import WEIGHTS, NameLabels, Objective
 from lexiseg.training.mini.clip.prompts import find_regions, spotlight
 from lexiseg.training.mini.clip.text_distillation import distill_names
 from lexiseg.training.mini.clip.texts import NameTable
-from lexiseg.training.mini.clip.towers import read_tokens, thin
+from lexiseg.training.mini.clip.towers import finer_kernel, read_tokens, thin
 from lexiseg.training.mini.pool import Pool
 
 LARGEST_SCALE = math.log(100)
@@ -127,11 +127,13 @@ class ClipLearner(Learner):
         return {**(self.validation(self) if self.validation else {}), "scale": scale}
 
     def inherit(self, network: ClipNetwork) -> None:
-        """Begin with the weights of a trained pair, whose position table is resized."""
+        """Begin with the weights of a trained pair, brought to this pair's patches and grid."""
         state = network.state_dict()
         key, native = "visual.positional_embedding", network.visual.config.grid
         side = self.config.vision.grid
         state[key] = network.visual.position.resize(state[key], native, (side, side))
+        patch, kernel = self.config.vision.patch_size, "visual.conv1.weight"
+        state[kernel] = finer_kernel(state[kernel], patch)
         self.network.load_state_dict(state)
         self.words.distilled.fill_(True)
 

@@ -94,7 +94,6 @@ class ClipRecipe:
             text=text_config(entries),
             seed=self.seed,
             batch=self.batch,
-            kept=1.0 if tower == "classifier" else 0.5,  # its native pictures are small enough
         )
         return replace(config, rate=1.5e-3, first_share=0.0, early_share=0.5) if further else config
 

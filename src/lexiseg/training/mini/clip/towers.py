@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lexiseg.models.clip import TextConfig, VisionConfig, VisionTower
@@ -22,7 +23,21 @@ class Readings:
 def vision_config(tower: str) -> VisionConfig:
     """Image tower of the pair, "proposal" or "classifier"."""
     native = 224 if tower == "proposal" else 160
-    return VisionConfig(192, 6, 3, 16, image_size=native, embed_dim=192, activation="gelu")
+    return VisionConfig(192, 6, 3, 8, image_size=native, embed_dim=192, activation="gelu")
+
+
+def finer_kernel(kernel: Tensor, patch: int) -> Tensor:
+    """Turn a patch embedding's kernel into one for smaller patches.
+
+    On an evenly coloured area the finer kernel gives the same token: neighbouring weights are
+    averaged, and the sum over a patch is kept.
+
+    Args:
+        kernel: (D, 3, P, P).
+        patch: pixels per side of the new patches, a divisor of P.
+    """
+    ratio = kernel.shape[-1] // patch
+    return F.avg_pool2d(kernel, ratio) * ratio**2
 
 
 def text_config(vocabulary: int) -> TextConfig:
