@@ -22,6 +22,7 @@ from lexiseg.cli import (
     models,
     rate,
     segment,
+    tune,
     video,
     world,
 )
@@ -59,6 +60,7 @@ _VERBS: dict[str, tuple[Callable[..., None], str]] = {
     "rate": (rate.rate, "A page on which people judge labels."),
     "video": (video.video, "Names in every frame of a clip."),
     "evaluate": (evaluate.evaluate, "Quality on data sets, with its protocol."),
+    "tune": (tune.tune, "Settings chosen on labelled pictures."),
     "convert": (convert.convert, "Results into another file format."),
     "bench": (bench_verb.bench, "Time a method on this machine."),
     "doctor": (doctor.doctor, "Versions, devices, weights, extras."),

@@ -99,10 +99,9 @@ def evaluate(
 
     answer: Task = METHODS[method].task
     model = loading.model(method, preset, dataset)
-    name = f"miniworld{_MINIWORLD[answer]}" if dataset == "miniworld" else dataset
     if sentences and answer != "self-named":
         raise UsageError("--sentences is for systems that name segments themselves.")
-    opened = _open(name, data, split, plain=answer == "self-named")
+    opened = open_dataset(answer, dataset, data, split)
     judging = read_settings(judge, None, "--judge")
     _evaluate(model, opened, sentences, judging, out=out, overwrite=overwrite, limit=limit)
 
@@ -110,16 +109,23 @@ def evaluate(
 _MINIWORLD = {"semantic": "", "instances": "-instances", "self-named": "-regions"}
 
 
-def _open(name: str, data: Path | None, split: str | None, *, plain: bool) -> AnyDataset:
-    """The data set in its folder; Miniworld needs none, others are looked for right here."""
+def open_dataset(answer: Task, name: str, data: Path | None, split: str | None) -> AnyDataset:
+    """The data set in its folder; Miniworld needs none, others are looked for right here.
+
+    Args:
+        answer: what the method answers, which says what is asked of Miniworld.
+        name: as typed.
+        data: its folder.
+        split: as typed; None takes the usual one.
+    """
     from lexiseg.registry import DATASETS
 
-    open_dataset = DATASETS[name]
+    name = f"miniworld{_MINIWORLD[answer]}" if name == "miniworld" else name
     drawn = name.startswith("miniworld")
-    options = {"wording": "plain"} if plain and not drawn else {}
+    options = {"wording": "plain"} if answer == "self-named" and not drawn else {}
     if split:
         options["split"] = split
-    opened: AnyDataset = open_dataset(data if data or drawn else Path(), **options)
+    opened: AnyDataset = DATASETS[name](data if data or drawn else Path(), **options)
     return opened
 
 
