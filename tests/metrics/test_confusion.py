@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lexiseg.errors import UsageError
-from lexiseg.metrics import ConfusionMatrix, confusion_matrix, iou_per_class, mean_iou
+from lexiseg.metrics import (
+    ConfusionMatrix,
+    confusion_matrix,
+    iou_per_class,
+    mean_iou,
+    semantic_scores,
+)
 
 CLASSES = 3
 IGNORE = 65535
@@ -81,3 +89,33 @@ def test_different_sizes_and_wild_labels_are_refused() -> None:
         confusion_matrix(np.zeros((2, 2), int), np.zeros((2, 3), int), 1)
     with pytest.raises(UsageError, match=r"0\.\.1"):
         confusion_matrix(np.zeros((1, 1), int), np.full((1, 1), 2), 1)
+
+
+def test_answered_classes_count_by_the_older_rule() -> None:
+    truth, answer = np.array([[1, 1, 2, 2]]), np.array([[1, 1, 2, 3]])
+    matrix = confusion_matrix(truth, answer, 3)
+    assert mean_iou(matrix, count_background=False) == pytest.approx((1 + 0.5) / 2)
+    older = mean_iou(matrix, count_background=False, over="shown-or-answered")
+    assert older == pytest.approx((1 + 0.5 + 0) / 3)
+
+
+def test_numbers_of_detectron2(shared: Path) -> None:
+    pack = np.load(shared / "reference/oracle/semseg_eval.npz")
+    ignore = len(pack["conf_matrix_pred_by_gt"]) - 1
+    matrix = np.zeros((ignore + 1, ignore + 1), dtype=np.int64)
+    pairs = [key[2:] for key in pack.files if key.startswith("gt")]
+    for pair in pairs:
+        truth = pack[f"gt{pair}"].astype(np.int64) + 1
+        matrix += confusion_matrix(truth, pack[f"pred{pair}"].astype(np.int64) + 1, ignore)
+    found = semantic_scores(matrix, count_background=False)
+    wanted = [float(pack[name]) / 100 for name in ("mIoU", "fwIoU", "mACC", "pACC")]
+    assert list(found) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_numbers_of_the_older_detectron2(shared: Path) -> None:
+    pack = np.load(shared / "reference/openworldsam/arrays.npz")
+    by_answer = pack["metric.sem.conf"].astype(np.int64)
+    matrix = np.zeros_like(by_answer)
+    matrix[1:, 1:] = by_answer[:-1, :-1].T
+    found = semantic_scores(matrix, count_background=False, over="shown-or-answered")
+    assert 100 * np.array(found) == pytest.approx(pack["metric.sem.values"], rel=1e-6)

@@ -8,11 +8,14 @@ from lexiseg.metrics.average_precision import (
 )
 from lexiseg.metrics.bootstrap import bootstrap_interval
 from lexiseg.metrics.confusion import (
+    ClassesAveraged,
     ConfusionMatrix,
+    SemanticScores,
     confusion_matrix,
     iou_parts,
     iou_per_class,
     mean_iou,
+    semantic_scores,
 )
 from lexiseg.metrics.instances import (
     AT_50,
@@ -27,6 +30,21 @@ from lexiseg.metrics.instances import (
 )
 from lexiseg.metrics.mask_iou import mask_ious
 from lexiseg.metrics.matching import AREAS, IOU_THRESHOLDS, Matches, Truths, match
+from lexiseg.metrics.panoptic import (
+    PanopticQuality,
+    PanopticScores,
+    SegmentOutcome,
+    class_quality,
+    panoptic_counts,
+    panoptic_quality,
+)
+from lexiseg.metrics.panoptic_matching import (
+    SegmentMatches,
+    SegmentOverlaps,
+    match_overlaps,
+    match_segments,
+    segment_overlaps,
+)
 from lexiseg.metrics.presence import PresenceCounts, count_presence, matthews
 from lexiseg.metrics.referring import ReferringScore, cumulative_overlap, mean_overlap, overlap
 from lexiseg.metrics.renamed_segments import (
@@ -50,12 +68,19 @@ __all__ = [
     "IOU_THRESHOLDS",
     "ClassMatches",
     "ClassOverlaps",
+    "ClassesAveraged",
     "ConfusionMatrix",
     "Found",
     "ImageTruth",
     "Matches",
+    "PanopticQuality",
+    "PanopticScores",
     "PresenceCounts",
     "ReferringScore",
+    "SegmentMatches",
+    "SegmentOutcome",
+    "SegmentOverlaps",
+    "SemanticScores",
     "Truths",
     "VideoScore",
     "average_precision",
@@ -64,6 +89,7 @@ __all__ = [
     "boundary_f",
     "class_overlaps",
     "class_presence",
+    "class_quality",
     "confusion_matrix",
     "count_presence",
     "cumulative_overlap",
@@ -75,6 +101,8 @@ __all__ = [
     "iou_per_class",
     "mask_ious",
     "match",
+    "match_overlaps",
+    "match_segments",
     "matthews",
     "mean_iou",
     "mean_over_classes",
@@ -82,9 +110,13 @@ __all__ = [
     "mean_precision",
     "mean_recall",
     "overlap",
+    "panoptic_counts",
+    "panoptic_quality",
     "reassign",
     "region_similarity",
     "released_recall",
+    "segment_overlaps",
     "segment_recall",
+    "semantic_scores",
     "text_quality",
 ]

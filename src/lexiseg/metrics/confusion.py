@@ -6,13 +6,15 @@ Row = truth, column = answer; index 0 is background, k is class k - 1.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.errors import UsageError
+from lexiseg.errors import UnknownNameError, UsageError
 
 Counts = NDArray[np.int64]
+ClassesAveraged = Literal["shown", "shown-or-answered"]
 
 
 def confusion_matrix(
@@ -71,10 +73,56 @@ def iou_per_class(matrix: Counts, *, count_background: bool) -> NDArray[np.float
     return np.where(true > 0, ratio, np.nan)
 
 
-def mean_iou(matrix: Counts, *, count_background: bool) -> float:
-    """Mean IoU over the classes that the truth shows; NaN if it shows none."""
-    values = iou_per_class(matrix, count_background=count_background)
-    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+def mean_iou(matrix: Counts, *, count_background: bool, over: ClassesAveraged = "shown") -> float:
+    """Mean IoU; NaN if no class counts.
+
+    Args:
+        matrix: (K + 1, K + 1) counts.
+        count_background: see `iou_parts`.
+        over: "shown" averages over the classes that the truth shows; "shown-or-answered" counts
+            those that are only answered as well, with IoU 0 (detectron2 before 2023).
+    """
+    return semantic_scores(matrix, count_background=count_background, over=over).miou
+
+
+class SemanticScores(NamedTuple):
+    """Numbers in [0, 1], all NaN without a class.
+
+    `miou` is the mean IoU of the classes, `fwiou` weights them by their true pixels, `macc` is the
+    mean share of a class's pixels that are right, `pacc` that of all pixels.
+    """
+
+    miou: float
+    fwiou: float
+    macc: float
+    pacc: float
+
+
+def semantic_scores(
+    matrix: Counts, *, count_background: bool, over: ClassesAveraged = "shown"
+) -> SemanticScores:
+    """The four numbers of detectron2's evaluation; arguments as of `mean_iou`.
+
+    Example:
+        >>> shown = semantic_scores(np.diag([0, 3, 1]), count_background=False)
+        >>> shown.miou, shown.pacc
+        (1.0, 1.0)
+    """
+    right, union, true = iou_parts(matrix, count_background=count_background)
+    if over not in get_args(ClassesAveraged):
+        raise UnknownNameError("way of averaging classes", over, get_args(ClassesAveraged))
+    shown = true > 0
+    if not shown.any():
+        return SemanticScores(*(float("nan"),) * 4)
+    iou, share = right[shown] / union[shown], right[shown] / true[shown]
+    averaged = shown if over == "shown" else union > 0
+    weights = true[shown] / true.sum()
+    return SemanticScores(
+        float(iou.sum() / averaged.sum()),
+        float(iou @ weights),
+        float(share.mean()),
+        float(right.sum() / true.sum()),
+    )
 
 
 @dataclass
