@@ -1,0 +1,116 @@
+"""The frozen networks around an adapter, and what they make of pictures and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lexiseg.errors import UsageError
+from lexiseg.models.openworldsam import Adapter
+from lexiseg.models.openworldsam.adapter import Layout, Scope
+from lexiseg.models.openworldsam.pair_encoders import PairEncoder
+from lexiseg.models.sam.segmenter import Segmenter, join_candidates
+from lexiseg.types import Candidates, ImageEmbedding
+
+
+@dataclass(frozen=True)
+class Networks:
+    """SAM 2 and an encoder of pictures with texts; neither learns.
+
+    Attributes:
+        segmenter: of SAM 2's kind.
+        pairs: gives a vector for a picture and a text.
+    """
+
+    segmenter: Segmenter
+    pairs: PairEncoder
+
+    def __post_init__(self) -> None:
+        """Refuse segmenters that pad pictures, as the truth is laid on the whole frame.
+
+        Raises:
+            UsageError: not of SAM 2's kind.
+        """
+        if self.segmenter.preprocessing.keep_aspect:
+            raise UsageError(
+                f"Segmenter {self.segmenter.name!r} pads pictures to squares; an adapter is "
+                "trained on SAM 2, which stretches them."
+            )
+
+    @property
+    def device(self) -> torch.device:
+        """Where SAM 2 runs."""
+        return self.segmenter.device
+
+    def fingerprints(self) -> dict[str, str]:
+        """Name and sha256 of both."""
+        parts = {"segmenter": self.segmenter, "pairs": self.pairs}
+        return {key: f"{part.name} {part.fingerprint}" for key, part in parts.items()}
+
+    def embed(self, image: NDArray[np.uint8]) -> ImageEmbedding:
+        """SAM 2's features of an (H, W, 3) uint8 RGB picture."""
+        return self.segmenter.encode(image)
+
+    @torch.no_grad()
+    def vectors(self, image: NDArray[np.uint8], texts: Sequence[str]) -> Tensor:
+        """(N, D) float32 for a picture and N texts."""
+        return self.pairs.vectors(image, texts).clone()  # of inference mode, of which none learn
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What SAM 2 draws for the K queries of each of P texts.
+
+    Attributes:
+        logits: (P, K, h, w) float32 masks over the whole picture.
+        scores: (P, K) float32 predicted IoU.
+        object_logits: (P, K) float32, of there being an object; None from decoders that do not say.
+    """
+
+    logits: Tensor
+    scores: Tensor
+    object_logits: Tensor | None
+
+
+def answer(
+    adapter: Adapter,
+    segmenter: Segmenter,
+    embedding: ImageEmbedding,
+    vectors: Tensor,
+    *,
+    layout: Layout,
+    scope: Scope,
+    fallback: bool,
+) -> Answers:
+    """Ask P texts of a picture; gradients reach the adapter through the frozen decoder.
+
+    Args:
+        adapter: on the segmenter's device.
+        segmenter: of SAM 2's kind.
+        embedding: of the picture.
+        vectors: (P, D) one for each text.
+        layout: see `lexiseg.models.openworldsam.Queries.tokens`.
+        scope: see `lexiseg.models.openworldsam.Adapter.forward`.
+        fallback: an unstable mask gives way to a better one: as at inference, not in training.
+    """
+    picture = embedding.maps[-1].flatten(2).transpose(1, 2).float()
+    queries = adapter(vectors.to(picture.device), picture, scope)
+    tokens = queries.tokens(layout, scope)
+    drawn = join_candidates(
+        list(segmenter.predict_tokens(embedding, tokens, fallback=fallback))
+    )
+    return _by_text(drawn, len(vectors))
+
+
+def _by_text(drawn: Candidates, texts: int) -> Answers:
+    objects = drawn.object_logits
+    return Answers(
+        drawn.logits[:, 0].float().unflatten(0, (texts, -1)),
+        drawn.scores[:, 0].unflatten(0, (texts, -1)),
+        None if objects is None else objects[:, 0].unflatten(0, (texts, -1)),
+    )
