@@ -72,6 +72,10 @@ class Learner(ABC):
         """A quick look at held-out examples, for the curve."""
         return {}
 
+    def logged(self, folder: Path) -> None:
+        """Called after a row of the curve in a folder was written."""
+        return
+
     def generator(self) -> torch.Generator:
         """The chance of this step and this process."""
         number = self.step * self.group.size + self.group.rank

@@ -42,34 +42,50 @@ def begin(learner: Learner, folder: Path, resume: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if checkpoint.is_file():
         learner.resume(checkpoint)
+        if learner.group.is_main:
+            _forget_after(learner.step, folder / CURVE)
 
 
-def train(learner: Learner, budget: Budget, folder: Path) -> None:
+def train(learner: Learner, budget: Budget, folder: Path, *, quiet: bool = False) -> None:
     """Train to the end of a budget, logging a curve and leaving checkpoints.
 
     Args:
         learner: new or resumed.
         budget: counts what was done before too.
         folder: gets `curve.jsonl` and `checkpoint.pt`.
+        quiet: no progress bar.
     """
     keep_freed_memory()
     began = time.monotonic() - learner.seconds
     group = learner.group
-    bar = tqdm(total=1000, desc=learner.label, unit="permille", disable=not group.is_main)
+    silent, losses = quiet or not group.is_main, dict[str, float]()
+    bar = tqdm(total=1000, desc=learner.label, unit="permille", disable=silent)
     while (done := group.maximum(budget.progress(learner.step, learner.seconds))) < 1:
         losses = learner.advance(done)
         learner.seconds = time.monotonic() - began
         bar.n = round(1000 * done)
         bar.set_postfix({"step": learner.step, **losses})
         if group.is_main and learner.step % learner.config.checkpoint_every == 0:
-            learner.save(folder / CHECKPOINT)
             _log(folder, learner, losses)
+            learner.save(folder / CHECKPOINT)
     if group.is_main:
+        if losses and learner.step % learner.config.checkpoint_every:
+            _log(folder, learner, losses)
         learner.save(folder / CHECKPOINT)
     bar.close()
 
 
 def _log(folder: Path, learner: Learner, losses: dict[str, float]) -> None:
     row = {"step": learner.step, "seconds": round(learner.seconds, 1)}
+    figures = learner.measure()
     with (folder / CURVE).open("a", encoding="utf-8") as curve:
-        curve.write(json.dumps({**row, **losses, **learner.measure()}) + "\n")
+        curve.write(json.dumps({**row, **losses, **figures}) + "\n")
+    learner.logged(folder)
+
+
+def _forget_after(step: int, curve: Path) -> None:
+    """Leave out of a curve the steps that are going to be made again."""
+    if curve.is_file():
+        lines = curve.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        curve.write_text("".join(kept), encoding="utf-8")

@@ -103,9 +103,7 @@ RELEASED_STEPS = {"panoptic": 500_000, "instance": 500_000, "referring": 100_000
 PAPER_EPOCHS = {"panoptic": 25.0, "instance": 25.0, "referring": 15.0}
 
 
-def settings_of(
-    task: DataTask, variant: Variant = "paper"
-) -> tuple[AdapterTraining, Schedule]:
+def settings_of(task: DataTask, variant: Variant = "paper") -> tuple[AdapterTraining, Schedule]:
     """The published settings for a kind of data.
 
     Args:
@@ -122,7 +120,5 @@ def settings_of(
     steps = RELEASED_STEPS[task]
     released = replace(paper, layout="released", drops=(327_778 / 500_000, 355_092 / 500_000))
     if task == "referring":
-        released = replace(
-            released, rate=1e-4, warmup=1000, weight_decay=1e-4, drops=(0.3,)
-        )
+        released = replace(released, rate=1e-4, warmup=1000, weight_decay=1e-4, drops=(0.3,))
     return released, Schedule(steps=steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def _picture(
     names: Mapping[int, str],
     complaints: Complaints,
 ) -> PictureRow | None:
-    size_hw = complaints.kept(f"image {image['id']}", lambda: size_of(image))
+    size_hw = complaints.kept(f"image {image['id']}", partial(size_of, image))
     if size_hw is None:
         return None
     sound = [row for row in annotations if _learned_from(row, size_hw, complaints)]
@@ -80,7 +81,7 @@ def _learned_from(row: Row, size_hw: tuple[int, int], complaints: Complaints) ->
     if row.get("iscrowd", 0):
         return False
     entry = f"annotation {row.get('id', 'of image ' + str(row['image_id']))}"
-    return complaints.kept(entry, lambda: check_mask(row, size_hw)) is not None
+    return complaints.kept(entry, partial(check_mask, row, size_hw)) is not None
 
 
 def check_mask(annotation: Row, size_hw: tuple[int, int]) -> bool:

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lexiseg.datasets.sample import Picture
 from lexiseg.errors import ImageError, LexisegError
 from lexiseg.models.device import choose_dtype
 from lexiseg.models.openworldsam import Adapter
@@ -21,9 +20,13 @@ from lexiseg.training.openworldsam.config import AdapterTraining
 from lexiseg.training.openworldsam.examples import Examples
 from lexiseg.training.openworldsam.features import Features, PictureFile
 from lexiseg.training.openworldsam.networks import Answers, answer
-from lexiseg.training.openworldsam.objective import PictureLoss, match_queries, picture_loss
+from lexiseg.training.openworldsam.objective import (
+    PictureLoss,
+    masks_on,
+    match_queries,
+    picture_loss,
+)
 from lexiseg.training.openworldsam.validation import BestAdapter, Validation
-from lexiseg.types import Mask
 
 
 class AdapterLearner(Learner):
@@ -56,9 +59,7 @@ class AdapterLearner(Learner):
         self.adapter = adapter.to(self.device).requires_grad_(True).train()
         self.dtype = training_dtype(config.precision, self.device)
         self.optimizer = torch.optim.AdamW(parameter_groups(adapter, config), lr=config.rate)
-        self.scaler = torch.amp.GradScaler(
-            self.device.type, enabled=self.dtype == torch.float16
-        )
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.best = BestAdapter()
         self._recent: list[dict[str, float]] = []
 
@@ -201,13 +202,3 @@ def parameter_groups(adapter: Adapter, config: AdapterTraining) -> list[dict[str
         {"params": [p for p in every if id(p) in norms], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
-
-
-def masks_on(
-    masks: Sequence[Mask], size_hw: tuple[int, int], device: torch.device
-) -> Tensor:
-    """(n, H, W) float32 masks, 0 or 1."""
-    if not masks:
-        return torch.zeros(0, *size_hw, device=device)
-    stacked = np.stack([mask.to_array() for mask in masks])
-    return torch.from_numpy(stacked).to(device, torch.float32)

@@ -49,8 +49,11 @@ class Networks:
 
     def fingerprints(self) -> dict[str, str]:
         """Name and sha256 of both."""
-        parts = {"segmenter": self.segmenter, "pairs": self.pairs}
-        return {key: f"{part.name} {part.fingerprint}" for key, part in parts.items()}
+        sam, pairs = self.segmenter, self.pairs
+        return {
+            "segmenter": f"{sam.name} {sam.fingerprint}",
+            "pairs": f"{pairs.name} {pairs.fingerprint}",
+        }
 
     def embed(self, image: NDArray[np.uint8]) -> ImageEmbedding:
         """SAM 2's features of an (H, W, 3) uint8 RGB picture."""
@@ -101,16 +104,14 @@ def answer(
     picture = embedding.maps[-1].flatten(2).transpose(1, 2).float()
     queries = adapter(vectors.to(picture.device), picture, scope)
     tokens = queries.tokens(layout, scope)
-    drawn = join_candidates(
-        list(segmenter.predict_tokens(embedding, tokens, fallback=fallback))
-    )
+    drawn = join_candidates(list(segmenter.predict_tokens(embedding, tokens, fallback=fallback)))
     return _by_text(drawn, len(vectors))
 
 
 def _by_text(drawn: Candidates, texts: int) -> Answers:
     objects = drawn.object_logits
     return Answers(
-        drawn.logits[:, 0].float().unflatten(0, (texts, -1)),
-        drawn.scores[:, 0].unflatten(0, (texts, -1)),
-        None if objects is None else objects[:, 0].unflatten(0, (texts, -1)),
+        torch.unflatten(drawn.logits[:, 0].float(), 0, (texts, -1)),
+        torch.unflatten(drawn.scores[:, 0], 0, (texts, -1)),
+        None if objects is None else torch.unflatten(objects[:, 0], 0, (texts, -1)),
     )

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lexiseg.ops.assignment import assign
 from lexiseg.ops.mask_losses import dice_cost, dice_loss, focal_cost, focal_loss
 from lexiseg.training.openworldsam.config import AdapterTraining
 from lexiseg.training.openworldsam.networks import Answers
+from lexiseg.types import Mask
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,16 @@ def match_queries(
         truth: for each text (n, H, W) masks, 0 or 1; n may be 0.
         config: weights of the costs.
     """
-    costs = [_cost(logits, masks, config) for logits, masks in zip(answers.logits, truth, strict=True)]
+    costs = [
+        _cost(logits, masks, config) for logits, masks in zip(answers.logits, truth, strict=True)
+    ]
     # One transfer for all texts: each waits until the device is done.
     flat = torch.cat([cost.flatten() for cost in costs]).cpu().numpy()
     parts = np.split(flat, np.cumsum([cost.numel() for cost in costs])[:-1])
-    return [_match(part.reshape(cost.shape), cost.device) for part, cost in zip(parts, costs, strict=True)]
+    return [
+        _match(part.reshape(cost.shape), cost.device)
+        for part, cost in zip(parts, costs, strict=True)
+    ]
 
 
 def _cost(logits: Tensor, masks: Tensor, config: AdapterTraining) -> Tensor:
@@ -59,10 +66,9 @@ def _cost(logits: Tensor, masks: Tensor, config: AdapterTraining) -> Tensor:
     return cost
 
 
-def _match(cost: np.ndarray[tuple[int, ...], np.dtype[np.float32]], device: torch.device) -> Match:
-    queries, objects = assign(cost)
-    places = (torch.from_numpy(part).to(device) for part in (queries, objects))
-    return Match(*places, count=cost.shape[1])
+def _match(cost: NDArray[np.float32], device: torch.device) -> Match:
+    queries, objects = (torch.from_numpy(part).to(device) for part in assign(cost))
+    return Match(queries, objects, cost.shape[1])
 
 
 @dataclass(frozen=True)
@@ -152,3 +158,11 @@ def _resize(masks: Tensor, size_hw: Sequence[int], mode: str) -> Tensor:
         return masks.new_zeros(0, *size_hw)
     aligned = False if mode == "bilinear" else None
     return F.interpolate(masks[None], tuple(size_hw), mode=mode, align_corners=aligned)[0]
+
+
+def masks_on(masks: Sequence[Mask], size_hw: tuple[int, int], device: torch.device) -> Tensor:
+    """(n, H, W) float32 masks, 0 or 1."""
+    if not masks:
+        return torch.zeros(0, *size_hw, device=device)
+    stacked = np.stack([mask.to_array() for mask in masks])
+    return torch.from_numpy(stacked).to(device, torch.float32)

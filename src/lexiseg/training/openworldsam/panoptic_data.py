@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,11 +55,11 @@ def panoptic_examples(file: Path, images: Path | None = None) -> FileExamples:
     names = _names(file, tables["categories"])
     pictures: dict[object, Row] = {}
     for place, image in enumerate(tables["images"]):
-        complaints.kept(f"image at place {place}", lambda row=image: _note(pictures, row))
+        complaints.kept(f"image at place {place}", partial(_note, pictures, image))
     made = (
         complaints.kept(
             f"annotation at place {place}",
-            lambda row=row: _picture(row, pictures, names, folder, file.with_suffix("")),
+            partial(_picture, row, pictures, names, folder, file.with_suffix("")),
         )
         for place, row in enumerate(tables["annotations"])
     )
@@ -117,7 +118,7 @@ def _picture(
 
 def _has_segments(row: PictureRow, complaints: Complaints) -> bool:
     assert row.source is not None
-    size = complaints.kept(f"image {row.id}", lambda: image_size(row.source or Path()))
+    size = complaints.kept(f"image {row.id}", partial(image_size, row.source))
     if size is not None and size != row.size_hw:
         complaints.add(f"image {row.id}", f"{row.source.name} is of another size than the picture")
     return size == row.size_hw

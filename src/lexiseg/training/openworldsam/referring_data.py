@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from lexiseg.datasets.annotation import Row, read_instances, read_json, size_of, telling
@@ -61,7 +62,7 @@ def refer_examples(
     meant = [
         (row, found)
         for place, row in chosen
-        if (found := complaints.kept(f"reference {place}", lambda r=row: _meant(r, annotations)))
+        if (found := complaints.kept(f"reference {place}", partial(_meant, row, annotations)))
         is not None
     ]
     return _examples(references, tables["images"], meant, images, complaints)
@@ -101,7 +102,7 @@ def _examples(
     pictures = (
         complaints.kept(
             f"image {row['id']}",
-            lambda row=row: _picture(row, by_image[row["id"]], folder, complaints),
+            partial(_picture, row, by_image[row["id"]], folder, complaints),
         )
         for row in images
         if row["id"] in by_image
@@ -115,13 +116,11 @@ def _picture(
 ) -> PictureRow:
     size_hw = size_of(image)
     asking = []
-    for reference, annotations in references:
+    for reference, rows in references:
         entry = f"reference {reference.get('ref_id', reference.get('id', ''))}"
-        texts = complaints.kept(entry, lambda row=reference: _sentences(row))
-        if texts and all(
-            complaints.kept(entry, lambda row=row: check_mask(row, size_hw)) for row in annotations
-        ):
-            asking.append(Asking(texts, tuple(annotations), joined=True))
+        texts = complaints.kept(entry, partial(_sentences, reference))
+        if texts and all(complaints.kept(entry, partial(check_mask, row, size_hw)) for row in rows):
+            asking.append(Asking(texts, tuple(rows), joined=True))
     return PictureRow(str(image["id"]), folder / image["file_name"], size_hw, tuple(asking))
 
 

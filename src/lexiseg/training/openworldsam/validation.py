@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lexiseg.errors import LexisegError
 from lexiseg.ops.assignment import assign
 from lexiseg.training.openworldsam.batches import Asked, draw_texts
 from lexiseg.training.openworldsam.examples import Examples
+from lexiseg.training.openworldsam.objective import masks_on
 
 if TYPE_CHECKING:
     from lexiseg.training.openworldsam.learner import AdapterLearner
@@ -58,7 +60,8 @@ class Validation:
     def places(self) -> list[int]:
         """Which examples are looked at."""
         count = min(self.most, len(self.examples))
-        return np.linspace(0, len(self.examples) - 1, count).round().astype(int).tolist()
+        spread: NDArray[np.float64] = np.linspace(0, len(self.examples) - 1, count).round()
+        return [int(place) for place in spread]
 
     def __call__(self, learner: AdapterLearner) -> dict[str, float]:
         """Measure an adapter as it is now."""
@@ -97,18 +100,14 @@ def picture_figures(answers: Answers, asked: Asked) -> Figures:
     return Figures(tuple(matched), tuple(chosen), tuple(present), tuple(absent))
 
 
-def _ious(logits: Tensor, asked: Asked, place: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _ious(logits: Tensor, asked: Asked, place: int) -> NDArray[np.float64]:
     """(K, n) IoU of the queries' masks with the objects of one text, at the masks' size."""
-    from lexiseg.training.openworldsam.learner import masks_on
-
     truth = masks_on(asked.masks[place], asked.example.size_hw, logits.device)[None]
     small = torch.nn.functional.interpolate(truth, logits.shape[-2:], mode="nearest")[0].flatten(1)
     found = (logits.flatten(1) > 0).float()
     both = found @ small.T
     either = found.sum(dim=1)[:, None] + small.sum(dim=1)[None] - both
-    ious: np.ndarray[tuple[int, int], np.dtype[np.float64]] = (
-        (both / either.clamp(min=1)).double().cpu().numpy()
-    )
+    ious: NDArray[np.float64] = (both / either.clamp(min=1)).double().cpu().numpy()
     return ious
 
 
@@ -116,12 +115,12 @@ def summary(found: Sequence[Figures]) -> dict[str, float]:
     """Means over all objects and texts of the examples, by the names of the curve."""
     matched = [iou for figures in found for iou in figures.matched]
     chosen = [iou for figures in found for iou in figures.chosen]
-    present = [logit > 0 for figures in found for logit in figures.present]
-    absent = [logit <= 0 for figures in found for logit in figures.absent]
+    present = [float(logit > 0) for figures in found for logit in figures.present]
+    absent = [float(logit <= 0) for figures in found for logit in figures.absent]
     named = {"val_matched_iou": matched, "val_chosen_iou": chosen}
     if absent:
         named |= {"val_present_kept": present, "val_absent_refused": absent}
-    return {name: fmean(map(float, values)) for name, values in named.items() if values}
+    return {name: fmean(values) for name, values in named.items() if values}
 
 
 class BestAdapter:

@@ -1,0 +1,132 @@
+"""One training of an adapter in a folder, from its beginning or its last checkpoint to the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from math import ceil
+from pathlib import Path
+from statistics import fmean
+
+from lexiseg.config import flatten, to_dict
+from lexiseg.errors import UsageError
+from lexiseg.io.output_file import json_text, write_text
+from lexiseg.models.openworldsam import Adapter, save_adapter
+from lexiseg.training.engine.process_group import ALONE, ProcessGroup
+from lexiseg.training.engine.record import write_record
+from lexiseg.training.engine.session import Budget, begin, train
+from lexiseg.training.openworldsam.config import AdapterTraining, Schedule
+from lexiseg.training.openworldsam.examples import Examples
+from lexiseg.training.openworldsam.features import FeatureCaching, Features
+from lexiseg.training.openworldsam.learner import AdapterLearner
+from lexiseg.training.openworldsam.networks import Networks
+from lexiseg.training.openworldsam.validation import Validation
+
+SETTINGS = "settings.json"
+
+
+@dataclass(frozen=True)
+class AdapterRun:
+    """A training and its folder.
+
+    The folder holds, once the run has ended, the best adapter (``model.safetensors`` with
+    ``config.json``), so that it can be given wherever an adapter is asked for; beside it the
+    checkpoint, the curve, and how it all was made.
+
+    Attributes:
+        folder: made if absent.
+        networks: SAM 2 and the encoder of pictures with texts.
+        adapter: where to start.
+        examples: to learn from.
+        config: settings.
+        schedule: how long.
+        validation: held-out examples; without them the last adapter is kept.
+        caching: what is kept of the frozen networks' work.
+        resume: go on from the checkpoint in the folder.
+        quiet: no progress bar.
+        group: processes that train together.
+        about: more that the record tells, such as where the data came from.
+    """
+
+    folder: Path
+    networks: Networks
+    adapter: Adapter
+    examples: Examples
+    config: AdapterTraining = field(default_factory=AdapterTraining)
+    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=25))
+    validation: Validation | None = None
+    caching: FeatureCaching | None = None
+    resume: bool = False
+    quiet: bool = False
+    group: ProcessGroup = ALONE
+    about: Mapping[str, object] = field(default_factory=dict)
+
+    def run(self) -> AdapterLearner:
+        """Train to the end of the schedule; the best adapter lies in the folder then.
+
+        Raises:
+            UsageError: the folder holds another run, or one that is not to be continued.
+        """
+        self._check()
+        features = Features(self.networks, self.caching)
+        learner = KeepingLearner(
+            self.config, self.adapter, features, self.examples, self.group, self.validation
+        )
+        learner.folder = self.folder
+        begin(learner, self.folder, self.resume)
+        if self.group.is_main:
+            write_text(self.folder / SETTINGS, json_text(self._terms(), indent=2) + "\n")
+        train(learner, self.budget(), self.folder, quiet=self.quiet)
+        if self.group.is_main:
+            write_record(learner, self.folder, **self._terms(), **self.about)
+        return learner
+
+    def budget(self) -> Budget:
+        """The schedule in steps, or in minutes."""
+        schedule = self.schedule
+        if schedule.steps is not None:
+            return Budget(steps=schedule.steps)
+        if schedule.minutes is not None:
+            return Budget(minutes=schedule.minutes)
+        together = self.config.batch * self.group.size
+        return Budget(steps=ceil((schedule.epochs or 1) * len(self.examples) / together))
+
+    def _terms(self) -> dict[str, object]:
+        """What a run must have in common with the one it continues."""
+        return {
+            "config": to_dict(self.config),
+            "adapter": asdict(self.adapter.config),
+            "networks": self.networks.fingerprints(),
+            "examples": len(self.examples),
+            "processes": self.group.size,
+        }
+
+    def _check(self) -> None:
+        """Refuse to continue a run under other terms."""
+        file = self.folder / SETTINGS
+        if not (self.resume and file.is_file()):
+            return
+        had = flatten(json.loads(file.read_text(encoding="utf-8")))
+        now = flatten(self._terms())
+        other = [key for key in sorted({**had, **now}) if had.get(key) != now.get(key)]
+        if other:
+            raise UsageError(
+                f"{self.folder} was begun with {other[0]} {had.get(other[0])}, not "
+                f"{now.get(other[0])}; continue it with the same settings or choose another folder."
+            )
+
+
+class KeepingLearner(AdapterLearner):
+    """Writes the adapter into its folder whenever it is the best so far."""
+
+    folder: Path
+
+    def measure(self) -> dict[str, float]:
+        """See `AdapterLearner.measure`; the best adapter is kept."""
+        figures = super().measure()
+        held_out = [value for name, value in figures.items() if name.startswith("val_")]
+        figure = fmean(held_out) if held_out else float(self.step)
+        if self.best.is_better(figure, self.step):
+            save_adapter(self.adapter, self.folder)
+        return figures
