@@ -1,0 +1,1 @@
+"""Truth, answers and candidates from files and from running networks, as pictures of a study."""

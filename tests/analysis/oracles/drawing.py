@@ -1,0 +1,55 @@
+"""Random pictures with candidates for the tests of the oracles."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from lexiseg.analysis.oracles.case import Case, CaseMap, CaseSegment, Proposals
+
+CLASSES = 4
+THINGS = np.array([True, True, False, False])
+
+
+def random_map(rng: np.random.Generator, size_hw=(12, 16), cells=6, void=0.1, crowd=0.0) -> CaseMap:
+    """Random rectangles over each other; class at random."""
+    ids = np.zeros(size_hw, dtype=np.int64)
+    for number in range(1, cells + 1):
+        top, left = rng.integers(0, size_hw[0]), rng.integers(0, size_hw[1])
+        ids[top : top + rng.integers(2, 9), left : left + rng.integers(2, 9)] = number
+    ids[rng.random(size_hw) < void] = 0
+    present = [number for number in range(1, cells + 1) if (ids == number).any()]
+    segments = tuple(
+        CaseSegment(n, int(rng.integers(CLASSES)), float((ids == n).sum()), rng.random() < crowd)
+        for n in present
+    )
+    return CaseMap(ids, segments)
+
+
+def shifted(truth: CaseMap, rng: np.random.Generator) -> CaseMap:
+    """An answer near the truth: moved, some classes changed."""
+    ids = np.roll(truth.ids, int(rng.integers(-1, 2)), axis=int(rng.integers(2)))
+    segments = tuple(
+        CaseSegment(s.id, int(rng.integers(CLASSES)) if rng.random() < 0.4 else s.class_index)
+        for s in truth.segments
+    )
+    return CaseMap(ids, segments)
+
+
+def random_case(seed: int, crowd: float = 0.1) -> Case:
+    """A picture and an answer near its truth."""
+    rng = np.random.default_rng(seed)
+    truth = random_map(rng, crowd=crowd)
+    return Case(f"picture {seed}", truth, shifted(truth, rng))
+
+
+def proposals_near(truth: CaseMap, seed: int, spare: int = 4, blur: float = 1.0) -> Proposals:
+    """Candidates near every true segment, and some at random."""
+    generator = torch.Generator().manual_seed(seed)
+    masks = torch.from_numpy(truth.masks(truth.segments)).float() * 8 - 4
+    noise = torch.randn(len(masks) + spare, *truth.size_hw, generator=generator)
+    near = torch.cat([masks, torch.full((spare, *truth.size_hw), -1.0)]) + blur * noise
+    classes = torch.randn(len(near), CLASSES + 1, generator=generator)
+    for row, segment in enumerate(truth.segments):
+        classes[row, segment.class_index] += 2
+    return Proposals.from_logits(classes, near)
