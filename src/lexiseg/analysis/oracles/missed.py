@@ -38,7 +38,7 @@ def outcomes(
         matches: which of them were matched in the sense of panoptic quality.
     """
     matched = set(matches.pairs[:, 0].tolist())
-    overlapped: list[bool] = (ious > 0.5).any(axis=1).tolist()
+    overlapped = [bool(row.any()) for row in ious > 0.5]
     return [
         "crowd"
         if segment.crowd
