@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from benchmarks.comparison import Comparison, Tolerance, compare_all, first_match, read_arrays
-from lexiseg.analysis.oracles.case import Case, CaseMap, CaseSegment, Proposals
+from lexiseg.analysis.oracles.case import Case, CaseMap, CaseSegment, CandidateSet
 from lexiseg.analysis.oracles.classification import with_true_names
 from lexiseg.analysis.oracles.combinations import SELECTIONS, chosen_map, map_of
 from lexiseg.analysis.oracles.missed import Outcome, missed_by_class, outcomes
@@ -98,11 +98,11 @@ class OraclePack:
             yield from self._numbers(mode, cases)
 
     def _answers(self, picture: int) -> Iterator[tuple[str, Case]]:
-        truth, proposals = self._truth[picture], self._proposals(picture)
+        truth, candidates = self._truth[picture], self._candidates(picture)
         base = map_of(
             panoptic_inference(
-                proposals.probabilities,
-                proposals.masks,
+                candidates.probabilities,
+                candidates.masks,
                 truth.size_hw,
                 self.things,
                 self.thresholds,
@@ -115,7 +115,7 @@ class OraclePack:
         true, pairs = self._pairs(picture)
         for mode, name in MODES.items():
             found = chosen_map(
-                proposals, truth, true, pairs, SELECTIONS[name], self.things, self.thresholds
+                candidates, truth, true, pairs, SELECTIONS[name], self.things, self.thresholds
             )
             yield mode, Case("", truth, found)
 
@@ -124,15 +124,15 @@ class OraclePack:
         rows = enumerate(self.results["gt_segments"])
         return [CaseMap(self.arrays[f"gt{p}"], tuple(map(_segment, own))) for p, own in rows]
 
-    def _proposals(self, picture: int) -> Proposals:
+    def _candidates(self, picture: int) -> CandidateSet:
         classes, masks = (self.arrays[f"mask_{kind}{picture}"] for kind in ("cls_log", "logits"))
-        return Proposals.from_logits(torch.from_numpy(classes), torch.from_numpy(masks))
+        return CandidateSet.from_logits(torch.from_numpy(classes), torch.from_numpy(masks))
 
     def _pairs(self, picture: int) -> tuple[list[CaseSegment], Any]:
         weights = self.settings["cost_weights"]
         true = to_be_found(self._truth[picture])
         cost = AssignmentCost(weights["bce"], weights["dice"])
-        return true, assign(self._proposals(picture), self._truth[picture], true, cost)
+        return true, assign(self._candidates(picture), self._truth[picture], true, cost)
 
     def _assignment(self, picture: int) -> Iterator[tuple[str, Any]]:
         true, pairs = self._pairs(picture)

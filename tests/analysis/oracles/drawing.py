@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from lexiseg.analysis.oracles.case import Case, CaseMap, CaseSegment, Proposals
+from lexiseg.analysis.oracles.case import Case, CaseMap, CaseSegment, CandidateSet
 
 CLASSES = 4
 THINGS = np.array([True, True, False, False])
@@ -43,7 +43,7 @@ def random_case(seed: int, crowd: float = 0.1) -> Case:
     return Case(f"picture {seed}", truth, shifted(truth, rng))
 
 
-def proposals_near(truth: CaseMap, seed: int, spare: int = 4, blur: float = 1.0) -> Proposals:
+def candidates_near(truth: CaseMap, seed: int, spare: int = 4, blur: float = 1.0) -> CandidateSet:
     """Candidates near every true segment, and some at random."""
     generator = torch.Generator().manual_seed(seed)
     masks = torch.from_numpy(truth.masks(truth.segments)).float() * 8 - 4
@@ -52,4 +52,4 @@ def proposals_near(truth: CaseMap, seed: int, spare: int = 4, blur: float = 1.0)
     classes = torch.randn(len(near), CLASSES + 1, generator=generator)
     for row, segment in enumerate(truth.segments):
         classes[row, segment.class_index] += 2
-    return Proposals.from_logits(classes, near)
+    return CandidateSet.from_logits(classes, near)

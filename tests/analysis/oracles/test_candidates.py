@@ -5,16 +5,16 @@ import pytest
 
 from lexiseg.analysis.oracles.candidates import CandidateFates, candidate_ious
 from lexiseg.ops.panoptic_inference import PanopticThresholds, panoptic_inference
-from tests.analysis.oracles.drawing import THINGS, proposals_near, random_map
+from tests.analysis.oracles.drawing import THINGS, candidates_near, random_map
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_overlap_is_counted_pixel_by_pixel(seed: int) -> None:
     truth = random_map(np.random.default_rng(seed), crowd=0.2)
-    proposals = proposals_near(truth, seed, blur=3)
-    ious = candidate_ious(proposals.masks, truth)
+    candidates = candidates_near(truth, seed, blur=3)
+    ious = candidate_ious(candidates.masks, truth)
     for t, segment in enumerate(truth.segments):
-        for q, logits in enumerate(proposals.masks.numpy()):
+        for q, logits in enumerate(candidates.masks.numpy()):
             mask, own = truth.ids == segment.id, (logits > 0) & (truth.ids != 0)
             expected = 0 if segment.crowd else (mask & own).sum() / (mask | own).sum()
             assert ious[t, q] == pytest.approx(expected)
@@ -22,12 +22,16 @@ def test_overlap_is_counted_pixel_by_pixel(seed: int) -> None:
 
 def test_ranks_count_candidates_best_first() -> None:
     truth = random_map(np.random.default_rng(5))
-    proposals = proposals_near(truth, 5, blur=3)
+    candidates = candidates_near(truth, 5, blur=3)
     won = panoptic_inference(
-        proposals.probabilities, proposals.masks, truth.size_hw, THINGS, PanopticThresholds(0, 0.8)
+        candidates.probabilities,
+        candidates.masks,
+        truth.size_hw,
+        THINGS,
+        PanopticThresholds(0, 0.8),
     )
-    fates = CandidateFates.of(proposals, truth, won)
-    order = sorted(range(len(proposals)), key=lambda q: -fates.score[q])
+    fates = CandidateFates.of(candidates, truth, won)
+    order = sorted(range(len(candidates)), key=lambda q: -fates.score[q])
     for place, rank in enumerate(fates.ranks()):
         good = [number for number, q in enumerate(order, start=1) if fates.ious[place, q] > 0.5]
         assert rank == (good[0] if good else -1)
@@ -35,5 +39,5 @@ def test_ranks_count_candidates_best_first() -> None:
 
 def test_no_candidates_fit_nothing() -> None:
     truth = random_map(np.random.default_rng(0))
-    none = proposals_near(truth, 0).chosen([])
+    none = candidates_near(truth, 0).chosen([])
     assert candidate_ious(none.masks, truth).shape == (len(truth.segments), 0)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from lexiseg.analysis.oracles.case import CaseMap, CaseSegment, Proposals
+from lexiseg.analysis.oracles.case import CaseMap, CaseSegment, CandidateSet
 from lexiseg.errors import UsageError
-from tests.analysis.oracles.drawing import proposals_near, random_case, random_map
+from tests.analysis.oracles.drawing import candidates_near, random_case, random_map
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -37,19 +37,19 @@ def test_a_bias_moves_the_logit_of_void_and_keeps_the_proportion_of_classes(bias
     logits = torch.randn(6, 5)
     moved = logits.clone()
     moved[:, -1] += bias
-    proposals = Proposals.from_logits(logits, torch.zeros(6, 2, 2)).with_void_bias(bias)
-    torch.testing.assert_close(proposals.probabilities, moved.softmax(dim=1))
+    candidates = CandidateSet.from_logits(logits, torch.zeros(6, 2, 2)).with_void_bias(bias)
+    torch.testing.assert_close(candidates.probabilities, moved.softmax(dim=1))
 
 
 def test_a_candidate_that_is_void_and_nothing_else_is_any_class_without_void() -> None:
-    sure = Proposals(torch.zeros(1, 2, 2), torch.zeros(1, 4), torch.ones(1))
+    sure = CandidateSet(torch.zeros(1, 2, 2), torch.zeros(1, 4), torch.ones(1))
     assert sure.without_void().classes.tolist() == [[0.25] * 4]
 
 
 def test_candidates_can_be_chosen_with_their_wordings() -> None:
     truth = random_map(np.random.default_rng(0))
-    few = proposals_near(truth, 0)
-    named = Proposals(few.masks, few.classes, few.void, tuple(str(q) for q in range(len(few))))
+    few = candidates_near(truth, 0)
+    named = CandidateSet(few.masks, few.classes, few.void, tuple(str(q) for q in range(len(few))))
     chosen = named.chosen([2, 0])
     assert chosen.wordings == ("2", "0") and len(chosen) == 2
     assert torch.equal(chosen.masks[0], few.masks[2])
@@ -60,4 +60,4 @@ def test_candidates_can_be_chosen_with_their_wordings() -> None:
 )
 def test_parts_that_do_not_fit_are_refused(classes, void) -> None:
     with pytest.raises(UsageError, match="expected|rows"):
-        Proposals(torch.zeros(3, 2, 2), classes, void)
+        CandidateSet(torch.zeros(3, 2, 2), classes, void)

@@ -8,16 +8,16 @@ from lexiseg.analysis.oracles.combinations import SELECTIONS, Help, chosen_map
 from lexiseg.analysis.oracles.selection import assign, to_be_found
 from lexiseg.metrics.panoptic_matching import match_overlaps
 from lexiseg.ops.panoptic_inference import PanopticThresholds
-from tests.analysis.oracles.drawing import CLASSES, THINGS, proposals_near, random_map
+from tests.analysis.oracles.drawing import CLASSES, THINGS, candidates_near, random_map
 
 THRESHOLDS = PanopticThresholds(0.0, 0.8)
 
 
 def answer(seed: int, help_given: Help) -> Case:
     truth = random_map(np.random.default_rng(seed))
-    true, proposals = to_be_found(truth), proposals_near(truth, seed, blur=2)
-    pairs = assign(proposals, truth, true)
-    found = chosen_map(proposals, truth, true, pairs, help_given, THINGS, THRESHOLDS)
+    true, candidates = to_be_found(truth), candidates_near(truth, seed, blur=2)
+    pairs = assign(candidates, truth, true)
+    found = chosen_map(candidates, truth, true, pairs, help_given, THINGS, THRESHOLDS)
     return Case("", truth, found)
 
 
@@ -42,7 +42,7 @@ def test_true_names_are_given_and_masks_kept(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_without_void_no_candidate_is_thrown_away_as_void(seed: int) -> None:
     truth = random_map(np.random.default_rng(seed))
-    proposals = proposals_near(truth, seed).without_void()
-    assert proposals.void.max() == 0
-    assert proposals.classes.sum(dim=1).numpy() == pytest.approx(1)
-    assert (proposals.probabilities.argmax(dim=1) < CLASSES).all()
+    candidates = candidates_near(truth, seed).without_void()
+    assert candidates.void.max() == 0
+    assert candidates.classes.sum(dim=1).numpy() == pytest.approx(1)
+    assert (candidates.probabilities.argmax(dim=1) < CLASSES).all()

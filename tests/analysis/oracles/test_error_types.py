@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lexiseg.analysis.oracles.candidates import CandidateFates
-from lexiseg.analysis.oracles.case import Case, CaseMap, CaseSegment, Proposals
+from lexiseg.analysis.oracles.case import Case, CaseMap, CaseSegment, CandidateSet
 from lexiseg.analysis.oracles.combinations import map_of
 from lexiseg.analysis.oracles.error_types import (
     FoundType,
@@ -19,7 +19,7 @@ from lexiseg.analysis.oracles.error_types import (
 from lexiseg.analysis.oracles.missed import outcomes
 from lexiseg.metrics.panoptic_matching import match_overlaps
 from lexiseg.ops.panoptic_inference import PanopticThresholds, panoptic_inference
-from tests.analysis.oracles.drawing import THINGS, proposals_near, random_case, random_map
+from tests.analysis.oracles.drawing import THINGS, candidates_near, random_case, random_map
 
 SIZE = (10, 10)
 THRESHOLDS = PanopticThresholds(0.4, 0.8)
@@ -85,22 +85,22 @@ def test_types_of_candidates_that_fit_and_were_lost(classes, void, expected) -> 
     masks = torch.full((len(void), *SIZE), -9.0)
     masks[0, :4, :4] = 9
     masks[1:, :, :] = 9  # a surer one over all of the picture
-    proposals = Proposals(masks, torch.tensor(classes), torch.tensor(void))
-    won = panoptic_inference(proposals.probabilities, masks, SIZE, THINGS, THRESHOLDS)
-    fates = CandidateFates.of(proposals, truth, won)
+    candidates = CandidateSet(masks, torch.tensor(classes), torch.tensor(void))
+    won = panoptic_inference(candidates.probabilities, masks, SIZE, THINGS, THRESHOLDS)
+    fates = CandidateFates.of(candidates, truth, won)
     assert first_verdict(truth, map_of(won), fates).kind == expected
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_the_split_of_the_paper_is_recovered(seed: int) -> None:
     truth = random_map(np.random.default_rng(seed), crowd=0.2)
-    proposals = proposals_near(truth, seed, blur=4)
+    candidates = candidates_near(truth, seed, blur=4)
     won = panoptic_inference(
-        proposals.probabilities, proposals.masks, truth.size_hw, THINGS, THRESHOLDS
+        candidates.probabilities, candidates.masks, truth.size_hw, THINGS, THRESHOLDS
     )
     case = Case("", truth, map_of(won))
     matches = match_overlaps(case.overlaps, truth.segments, case.found.segments)
-    fates = CandidateFates.of(proposals, truth, won)
+    fates = CandidateFates.of(candidates, truth, won)
     split = {"crowd": None, "TP": TrueType.FOUND, "FN_cls": TrueType.WRONG_CLASS}
     for became, verdict in zip(
         outcomes(case.ious, truth.segments, matches),

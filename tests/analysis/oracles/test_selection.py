@@ -9,19 +9,19 @@ import torch
 from lexiseg.analysis.oracles.case import CaseMap, CaseSegment
 from lexiseg.analysis.oracles.selection import AssignmentCost, assign, to_be_found
 from lexiseg.ops.mask_cost import mask_costs
-from tests.analysis.oracles.drawing import proposals_near, random_map
+from tests.analysis.oracles.drawing import candidates_near, random_map
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_no_other_assignment_costs_less(seed: int) -> None:
     truth = random_map(np.random.default_rng(seed), cells=3)
-    true, proposals = to_be_found(truth), proposals_near(truth, seed, spare=2, blur=3)
-    pairs = assign(proposals, truth, true)
-    entropy, dice = mask_costs(proposals.masks, torch.from_numpy(truth.masks(true)))
+    true, candidates = to_be_found(truth), candidates_near(truth, seed, spare=2, blur=3)
+    pairs = assign(candidates, truth, true)
+    entropy, dice = mask_costs(candidates.masks, torch.from_numpy(truth.masks(true)))
     cost = (5 * entropy + 5 * dice).numpy()
     best = min(
         sum(cost[q, g] for g, q in enumerate(chosen))
-        for chosen in permutations(range(len(proposals)), len(true))
+        for chosen in permutations(range(len(candidates)), len(true))
     )
     assert cost[pairs.candidates, pairs.segments].sum() == pytest.approx(best)
 
@@ -29,7 +29,7 @@ def test_no_other_assignment_costs_less(seed: int) -> None:
 def test_surplus_segments_stay_without_a_candidate() -> None:
     truth = random_map(np.random.default_rng(1), cells=6)
     true = to_be_found(truth)
-    pairs = assign(proposals_near(truth, 1).chosen([0, 1]), truth, true)
+    pairs = assign(candidates_near(truth, 1).chosen([0, 1]), truth, true)
     assert len(pairs.candidates) == 2 < len(true)
 
 
@@ -42,10 +42,10 @@ def test_random_points_agree_with_all_pixels_where_candidates_fit_and_depend_on_
     None
 ):
     truth = random_map(np.random.default_rng(2), size_hw=(40, 40), cells=4, void=0)
-    true, proposals = to_be_found(truth), proposals_near(truth, 2, blur=0.1)
-    exact = assign(proposals, truth, true)
+    true, candidates = to_be_found(truth), candidates_near(truth, 2, blur=0.1)
+    exact = assign(candidates, truth, true)
     points = AssignmentCost(points=2000, seed=3)
-    first, second = (assign(proposals, truth, true, points) for _ in range(2))
+    first, second = (assign(candidates, truth, true, points) for _ in range(2))
     np.testing.assert_array_equal(first.candidates, exact.candidates)
     np.testing.assert_array_equal(first.candidates, second.candidates)
     np.testing.assert_array_equal(first.segments, exact.segments)

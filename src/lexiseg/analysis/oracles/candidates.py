@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lexiseg.analysis.oracles.case import CaseMap, Proposals
+from lexiseg.analysis.oracles.case import CaseMap, CandidateSet
 from lexiseg.ops.mask_cost import full_size
 from lexiseg.ops.panoptic_inference import WonSegments
 
@@ -38,20 +38,20 @@ class CandidateFates:
     survived: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, proposals: Proposals, truth: CaseMap, won: WonSegments) -> CandidateFates:
+    def of(cls, candidates: CandidateSet, truth: CaseMap, won: WonSegments) -> CandidateFates:
         """Compare candidates with the truth.
 
         Args:
-            proposals: the candidates.
+            candidates: the candidates.
             truth: the true map.
             won: what the predictor's own inference makes of them.
         """
-        best = proposals.classes.max(dim=1).values
+        best = candidates.classes.max(dim=1).values
         return cls(
-            candidate_ious(proposals.masks, truth),
-            proposals.void.double().numpy(),
+            candidate_ious(candidates.masks, truth),
+            candidates.void.double().numpy(),
             best.double().numpy(),
-            (proposals.void > best).numpy(),
+            (candidates.void > best).numpy(),
             won.scored,
             won.survived,
         )

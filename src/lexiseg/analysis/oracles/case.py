@@ -74,7 +74,7 @@ class CaseMap:
 
 
 @dataclass(frozen=True)
-class Proposals:
+class CandidateSet:
     """The candidates a predictor chooses from, before it chooses.
 
     Args:
@@ -101,7 +101,7 @@ class Proposals:
             raise UsageError(f"There are {count} masks but {len(self.classes)} rows of classes.")
 
     @classmethod
-    def from_logits(cls, class_logits: Tensor, masks: Tensor) -> Proposals:
+    def from_logits(cls, class_logits: Tensor, masks: Tensor) -> CandidateSet:
         """Of a network of Mask2Former's kind.
 
         Args:
@@ -119,25 +119,27 @@ class Proposals:
         """(Q, C + 1), void last."""
         return torch.cat([self.classes, self.void[:, None]], dim=1)
 
-    def without_void(self) -> Proposals:
+    def without_void(self) -> CandidateSet:
         """Void is no choice: its share goes to the classes in their proportion (Section 4.3)."""
         total = self.classes.sum(dim=1, keepdim=True)
         even = torch.full_like(self.classes, 1 / max(1, self.classes.shape[1]))
         classes = torch.where(total > 0, self.classes / total.clamp_min(1e-30), even)
-        return Proposals(self.masks, classes, torch.zeros_like(self.void), self.wordings)
+        return CandidateSet(self.masks, classes, torch.zeros_like(self.void), self.wordings)
 
-    def with_void_bias(self, bias: float) -> Proposals:
+    def with_void_bias(self, bias: float) -> CandidateSet:
         """Void's logit is raised by `bias`; the classes keep their proportion."""
         weight = self.void * float(np.exp(bias))
         whole = weight + self.classes.sum(dim=1)
         whole = torch.where(whole > 0, whole, torch.ones_like(whole))
-        return Proposals(self.masks, self.classes / whole[:, None], weight / whole, self.wordings)
+        return CandidateSet(
+            self.masks, self.classes / whole[:, None], weight / whole, self.wordings
+        )
 
-    def chosen(self, places: Sequence[int]) -> Proposals:
+    def chosen(self, places: Sequence[int]) -> CandidateSet:
         """Some of the candidates."""
         index = torch.as_tensor(list(places), dtype=torch.long)
         words = tuple(self.wordings[place] for place in places) if self.wordings else ()
-        return Proposals(self.masks[index], self.classes[index], self.void[index], words)
+        return CandidateSet(self.masks[index], self.classes[index], self.void[index], words)
 
 
 @dataclass(frozen=True)
@@ -148,14 +150,14 @@ class Case:
         name: of the picture; different for each of a run.
         truth: what is there.
         found: what the predictor answers.
-        proposals: what it chose from, where that is known.
+        candidates: what it chose from, where that is known.
         picture: the file, where there is one.
     """
 
     name: str
     truth: CaseMap
     found: CaseMap
-    proposals: Proposals | None = None
+    candidates: CandidateSet | None = None
     picture: Path | None = None
 
     @cached_property

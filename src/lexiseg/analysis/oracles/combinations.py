@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lexiseg.analysis.oracles.case import CaseMap, CaseSegment, Proposals
+from lexiseg.analysis.oracles.case import CaseMap, CaseSegment, CandidateSet
 from lexiseg.analysis.oracles.selection import Assignment
 from lexiseg.ops.panoptic_inference import PanopticThresholds, WonSegments, panoptic_inference
 
@@ -50,7 +50,7 @@ SELECTIONS: Mapping[str, Help] = MappingProxyType(
 
 
 def chosen_map(
-    proposals: Proposals,
+    candidates: CandidateSet,
     truth: CaseMap,
     true: list[CaseSegment],
     pairs: Assignment,
@@ -61,7 +61,7 @@ def chosen_map(
     """The answer of a predictor that chooses its candidates by the truth.
 
     Args:
-        proposals: all candidates.
+        candidates: all candidates.
         truth: the true map.
         true: its segments that are to be found.
         pairs: of `assign`.
@@ -69,7 +69,7 @@ def chosen_map(
         is_thing: (C,) bool.
         thresholds: those of the predictor.
     """
-    chosen = proposals.chosen(pairs.candidates.tolist())
+    chosen = candidates.chosen(pairs.candidates.tolist())
     segments = [true[place] for place in pairs.segments]
     if help_given.drop_void:
         chosen = chosen.without_void()

@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from lexiseg.analysis.oracles.case import CaseMap, CaseSegment, Proposals
+from lexiseg.analysis.oracles.case import CaseMap, CaseSegment, CandidateSet
 from lexiseg.ops.mask_cost import mask_costs
 
 
@@ -51,7 +51,7 @@ class Assignment(NamedTuple):
 
 
 def assign(
-    proposals: Proposals,
+    candidates: CandidateSet,
     truth: CaseMap,
     segments: Sequence[CaseSegment],
     cost: AssignmentCost = EXACT,
@@ -59,7 +59,7 @@ def assign(
     """Candidates for the true segments; what is more than candidates stays without one.
 
     Args:
-        proposals: the candidates.
+        candidates: the candidates.
         truth: the true map.
         segments: those of its segments that are to be found.
         cost: see there.
@@ -68,7 +68,7 @@ def assign(
         The pairs, by candidate.
     """
     masks = torch.from_numpy(truth.masks(segments))
-    logits, true = proposals.masks, masks
+    logits, true = candidates.masks, masks
     if cost.points is not None:
         logits, true = _at_points(logits, masks, cost.points, cost.seed)
     entropy, dice = mask_costs(logits, true)
