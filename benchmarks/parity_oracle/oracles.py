@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from benchmarks.comparison import Comparison, Tolerance, compare_all, first_match, read_arrays
-from lexiseg.analysis.oracles.case import Case, CaseMap, CaseSegment, CandidateSet
+from lexiseg.analysis.oracles.case import CandidateSet, Case, CaseMap, CaseSegment
 from lexiseg.analysis.oracles.classification import with_true_names
 from lexiseg.analysis.oracles.combinations import SELECTIONS, chosen_map, map_of
 from lexiseg.analysis.oracles.missed import Outcome, missed_by_class, outcomes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from lexiseg.analysis.oracles.case import Case, CaseMap, CaseSegment, CandidateSet
+from lexiseg.analysis.oracles.case import CandidateSet, Case, CaseMap, CaseSegment
 
 CLASSES = 4
 THINGS = np.array([True, True, False, False])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lexiseg.analysis.oracles.case import CaseMap, CaseSegment, CandidateSet
+from lexiseg.analysis.oracles.case import CandidateSet, CaseMap, CaseSegment
 from lexiseg.errors import UsageError
 from tests.analysis.oracles.drawing import candidates_near, random_case, random_map
 

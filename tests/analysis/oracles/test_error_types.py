@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from lexiseg.analysis.oracles.candidates import CandidateFates
-from lexiseg.analysis.oracles.case import Case, CaseMap, CaseSegment, CandidateSet
+from lexiseg.analysis.oracles.case import CandidateSet, Case, CaseMap, CaseSegment
 from lexiseg.analysis.oracles.combinations import map_of
 from lexiseg.analysis.oracles.error_types import (
     FoundType,
+    SegmentVerdict,
     TrueType,
-    Verdict,
     found_types,
     true_verdicts,
 )
@@ -36,7 +36,9 @@ def drawn(*boxes: tuple[int, int, int, int, int]) -> CaseMap:
     return CaseMap(ids, tuple(segments))
 
 
-def first_verdict(truth: CaseMap, found: CaseMap, fates: CandidateFates | None = None) -> Verdict:
+def first_verdict(
+    truth: CaseMap, found: CaseMap, fates: CandidateFates | None = None
+) -> SegmentVerdict:
     case = Case("", truth, found)
     matches = match_overlaps(case.overlaps, truth.segments, found.segments)
     verdict = true_verdicts(case, matches, fates)[0]
@@ -51,21 +53,21 @@ BOX = (1, 0, 0, 4, 4)
 @pytest.mark.parametrize(
     ("true", "found", "expected"),
     [
-        ([BOX], [BOX], Verdict(TrueType.FOUND, 1)),
-        ([BOX], [(2, 0, 0, 4, 4)], Verdict(TrueType.WRONG_CLASS, 2)),
-        ([BOX, (3, 4, 0, 10, 10)], [(3, 0, 0, 10, 10)], Verdict(TrueType.ABSORBED, 3)),
+        ([BOX], [BOX], SegmentVerdict(TrueType.FOUND, 1)),
+        ([BOX], [(2, 0, 0, 4, 4)], SegmentVerdict(TrueType.WRONG_CLASS, 2)),
+        ([BOX, (3, 4, 0, 10, 10)], [(3, 0, 0, 10, 10)], SegmentVerdict(TrueType.ABSORBED, 3)),
         (
             [(1, 0, 0, 4, 10), (0, 4, 0, 10, 10)],
             [(1, 0, 0, 4, 4), (1, 0, 4, 4, 8)],
-            Verdict(TrueType.FRAGMENTED, 1),
+            SegmentVerdict(TrueType.FRAGMENTED, 1),
         ),
         (
             [(1, 0, 0, 4, 10), (0, 4, 0, 10, 10)],
             [(2, 0, 0, 4, 4)],
-            Verdict(TrueType.POOR_BOUNDARY, 2),
+            SegmentVerdict(TrueType.POOR_BOUNDARY, 2),
         ),
-        ([BOX, (0, 4, 0, 10, 10)], [(2, 8, 8, 10, 10)], Verdict(TrueType.NEVER_PROPOSED)),
-        ([BOX], [], Verdict(TrueType.NEVER_PROPOSED)),
+        ([BOX, (0, 4, 0, 10, 10)], [(2, 8, 8, 10, 10)], SegmentVerdict(TrueType.NEVER_PROPOSED)),
+        ([BOX], [], SegmentVerdict(TrueType.NEVER_PROPOSED)),
     ],
 )
 def test_types_of_the_final_map(true, found, expected) -> None:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lexiseg.analysis.oracles.case import CaseMap, CandidateSet
+from lexiseg.analysis.oracles.case import CandidateSet, CaseMap
 from lexiseg.ops.mask_cost import full_size
 from lexiseg.ops.panoptic_inference import WonSegments
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lexiseg.analysis.oracles.case import CaseMap, CaseSegment, CandidateSet
+from lexiseg.analysis.oracles.case import CandidateSet, CaseMap, CaseSegment
 from lexiseg.analysis.oracles.selection import Assignment
 from lexiseg.ops.panoptic_inference import PanopticThresholds, WonSegments, panoptic_inference
 

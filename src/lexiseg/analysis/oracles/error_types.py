@@ -64,7 +64,7 @@ FOUND_MEANINGS = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SegmentVerdict:
     """A true segment's type.
 
     Args:
@@ -78,7 +78,7 @@ class Verdict:
 
 def true_verdicts(
     case: Case, matches: SegmentMatches, fates: CandidateFates | None = None
-) -> list[Verdict | None]:
+) -> list[SegmentVerdict | None]:
     """The type of every true segment; None for crowds.
 
     Args:
@@ -91,31 +91,31 @@ def true_verdicts(
     return [
         None
         if segment.crowd
-        else Verdict(TrueType.FOUND, segment.class_index)
+        else SegmentVerdict(TrueType.FOUND, segment.class_index)
         if place in matched
         else _missed(case, place, fates)
         for place, segment in enumerate(case.truth.segments)
     ]
 
 
-def _missed(case: Case, place: int, fates: CandidateFates | None) -> Verdict:
+def _missed(case: Case, place: int, fates: CandidateFates | None) -> SegmentVerdict:
     found, ious = case.found.segments, case.ious[place]
     if len(found) and ious.max() > 0.5:
-        return Verdict(TrueType.WRONG_CLASS, found[ious.argmax()].class_index)
+        return SegmentVerdict(TrueType.WRONG_CLASS, found[ious.argmax()].class_index)
     if fates is not None and (lost := _lost_candidate(fates, place)):
-        return Verdict(lost)
+        return SegmentVerdict(lost)
     shared = case.overlaps.shared[place]
     pixels = int(np.count_nonzero(case.truth.ids == case.truth.segments[place].id))
     if not pixels or not len(found):
-        return Verdict(TrueType.NEVER_PROPOSED)
+        return SegmentVerdict(TrueType.NEVER_PROPOSED)
     if 2 * shared.max() >= pixels:
-        return Verdict(TrueType.ABSORBED, found[shared.argmax()].class_index)
+        return SegmentVerdict(TrueType.ABSORBED, found[shared.argmax()].class_index)
     inside = 2 * shared > case.overlaps.areas
     if inside.sum() >= 2 and 2 * shared[inside].sum() >= pixels:
-        return Verdict(TrueType.FRAGMENTED, found[shared.argmax()].class_index)
+        return SegmentVerdict(TrueType.FRAGMENTED, found[shared.argmax()].class_index)
     if ious.max() >= POOR:
-        return Verdict(TrueType.POOR_BOUNDARY, found[ious.argmax()].class_index)
-    return Verdict(TrueType.NEVER_PROPOSED)
+        return SegmentVerdict(TrueType.POOR_BOUNDARY, found[ious.argmax()].class_index)
+    return SegmentVerdict(TrueType.NEVER_PROPOSED)
 
 
 def _lost_candidate(fates: CandidateFates, place: int) -> TrueType | None:

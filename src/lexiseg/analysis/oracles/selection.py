@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from lexiseg.analysis.oracles.case import CaseMap, CaseSegment, CandidateSet
+from lexiseg.analysis.oracles.case import CandidateSet, CaseMap, CaseSegment
 from lexiseg.ops.mask_cost import mask_costs
 
 
