@@ -21,10 +21,9 @@ from torch import Tensor
 import lexiseg
 from benchmarks.car_speed import add_machine_options
 from lexiseg.datasets.miniature import SIDE
-from lexiseg.datasets.miniworld import Miniworld
-from lexiseg.datasets.miniworld import Scene as TrueScene
+from lexiseg.datasets.miniworld import Miniworld, WorldScene
 from lexiseg.methods.car import CaR
-from lexiseg.methods.car.background import background_words
+from lexiseg.methods.car.background import competing_words
 from lexiseg.methods.car.proposals import ProposalGenerator, enlarge
 from lexiseg.methods.car.scene import Scene
 from lexiseg.ops.affinity import box_masks, refine, symmetric_affinity
@@ -57,7 +56,7 @@ def main() -> None:
     add_machine_options(parser)
     options = parser.parse_args()
     torch.set_num_threads(options.threads or torch.get_num_threads())
-    car = lexiseg.load("car", preset="mini", device=options.device, dtype=options.dtype)
+    car = load_car(options.device, options.dtype)
     depth = len(car.proposal.visual.blocks)
     refinements = [
         Refinement(0, ()), *(Refinement(t, tuple(range(1, depth + 1))) for t in (1, 2)),
@@ -65,21 +64,29 @@ def main() -> None:
     ]  # fmt: skip
     stays: list[Tensor] = []
     ious: dict[str, list[Tensor]] = {}
-    for true in islice(_scenes(), options.scenes):
+    for true in islice(true_scenes(), options.scenes):
         scene, attentions = car.encode(true.image), block_attention(car, true.image)
-        regions = _regions(true)
+        assert isinstance(scene, Scene)
+        regions = visible_regions(true)
         stays += [attention_kept(attentions, mask, scene.grid_hw) for mask in regions.values()]
         for label, maps in refined_maps(car, scene, attentions, true, regions, refinements):
             ious.setdefault(label, []).append(overlaps(maps, scene, regions))
     _print(torch.stack(stays), ious, options.scenes)
 
 
-def _scenes() -> Iterator[TrueScene]:
+def load_car(device: str, dtype: str, **settings: object) -> CaR:
+    """The bundled CaR."""
+    car = lexiseg.load("car", preset="mini", device=device, dtype=dtype, **settings)
+    assert isinstance(car, CaR)
+    return car
+
+
+def true_scenes() -> Iterator[WorldScene]:
     world = Miniworld("val", size=SIDE, seed=SEED)
     return (scene for scene in world if any(item.visible for item in scene.objects))
 
 
-def _regions(true: TrueScene) -> Regions:
+def visible_regions(true: WorldScene) -> Regions:
     """Name of a visible thing -> its region."""
     names = dict.fromkeys(item.name for item in true.objects if item.visible)
     return {
@@ -113,7 +120,7 @@ def refined_maps(
     car: CaR,
     scene: Scene,
     attentions: Tensor,
-    true: TrueScene,
+    true: WorldScene,
     regions: Regions,
     refinements: Sequence[Refinement],
 ) -> Iterator[tuple[str, Tensor]]:
@@ -121,7 +128,7 @@ def refined_maps(
     generator = ProposalGenerator(car.proposal, car.config)
     absent = [name for name in true.absent(ASKED) if name not in regions]
     names = [*regions, *absent][:ASKED]
-    words = background_words(car.config.background, names)
+    words = competing_words(car.config, names)
     queries, others = (generator.text_embeddings(texts, "{}") for texts in (names, words))
     cams, _ = generator.activation_maps(scene, queries, others)
     cams = cams[: len(regions)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter, process_time
 
 import torch
@@ -42,7 +43,7 @@ def main() -> None:
     )
     spent, masks = {}, {}
     for name, ask in (("transformers", plain_masks), ("ours", our_masks)):
-        masks[name], *spent[name] = timed(lambda a=ask: a(network, segmenter, embedding, points))
+        masks[name], *spent[name] = timed(partial(ask, network, segmenter, embedding, points))
         wall, processor = (1000 * seconds / len(points) for seconds in spent[name])
         print(f"  {name:14s} {wall:8.2f} ms per point, {processor:8.2f} ms of the processor")
     clock = 0 if device.type == "cuda" else 1

@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -96,6 +96,7 @@ TOLERANCES = {
     "c*_sem_*": Tolerance(1e-9),
     "c*": EXACT,
 }
+DIVISORS: dict[str, Literal["mask", "foreground"]] = {"over_mask": "mask", "over_fg": "foreground"}
 HISTOGRAMS = {
     "fg_fg": HistogramRule(),
     "fg_mask": HistogramRule(divisor="mask"),
@@ -383,7 +384,7 @@ class StepPack(PackFile):
             yield f"{key}_hist_{rule_name}", histograms
             yield f"{key}_io_{rule_name}", instance_scores(histograms)
         yield from self.selection(key, use, score_histograms(masks, scores, fore))
-        for divisor, name in (("mask", "over_mask"), ("foreground", "over_fg")):
+        for name, divisor in DIVISORS.items():
             means = semantic_scores(self.masks, scores[None], fore[None], divisor)
             yield f"{key}_sem_{name}", means[:, 0]
 

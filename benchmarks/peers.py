@@ -30,8 +30,8 @@ from transformers import Sam3Config
 from transformers.initialization import no_init_weights
 
 from benchmarks.random_clip import random_clip
-from lexiseg.io.image import ImageArray
 from lexiseg.models.device import choose_dtype
+from lexiseg.types.result import ImageArray
 
 CONTEXT = 77
 TIMED_PASSES = 2  # of SAM 3, which all are alike; more names are so many times one
@@ -48,6 +48,11 @@ class Peer:
 
     look: Callable[[ImageArray], Any]
     ask: Callable[[Any, int], object]
+
+
+def size_of(text_config: Any) -> int:
+    """Entries of the vocabulary of a configuration that transformers types loosely."""
+    return int(text_config.vocab_size)
 
 
 def build(model: Callable[[], nn.Module], dtype: torch.dtype) -> Any:
@@ -128,7 +133,7 @@ def clipseg(points: int) -> Peer:
     )
     dtype = choose_dtype("auto")
     network = build(lambda: CLIPSegForImageSegmentation(config), dtype)
-    words = random_ids(100, config.text_config.vocab_size)
+    words = random_ids(100, size_of(config.text_config))
     texts = network.clip.get_text_features(words).pooler_output
 
     def look(image: ImageArray) -> list[Tensor]:
@@ -152,7 +157,7 @@ def owlv2_sam(points: int) -> Peer:
     detector = build(lambda: Owlv2ForObjectDetection(config), torch.float32)
     dtype = choose_dtype("auto")
     sam = build(lambda: SamModel(SamConfig()), dtype)
-    words = random_ids(100, config.text_config.vocab_size, 16)
+    words = random_ids(100, size_of(config.text_config), 16)
     texts = detector.owlv2.get_text_features(input_ids=words).pooler_output
 
     def look(image: ImageArray) -> tuple[Tensor, Tensor, Tensor]:

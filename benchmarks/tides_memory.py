@@ -78,7 +78,7 @@ class DiskSegmenter:
         """Only the geometry."""
         return ImageEmbedding(self.preprocessing.frame((image.shape[0], image.shape[1])), ())
 
-    def predict(self, embedding: ImageEmbedding, *, points: Any, **_: Any) -> Candidates:
+    def predict(self, embedding: ImageEmbedding, *, points: Any = None, **_: Any) -> Candidates:
         """Logits (P, 3, 256, 256) and scores."""
         frame = embedding.frame
         scale = torch.tensor(frame.scale_xy) * LOW_SIDE / frame.frame_hw[0]
@@ -92,7 +92,7 @@ class DiskSegmenter:
         return Candidates(radii.square() - squares[:, None], scores)
 
     def predict_chunks(
-        self, embedding: ImageEmbedding, *, points: Any, **_: Any
+        self, embedding: ImageEmbedding, *, points: Any = None, **_: Any
     ) -> Iterator[Candidates]:
         """The same, some points at a time."""
         for part in torch.split(torch.as_tensor(points), self.prompts_at_once):

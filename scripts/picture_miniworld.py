@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lexiseg.datasets.miniworld import Miniworld, Scene
+from lexiseg.datasets.miniworld import Miniworld, WorldScene
 from lexiseg.io.contact_sheet import contact_sheet
 from lexiseg.io.palette import color_of, voc_palette
 
@@ -19,7 +19,7 @@ NUMBERS = (9, 0, 6, 11, 13, 21)  # scenes of the test split
 SIDE = 144
 
 
-def rows(scene: Scene) -> list[np.ndarray]:
+def rows(scene: WorldScene) -> list[np.ndarray]:
     """The picture and its truth as four (H, W, 3) pictures."""
     names = np.array([(0, 0, 0), *(color_of(name) for name in scene.vocabulary)], np.uint8)
     numbers = voc_palette()

@@ -179,12 +179,16 @@ class CarConfig:
         check_templates(self.templates)
 
 
+def map_kinds() -> tuple[str, ...]:
+    """What proposals can be made from: `MAPS`, and every dense scorer but CaR itself."""
+    return (*MAPS, *(scorer for scorer in SCORERS if scorer != "car"))
+
+
 def check_maps(name: str) -> None:
     """Check the name of a kind of maps.
 
     Raises:
-        UnknownNameError: it is none of `MAPS`, and no scorer but CaR itself.
+        UnknownNameError: it is none of `map_kinds`.
     """
-    known = [*MAPS, *(scorer for scorer in SCORERS if scorer != "car")]
-    if name not in known:
-        raise UnknownNameError("kind of proposals", name, known)
+    if name not in map_kinds():
+        raise UnknownNameError("kind of proposals", name, map_kinds())

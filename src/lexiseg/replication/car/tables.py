@@ -69,7 +69,12 @@ def ablation_tables(config: CarConfig) -> tuple[Table, ...]:
     base = Row(BASE, FULL)
     return (
         Table(2, "the recurrence and the mask proposals", (base, *_recurrence_rows())),
-        Table(3, "which CLIP proposes and which one judges", (base, *_tower_rows()), _TOWERS),
+        Table(
+            3,
+            "which CLIP proposes, from which maps, and which one judges",
+            _proposal_rows(base),
+            _TOWERS,
+        ),
         Table(4, "visual prompts", (base, *_prompt_rows())),
         Table(
             5,
@@ -83,7 +88,9 @@ def ablation_tables(config: CarConfig) -> tuple[Table, ...]:
 
 _TOWERS = (
     "The paper's towers differ in size, ours in training: the classifier tower was also trained on "
-    "pictures with marked regions (see the model cards)."
+    "pictures with marked regions (see the model cards). The paper proposes by Grad-CAM refined by "
+    "affinity; the other maps are ours. `python -m benchmarks.car_maps` measures the maps "
+    "themselves. Which of them suits published weights best is not known: none could be tried."
 )
 _BOXES = (
     "Boxes, and with them lambda, matter only where maps are refined by affinity; the base setting "
@@ -133,6 +140,22 @@ def _tower_rows() -> tuple[Row, ...]:
         )
         for (proposal, classifier), number in paper.items()
     )
+
+
+MAPS = ("gradcam", "gradcam++", "layercam", "value", "clip-surgery")
+
+
+def _proposal_rows(base: Row) -> tuple[Row, ...]:
+    maps = (
+        Row(
+            f"{kind}, affinity t = {times}" if times else f"{kind}, not refined",
+            None,
+            {"proposals": kind, "affinity": times > 0, "refinements": max(1, times)},
+        )
+        for kind in MAPS
+        for times in (0, 1)
+    )
+    return (base, *_tower_rows(), *maps)
 
 
 def _prompt_rows() -> tuple[Row, ...]:
