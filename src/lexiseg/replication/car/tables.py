@@ -18,7 +18,11 @@ _LISTS = ("terrestrial", "aquatic-atmospheric", "man-made")
 BASE = "base setting"
 SINGLE_STEP = "no recurrence (T = 1): judged once"
 UNJUDGED = "nothing is judged or removed (ours)"
-AFFINITY = ("affinity, t = 0: boxes alone", "affinity, t = 1", "affinity, t = 2")
+AFFINITY = (
+    "Grad-CAM, affinity, t = 0: boxes alone",
+    "Grad-CAM, affinity, t = 1",
+    "Grad-CAM, affinity, t = 2",
+)
 """Labels of rows that sentences of the page speak about; t counts the refinements."""
 
 
@@ -103,9 +107,13 @@ def _recurrence_rows() -> tuple[Row, ...]:
     return (
         Row(SINGLE_STEP, 15.2, {"max_steps": 1}),
         Row(UNJUDGED, None, {"max_steps": 0}),
-        Row("plain Grad-CAM, no affinity", 41.1, {"affinity": False}),
+        Row("plain Grad-CAM, no affinity", 41.1, {"proposals": "gradcam", "affinity": False}),
         *(
-            Row(label, FULL if times == 2 else None, {"affinity": True, "refinements": times})
+            Row(
+                label,
+                FULL if times == 2 else None,
+                {"proposals": "gradcam", "affinity": True, "refinements": times},
+            )
             for times, label in enumerate(AFFINITY)
         ),
         Row("the paper's settings for VOC, all of them", FULL, _all_fields(published)),
