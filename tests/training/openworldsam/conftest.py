@@ -15,8 +15,7 @@ from lexiseg.datasets.miniworld.export import write_miniworld
 from lexiseg.models.beit3 import Beit3, Beit3Config, Beit3Network
 from lexiseg.models.beit3.tokenizer import Beit3Tokenizer
 from lexiseg.models.openworldsam import Adapter, AdapterConfig
-from lexiseg.models.openworldsam.pair_encoders import EarlyFusion
-from lexiseg.training.openworldsam.networks import Networks
+from lexiseg.training.openworldsam.networks import FrozenNetworks
 from tests.models.sam.conftest import build_segmenter
 
 TINY_ADAPTER = AdapterConfig(
@@ -44,7 +43,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Beit3Tokenizer:
 
 
 @pytest.fixture(scope="session")
-def networks(tokenizer: Beit3Tokenizer) -> Networks:
+def networks(tokenizer: Beit3Tokenizer) -> FrozenNetworks:
     torch.manual_seed(0)
     size = Beit3Config(32, 2, 4, 48, 48, 16, vocabulary=400, text_positions=20)
     network = Beit3Network(size)
@@ -53,7 +52,7 @@ def networks(tokenizer: Beit3Tokenizer) -> Networks:
     beit3 = Beit3(network, tokenizer, name="tiny", fingerprint="b")
     segmenter = build_segmenter("sam2")
     segmenter.fingerprint = "s"
-    return Networks(segmenter, EarlyFusion(beit3))
+    return FrozenNetworks(segmenter, beit3)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from torch import Tensor
 from lexiseg.datasets.sample import Picture
 from lexiseg.io.image import read_image
 from lexiseg.io.output_file import write_bytes
-from lexiseg.training.openworldsam.networks import Networks
+from lexiseg.training.openworldsam.networks import FrozenNetworks
 from lexiseg.types import ImageEmbedding
 
 Keeping = Literal["none", "memory", "disk"]
@@ -75,7 +75,7 @@ class Features:
         caching: what is kept.
     """
 
-    def __init__(self, networks: Networks, caching: FeatureCaching | None = None) -> None:
+    def __init__(self, networks: FrozenNetworks, caching: FeatureCaching | None = None) -> None:
         self.networks, self.caching = networks, caching or FeatureCaching()
         self._vectors = VectorStore(self.caching.folder)
         self._maps: dict[str, Maps] = {}

@@ -19,7 +19,7 @@ from lexiseg.training.openworldsam.batches import Asked, Batches
 from lexiseg.training.openworldsam.config import AdapterTraining
 from lexiseg.training.openworldsam.examples import Examples
 from lexiseg.training.openworldsam.features import Features, PictureFile
-from lexiseg.training.openworldsam.networks import Answers, answer
+from lexiseg.training.openworldsam.networks import QueryAnswers, answer
 from lexiseg.training.openworldsam.objective import (
     PictureLoss,
     masks_on,
@@ -127,7 +127,7 @@ class AdapterLearner(Learner):
         matches = match_queries(answers, truth, self.config)
         return picture_loss(answers, truth, matches, self.config)
 
-    def answers(self, asked: Asked, fallback: bool = False) -> Answers:
+    def answers(self, asked: Asked, fallback: bool = False) -> QueryAnswers:
         """What the adapter's queries draw for the texts asked about one picture."""
         picture = PictureFile(asked.example.image)
         vectors = self.features.vectors(picture, asked.texts)

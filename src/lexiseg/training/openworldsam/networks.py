@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,13 +14,29 @@ from torch import Tensor
 from lexiseg.errors import UsageError
 from lexiseg.models.openworldsam import Adapter
 from lexiseg.models.openworldsam.adapter import Layout, Scope
-from lexiseg.models.openworldsam.pair_encoders import PairEncoder
 from lexiseg.models.sam.segmenter import Segmenter, join_candidates
 from lexiseg.types import Candidates, ImageEmbedding
 
 
+class Pairing(Protocol):
+    """Gives one vector for a picture and a text: BEiT-3, or a slot's other encoder."""
+
+    name: str
+    fingerprint: str
+
+    @property
+    def width(self) -> int:
+        """Length of the vectors."""
+
+    def prepare(self, image: NDArray[np.uint8]) -> Tensor:
+        """What it needs of an (H, W, 3) uint8 RGB picture."""
+
+    def pair_features(self, pixels: Tensor | None, texts: Sequence[str]) -> Tensor:
+        """(N, D) float32, one vector for the picture with each of N texts."""
+
+
 @dataclass(frozen=True)
-class Networks:
+class FrozenNetworks:
     """SAM 2 and an encoder of pictures with texts; neither learns.
 
     Attributes:
@@ -28,7 +45,7 @@ class Networks:
     """
 
     segmenter: Segmenter
-    pairs: PairEncoder
+    pairs: Pairing
 
     def __post_init__(self) -> None:
         """Refuse segmenters that pad pictures, as the truth is laid on the whole frame.
@@ -62,11 +79,12 @@ class Networks:
     @torch.no_grad()
     def vectors(self, image: NDArray[np.uint8], texts: Sequence[str]) -> Tensor:
         """(N, D) float32 for a picture and N texts."""
-        return self.pairs.vectors(image, texts).clone()  # of inference mode, of which none learn
+        vectors = self.pairs.pair_features(self.pairs.prepare(image), texts)
+        return vectors.clone()  # of inference mode, with which nothing can learn
 
 
 @dataclass(frozen=True)
-class Answers:
+class QueryAnswers:
     """What SAM 2 draws for the K queries of each of P texts.
 
     Attributes:
@@ -89,7 +107,7 @@ def answer(
     layout: Layout,
     scope: Scope,
     fallback: bool,
-) -> Answers:
+) -> QueryAnswers:
     """Ask P texts of a picture; gradients reach the adapter through the frozen decoder.
 
     Args:
@@ -108,9 +126,9 @@ def answer(
     return _by_text(drawn, len(vectors))
 
 
-def _by_text(drawn: Candidates, texts: int) -> Answers:
+def _by_text(drawn: Candidates, texts: int) -> QueryAnswers:
     objects = drawn.object_logits
-    return Answers(
+    return QueryAnswers(
         torch.unflatten(drawn.logits[:, 0].float(), 0, (texts, -1)),
         torch.unflatten(drawn.scores[:, 0], 0, (texts, -1)),
         None if objects is None else torch.unflatten(objects[:, 0], 0, (texts, -1)),

@@ -14,7 +14,7 @@ from torch import Tensor
 from lexiseg.ops.assignment import assign
 from lexiseg.ops.mask_losses import dice_cost, dice_loss, focal_cost, focal_loss
 from lexiseg.training.openworldsam.config import AdapterTraining
-from lexiseg.training.openworldsam.networks import Answers
+from lexiseg.training.openworldsam.networks import QueryAnswers
 from lexiseg.types import Mask
 
 
@@ -35,7 +35,7 @@ class Match:
 
 @torch.no_grad()
 def match_queries(
-    answers: Answers, truth: Sequence[Tensor], config: AdapterTraining
+    answers: QueryAnswers, truth: Sequence[Tensor], config: AdapterTraining
 ) -> list[Match]:
     """Match the queries of every text with its objects at least cost, at the size of the masks.
 
@@ -85,7 +85,10 @@ class PictureLoss:
 
 
 def picture_loss(
-    answers: Answers, truth: Sequence[Tensor], matches: Sequence[Match], config: AdapterTraining
+    answers: QueryAnswers,
+    truth: Sequence[Tensor],
+    matches: Sequence[Match],
+    config: AdapterTraining,
 ) -> PictureLoss:
     """The objective for one picture (paper, section 3.4; released matcher and criterion).
 
@@ -123,7 +126,9 @@ def _mask_loss(
     return loss
 
 
-def _presence_sum(answers: Answers, matches: Sequence[Match], config: AdapterTraining) -> Tensor:
+def _presence_sum(
+    answers: QueryAnswers, matches: Sequence[Match], config: AdapterTraining
+) -> Tensor:
     assert answers.object_logits is not None
     losses = [
         presence_loss(logits, match, config.unmatched_weight)

@@ -20,7 +20,7 @@ from lexiseg.training.openworldsam.config import AdapterTraining, Schedule
 from lexiseg.training.openworldsam.examples import Examples
 from lexiseg.training.openworldsam.features import FeatureCaching, Features
 from lexiseg.training.openworldsam.learner import AdapterLearner
-from lexiseg.training.openworldsam.networks import Networks
+from lexiseg.training.openworldsam.networks import FrozenNetworks
 from lexiseg.training.openworldsam.validation import Validation
 
 SETTINGS = "settings.json"
@@ -50,7 +50,7 @@ class AdapterRun:
     """
 
     folder: Path
-    networks: Networks
+    networks: FrozenNetworks
     adapter: Adapter
     examples: Examples
     config: AdapterTraining = field(default_factory=AdapterTraining)

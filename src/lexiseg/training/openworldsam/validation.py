@@ -21,7 +21,7 @@ from lexiseg.training.openworldsam.objective import masks_on
 
 if TYPE_CHECKING:
     from lexiseg.training.openworldsam.learner import AdapterLearner
-    from lexiseg.training.openworldsam.networks import Answers
+    from lexiseg.training.openworldsam.networks import QueryAnswers
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Validation:
             return ()
 
 
-def picture_figures(answers: Answers, asked: Asked) -> Figures:
+def picture_figures(answers: QueryAnswers, asked: Asked) -> Figures:
     """Compare answers with the truth, at the size of the masks."""
     matched: list[float] = []
     chosen: list[float] = []
