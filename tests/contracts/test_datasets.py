@@ -15,10 +15,12 @@ from lexiseg.datasets import (
     ClassList,
     Dataset,
     InstanceDataset,
+    PanopticDataset,
     ReferringDataset,
     SemanticDataset,
     VideoDataset,
     check_dataset,
+    load_class_list,
 )
 from lexiseg.datasets.protocols import members
 from lexiseg.datasets.sample import InstanceSample, SemanticSample
@@ -30,6 +32,7 @@ from tests.datasets.conftest import Layouts
 PROTOCOLS = {
     "semantic": SemanticDataset,
     "instances": InstanceDataset,
+    "panoptic": PanopticDataset,
     "referring": ReferringDataset,
     "video": VideoDataset,
 }
@@ -72,6 +75,71 @@ def davis(to: Layouts, folder: Path) -> None:
     to.lines(folder / "davis_text_annotations/annot1.txt", 'goat 1 "a goat"')
 
 
+def ade_instances(to: Layouts, folder: Path) -> None:
+    to.json(folder / "ade20k_instance_val.json", to.instances())
+    to.photo(folder / "images/validation/000000000007.jpg")
+
+
+def ade_panoptic(to: Layouts, folder: Path) -> None:
+    names = load_class_list("ade-150", "verbatim").prompts
+    categories = [{"id": k, "name": name, "isthing": k % 2} for k, name in enumerate(names)]
+    to.panoptic(folder / "ade20k_panoptic_val.json", categories)
+    to.photo(folder / "images/validation/a.jpg", (2, 3))
+
+
+def coco_panoptic(to: Layouts, folder: Path) -> None:
+    to.panoptic(folder / "annotations/panoptic_val2017.json")
+    to.photo(folder / "val2017/a.jpg", (2, 3))
+
+
+def cityscapes(to: Layouts, folder: Path) -> None:
+    to.labels(folder / "gtFine/val/ulm/ulm_0_1_gtFine_labelTrainIds.png", [[0, 18, 255]])
+    to.photo(folder / "leftImg8bit/val/ulm/ulm_0_1_leftImg8bit.png", (1, 3))
+
+
+def cityscapes_panoptic(to: Layouts, folder: Path) -> None:
+    categories = [{"id": k, "name": str(k), "isthing": int(k > 23)} for k in range(7, 26)]
+    to.panoptic(folder / "gtFine/cityscapes_panoptic_val.json", categories, "ulm_0_1")
+    to.photo(folder / "leftImg8bit/val/ulm/ulm_0_1_leftImg8bit.png", (2, 3))
+
+
+def bdd10k(to: Layouts, folder: Path) -> None:
+    to.labels(folder / "labels/sem_seg/masks/val/a.png", [[0, 18, 255]])
+    to.photo(folder / "images/10k/val/a.jpg", (1, 3))
+
+
+def bdd10k_panoptic(to: Layouts, folder: Path) -> None:
+    to.labels(folder / "labels/pan_seg/bitmasks/val/a.png", [[[31, 0, 0, 1], [40, 2, 0, 2]]])
+    to.photo(folder / "images/10k/val/a.jpg", (1, 2))
+
+
+def sun(to: Layouts, folder: Path) -> None:
+    to.labels(folder / "label37/test/img-1.png", [[0, 1, 37]])
+    to.photo(folder / "image/test/img-1.jpg", (1, 3))
+
+
+def scannet(to: Layouts, folder: Path) -> None:
+    scene = "scannet_frames_25k/scene0011_00"
+    pair = f"{scene}/color/000100.jpg {scene}/label/000100.png"
+    to.lines(folder / "scannetv2_val.txt", pair)
+    to.labels(folder / scene / "label/000100.png", [[0, 1, 39]])
+    to.photo(folder / scene / "color/000100.jpg", (1, 3))
+
+
+def scannet_panoptic(to: Layouts, folder: Path) -> None:
+    categories = [{"id": k, "name": str(k), "isthing": int(k > 2)} for k in range(1, 21)]
+    to.panoptic(folder / "scannet_panoptic_val.json", categories, "scene0011_00_000100")
+    to.photo(folder / "scannet_frames_25k/scene0011_00/color/000100.jpg", (2, 3))
+
+
+def refcocog_umd(to: Layouts, folder: Path) -> None:
+    tables = to.instances()
+    said = [{"raw": "The car", "sent": "the car"}, {"raw": "A car", "sent": "a car"}]
+    rows = [{**row, "sentences": said} for row in tables["annotations"]]
+    to.json(folder / "annotations/refcocog_umd_val.json", {**tables, "annotations": rows})
+    to.photo(folder / "train2017/000000000007.jpg")
+
+
 def refer(file: str) -> Callable[[Layouts, Path], None]:
     return lambda to, folder: to.refer(folder, [to.reference(0, 1, "the car")], file)
 
@@ -87,13 +155,25 @@ WRITTEN: dict[str, Callable[[Layouts, Path], None]] = {
     "coco-object": Layouts.coco,
     "coco": Layouts.coco,
     "lvis": lvis,
+    "ade150-instances": ade_instances,
+    "ade150-panoptic": ade_panoptic,
+    "coco-panoptic": coco_panoptic,
+    "cityscapes": cityscapes,
+    "cityscapes-panoptic": cityscapes_panoptic,
+    "bdd10k": bdd10k,
+    "bdd10k-panoptic": bdd10k_panoptic,
+    "sun37": sun,
+    "scannet20": scannet,
+    "scannet40": scannet,
+    "scannet-panoptic": scannet_panoptic,
+    "refcocog-umd": refcocog_umd,
     "refcoco": refer("refs(unc).p"),
     "refcoco+": refer("refs(unc).p"),
     "refcocog": refer("refs(umd).p"),
     "gres": refer("grefs(unc).json"),
     "ref-davis": davis,
 }
-DRAWN = ("miniworld", "miniworld-instances", "miniworld-regions")
+DRAWN = ("miniworld", "miniworld-instances", "miniworld-panoptic", "miniworld-regions")
 
 
 @pytest.fixture(params=sorted(DATASETS))
@@ -126,9 +206,15 @@ def test_sample_belongs_to_its_id_and_fits_its_picture(dataset: Any) -> None:
         shown = set(np.unique(first.truth).tolist()) - {IGNORE}
         assert shown <= set(range(len(dataset.classes) + 1))
         assert np.array_equal(first.truth, again.truth)
+    picture = first.frames[0] if dataset.task == "video" else first.image
+    assert not isinstance(picture, Path) or picture.is_file()
     if dataset.task == "instances":
         assert all(0 <= item.class_index < len(dataset.classes) for item in first.objects)
-    if dataset.task in ("semantic", "instances") and dataset.asks_per_image:
+    if dataset.task == "panoptic":
+        assert first.ids.dtype == np.uint32
+        assert all(0 <= item.class_index < len(dataset.classes) for item in first.segments)
+        assert {item.id for item in first.segments} >= set(np.unique(first.ids).tolist()) - {0}
+    if dataset.task in ("semantic", "instances", "panoptic") and dataset.asks_per_image:
         assert first.asked is not None
 
 

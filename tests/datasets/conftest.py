@@ -60,6 +60,29 @@ class Layouts:
         }
         return {**tables, **changes}
 
+    def panoptic(
+        self,
+        path: Path,
+        categories: Any = ({"id": 1, "name": "dog", "isthing": 1}, {"id": 9, "name": "sky"}),
+        image: Any = "a",
+        **changes: Any,
+    ) -> None:
+        """Two segments in a map of two rows: the first category on top, the last below."""
+        numbers = np.array([[70_000, 70_000, 0], [5, 5, 5]], dtype=np.uint32)
+        colors = np.stack([numbers % 256, numbers // 256 % 256, numbers // 65536], axis=-1)
+        rows = [
+            {"id": 70_000, "category_id": categories[0]["id"], "area": 2, "iscrowd": 0},
+            {"id": 5, "category_id": categories[-1]["id"], "area": 3, "iscrowd": 0},
+        ]
+        annotation = {"image_id": image, "file_name": f"{image}.png", "segments_info": rows}
+        tables = {
+            "images": [{"id": image, "file_name": f"{image}.jpg"}],
+            "categories": [{"isthing": 0, **row} for row in categories],
+            "annotations": [annotation],
+        }
+        self.json(path, {**tables, **changes})
+        self.labels(path.with_suffix("") / f"{image}.png", colors)
+
     def reference(
         self, number: int, annotation: Any, *sentences: str, split: str = "val"
     ) -> dict[str, Any]:

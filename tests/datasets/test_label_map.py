@@ -76,6 +76,15 @@ def test_ade150_counts_from_one_and_ade847_from_zero(layouts: Any, tmp_path: Pat
     assert DATASETS["ade847"](tmp_path)[0].truth.tolist() == [[1, 847, IGNORE, IGNORE]]
 
 
+def test_labels_converted_for_detectron2_begin_at_zero(layouts: Any, tmp_path: Path) -> None:
+    layouts.labels(tmp_path / "annotations_detectron2/validation/a.png", [[0, 149, 255]])
+    layouts.photo(tmp_path / "images/validation/a.jpg")
+    assert DATASETS["ade150"](tmp_path)[0].truth.tolist() == [[1, 150, IGNORE]]
+    layouts.labels(tmp_path / "annotations_detectron2/pc59_val/a.png", [[0, 58, 255]])
+    layouts.photo(tmp_path / "JPEGImages/a.jpg")
+    assert DATASETS["context59"](tmp_path)[0].truth.tolist() == [[1, 59, IGNORE]]
+
+
 def test_coco_paints_small_objects_over_big_ones(layouts: Any, tmp_path: Path) -> None:
     layouts.coco(tmp_path)
     truth = DATASETS["coco-object"](tmp_path)[0].truth

@@ -11,8 +11,8 @@ from lexiseg.evaluation.summary import ClassRow, Evaluation, InstanceRow, Summar
 
 TERMS = SimpleNamespace(
     method="car", dataset="painted", split="val", images=6, class_list="painted-3",
-    wording="as written", background="counted", asked="all", versions={"lexiseg": "0.1"},
-    to_json=lambda: {"method": "car"},
+    wording="as written", background="counted", asked="all", asking="global",
+    versions={"lexiseg": "0.1"}, to_json=lambda: {"method": "car"},
 )  # fmt: skip
 NAN = float("nan")
 
@@ -29,8 +29,8 @@ def test_the_page_to_the_letter(evaluation):
     assert evaluation.to_markdown() == (
         "# car on painted (val)\n"
         "\n"
-        "6 images, 1 failed; classes: painted-3 (as written); background counted; asked: all; "
-        "lexiseg 0.1.\n"
+        "6 images, 1 failed; classes: painted-3 (as written); background counted; "
+        "prompts=global: all; lexiseg 0.1.\n"
         "\n"
         "| number | value | 95 % interval |\n"
         "| --- | --- | --- |\n"

@@ -8,6 +8,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lexiseg.datasets import annotation as annotation_module
 from lexiseg.datasets.miniworld import Miniworld, write_miniworld
 from lexiseg.errors import LexisegError
 from lexiseg.registry import DATASETS
+from tests.contracts.test_datasets import WRITTEN
 from tests.datasets.conftest import Layouts
 from tests.fuzz.mutation import damage
 
@@ -79,12 +81,18 @@ def miniworld(folder: Path) -> None:
     write_miniworld(folder, 1, Miniworld(split="test", size=32, seed=5, things=(2, 3)))
 
 
+SHARED = (
+    *("ade150-instances", "ade150-panoptic", "bdd10k", "bdd10k-panoptic", "cityscapes"),
+    *("cityscapes-panoptic", "coco-panoptic", "refcocog-umd", "scannet-panoptic", "scannet20"),
+    *("scannet40", "sun37"),
+)
 SOURCES: dict[str, Callable[[Path], None]] = {
     **dict.fromkeys(("voc20", "voc21"), voc),
     **dict.fromkeys(("context59", "context60", "pc459"), context),
     **dict.fromkeys(("refcoco", "refcoco+", "refcocog", "gres"), refer),
     **dict.fromkeys(("coco", "coco-object"), LAYOUTS.coco),
-    **dict.fromkeys(("miniworld", "miniworld-regions", "miniworld-instances"), miniworld),
+    **dict.fromkeys([name for name in DATASETS if name.startswith("miniworld")], miniworld),
+    **{name: partial(WRITTEN[name], LAYOUTS) for name in SHARED},
     "ade150": ade150,
     "ade847": ade847,
     "ref-davis": davis,
@@ -145,6 +153,10 @@ def visit(dataset: Any) -> int:
             assert all(0 <= item.class_index < len(dataset.classes) for item in sample.objects)
             assert all(np.isfinite(item.area) for item in sample.objects)
             assert all(item.mask.to_array().ndim == 2 for item in sample.objects)
+        elif dataset.task == "panoptic":
+            assert sample.ids.ndim == 2 and sample.ids.dtype == np.uint32
+            assert all(0 <= item.class_index < len(dataset.classes) for item in sample.segments)
+            assert all(np.isfinite(item.area) for item in sample.segments)
         elif dataset.task == "referring":
             assert all(target.mask.to_array().ndim == 2 for target in sample.targets)
             assert all(isinstance(text, str) for t in sample.targets for text in t.sentences)

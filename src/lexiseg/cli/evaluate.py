@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +18,7 @@ from lexiseg.types import Recipe, Task
 if TYPE_CHECKING:
     from lexiseg.datasets import AnyDataset
     from lexiseg.evaluation import Evaluation
+    from lexiseg.evaluation.asking import Prompts
 
 
 @grouped
@@ -65,6 +67,14 @@ def evaluate(
             "candidates=present, ignore_unlabelled=true; repeatable.",
         ),
     ] = None,
+    prompts: Annotated[
+        Literal["global", "oracle"],
+        typer.Option("--prompts", help="oracle: only the classes that an image's truth shows."),
+    ] = "global",
+    wording: Annotated[
+        str | None,
+        typer.Option("--wording", help="How classes are put: released, plain or verbatim."),
+    ] = None,
     loading: Loading,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -87,9 +97,11 @@ def evaluate(
         raise UsageError("Name the method to evaluate, or give --predictions and --truth.")
     if replicate == (dataset is not None):
         raise UsageError("Give either --dataset NAME or --replicate.")
-    if replicate and (preset or loading.set or loading.config or sentences or judge):
+    judged = sentences or judge or wording or prompts == "oracle"
+    if replicate and (preset or loading.set or loading.config or judged):
         raise UsageError(
-            "--preset, --set, --config, --sentences and --judge go with --dataset NAME."
+            "--preset, --set, --config, --sentences, --judge, --prompts and --wording go with "
+            "--dataset NAME."
         )
     if dataset is None:
         how = {"device": loading.device, "dtype": loading.dtype}
@@ -101,15 +113,26 @@ def evaluate(
     model = loading.model(method, preset, dataset)
     if sentences and answer != "self-named":
         raise UsageError("--sentences is for systems that name segments themselves.")
-    opened = open_dataset(answer, dataset, data, split)
+    opened = open_dataset(answer, dataset, data, split, wording)
     judging = read_settings(judge, None, "--judge")
-    _evaluate(model, opened, sentences, judging, out=out, overwrite=overwrite, limit=limit)
+    _evaluate(
+        model,
+        opened,
+        sentences,
+        judging,
+        out=out,
+        overwrite=overwrite,
+        limit=limit,
+        prompts=prompts,
+    )
 
 
 _MINIWORLD = {"semantic": "", "instances": "-instances", "self-named": "-regions"}
 
 
-def open_dataset(answer: Task, name: str, data: Path | None, split: str | None) -> AnyDataset:
+def open_dataset(
+    answer: Task, name: str, data: Path | None, split: str | None, wording: str | None = None
+) -> AnyDataset:
     """The data set in its folder; Miniworld needs none, others are looked for right here.
 
     Args:
@@ -117,6 +140,10 @@ def open_dataset(answer: Task, name: str, data: Path | None, split: str | None) 
         name: as typed.
         data: its folder.
         split: as typed; None takes the usual one.
+        wording: of its classes; None takes the usual one.
+
+    Raises:
+        UsageError: the data set has no wordings to choose from.
     """
     from lexiseg.registry import DATASETS
 
@@ -125,6 +152,10 @@ def open_dataset(answer: Task, name: str, data: Path | None, split: str | None) 
     options = {"wording": "plain"} if answer == "self-named" and not drawn else {}
     if split:
         options["split"] = split
+    if wording:
+        if "wording" not in signature(DATASETS[name]).parameters:
+            raise UsageError(f"Data set {name!r} has one wording only; leave --wording out.")
+        options["wording"] = wording
     opened: AnyDataset = DATASETS[name](data if data or drawn else Path(), **options)
     return opened
 
@@ -138,6 +169,7 @@ def _evaluate(
     out: Path | None,
     overwrite: bool,
     limit: int | None,
+    prompts: Prompts = "global",
 ) -> None:
     from lexiseg.config import override
     from lexiseg.evaluation import evaluate as measure
@@ -149,7 +181,7 @@ def _evaluate(
     method = model.load()
     outcome = measure(
         method, dataset, out=out, overwrite=overwrite, limit=limit,
-        quiet=console.state.quiet, sentences=meaning, judging=choices,
+        quiet=console.state.quiet, sentences=meaning, judging=choices, prompts=prompts,
     )  # fmt: skip
     _print(outcome, method.recipe())
 

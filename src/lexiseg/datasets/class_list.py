@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from lexiseg.errors import UnknownNameError
 from lexiseg.types import Vocabulary
 
-Wording = Literal["released", "plain"]
+Wording = Literal["released", "plain", "verbatim"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class ClassList:
         prompts: the text shown to the model for each name.
         stuff: names without countable instances; empty where the data set has no such split.
         wording: where `prompts` come from.
+        seen: names that a training on COCO's panoptic categories knows; empty where nobody says.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ClassList:
     prompts: tuple[str, ...]
     stuff: frozenset[str] = frozenset()
     wording: str = "plain"
+    seen: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -53,8 +55,9 @@ def load_class_list(name: str, wording: str = "released") -> ClassList:
     """Read one of the bundled lists.
 
     Args:
-        name: ``voc-20``, ``coco-80``, ``context-59``, ``ade-150``, ``ade-847`` or ``pc-459``.
-        wording: "released" for the prompts published with CaR, "plain" for the names themselves.
+        name: one of `class_list_names`, e.g. ``voc-20``.
+        wording: "released" for the prompts published with a method, "plain" for the names
+            themselves, "verbatim" for the names as the data set's own files spell them.
 
     Raises:
         UnknownNameError: no such list or wording.
@@ -70,9 +73,12 @@ def load_class_list(name: str, wording: str = "released") -> ClassList:
     text = (files("lexiseg.datasets") / "vocabularies" / f"{name}.json").read_text("utf-8")
     entries = json.loads(text)["classes"]
     names = tuple(entry["name"] for entry in entries)
-    released = tuple(entry.get("released", entry["name"]) for entry in entries)
-    stuff = frozenset(entry["name"] for entry in entries if entry.get("stuff"))
-    return ClassList(name, names, released if wording == "released" else names, stuff, wording)
+    prompts = tuple(entry.get(wording, entry["name"]) for entry in entries)
+    stuff, seen = (
+        frozenset(entry["name"] for entry in entries if entry.get(flag))
+        for flag in ("stuff", "seen")
+    )
+    return ClassList(name, names, prompts, stuff, wording, seen)
 
 
 def class_list_names() -> tuple[str, ...]:

@@ -31,7 +31,8 @@ def open_context60(data: Path, *, split: str = "val", wording: str = "released")
 
     Args:
         data: the VOC2010 folder (or the VOCdevkit above it) with ``SegmentationClassContext`` as
-            PNG, values 0..59, or ``trainval`` with the original .mat files of 459 labels.
+            PNG, values 0..59, or ``trainval`` with the original .mat files of 459 labels, or
+            ``annotations_detectron2/pc59_val`` with values 0..58.
         split: "val" or "train".
         wording: see `lexiseg.datasets.class_list.load_class_list`.
 
@@ -80,19 +81,22 @@ def open_pc459(data: Path, *, split: str = "val", wording: str = "released") -> 
 def _open_59(name: str, data: Path, split: str, wording: str) -> LabelMapDataset:
     expected = (
         "JPEGImages, SegmentationClassContext/*.png (or trainval/*.mat) and "
-        f"ImageSets/SegmentationContext/{split}.txt"
+        f"ImageSets/SegmentationContext/{split}.txt, or annotations_detectron2/pc59_{split}/*.png"
     )
     classes = load_class_list("context-59", wording)
     to_59 = _frequent_of_all(classes)
 
     def read(path: Path) -> LabelMap:
+        if path.parent.name.startswith("pc59_"):
+            return from_class_zero(read_labels(path), len(classes))
         # Numbers beyond the 459 are no class; the table has a place of that kind at its end.
         whole = path.suffix == ".mat"
         raw = to_59[np.clip(_read_mat(path), 0, len(to_59) - 1)] if whole else read_labels(path)
         return from_background_zero(raw, len(classes))
 
     layout = FolderLayout(name, _SOURCE, expected, _ROOTS)
-    return _open(layout, data, split, classes, _WHOLE, read)
+    folders = (*_WHOLE, f"annotations_detectron2/pc59_{split}")
+    return _open(layout, data, split, classes, folders, read)
 
 
 def _frequent_of_all(classes: ClassList) -> NDArray[np.int64]:

@@ -80,3 +80,9 @@ def from_class_zero(raw: NDArray[np.integer], classes: int) -> LabelMap:
     """Labels 0..classes-1 without background; everything above is ignored."""
     wide = raw.astype(np.int64)
     return np.where((wide < 0) | (wide >= classes), IGNORE, wide + 1).astype(np.uint16)
+
+
+def from_ignored_zero(raw: NDArray[np.integer], classes: int) -> LabelMap:
+    """Labels 1..classes where 0, as everything above, is ignored."""
+    wide = raw.astype(np.int64)
+    return np.where((wide < 1) | (wide > classes), IGNORE, wide).astype(np.uint16)

@@ -8,13 +8,14 @@ from typing import Literal, Protocol, TypeVar
 from lexiseg.datasets.class_list import ClassList
 from lexiseg.datasets.sample import (
     InstanceSample,
+    PanopticSample,
     ReferringSample,
     SemanticSample,
     VideoSample,
 )
 from lexiseg.errors import DatasetError, UnknownNameError
 
-Task = Literal["semantic", "instances", "referring", "video"]
+Task = Literal["semantic", "instances", "panoptic", "referring", "video"]
 SampleT = TypeVar("SampleT", covariant=True)
 
 
@@ -109,6 +110,28 @@ class InstanceDataset(ClassDataset[InstanceSample], Protocol):
         ...
 
 
+class PanopticDataset(ClassDataset[PanopticSample], Protocol):
+    """Every pixel belongs to one segment, or to none that is judged.
+
+    Classes in ``classes.stuff`` have one segment in an image, others one for each object.
+    """
+
+    @property
+    def task(self) -> Literal["panoptic"]:
+        """The kind of question."""
+        ...
+
+    @property
+    def category_ids(self) -> Sequence[int]:
+        """Number of each class in files of results."""
+        ...
+
+    @property
+    def most_asked(self) -> int | None:
+        """Most names that an image is asked about where only those present are; None for all."""
+        ...
+
+
 class ReferringDataset(Dataset[ReferringSample], Protocol):
     """Objects that sentences mean."""
 
@@ -127,11 +150,12 @@ class VideoDataset(Dataset[VideoSample], Protocol):
         ...
 
 
-AnyDataset = SemanticDataset | InstanceDataset | ReferringDataset | VideoDataset
+AnyDataset = SemanticDataset | InstanceDataset | PanopticDataset | ReferringDataset | VideoDataset
 
 _KINDS: dict[Task, tuple[type, type]] = {
     "semantic": (SemanticDataset, SemanticSample),
     "instances": (InstanceDataset, InstanceSample),
+    "panoptic": (PanopticDataset, PanopticSample),
     "referring": (ReferringDataset, ReferringSample),
     "video": (VideoDataset, VideoSample),
 }
@@ -202,13 +226,15 @@ def _check_classes(dataset: AnyDataset) -> None:
             f"Data set {dataset.name!r} has classes of type {type(dataset.classes).__name__}; "
             "expected a lexiseg.datasets.ClassList."
         )
-    if dataset.task == "instances":
+    if dataset.task == "instances" or dataset.task == "panoptic":
         _check_table(dataset, "category_ids", dataset.category_ids)
-        if dataset.frequencies:
-            _check_table(dataset, "frequencies", dataset.frequencies)
+    if dataset.task == "instances" and dataset.frequencies:
+        _check_table(dataset, "frequencies", dataset.frequencies)
 
 
-def _check_table(dataset: InstanceDataset, name: str, table: Sequence[object]) -> None:
+def _check_table(
+    dataset: InstanceDataset | PanopticDataset, name: str, table: Sequence[object]
+) -> None:
     if len(table) != len(dataset.classes):
         raise DatasetError(
             f"Data set {dataset.name!r} has {len(table)} {name} for {len(dataset.classes)} "

@@ -119,3 +119,41 @@ class InstanceSample:
     asked: tuple[int, ...] | None = None
     known: frozenset[int] | None = None
     incomplete: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class TrueSegment:
+    """One annotated segment of a panoptic map.
+
+    Args:
+        id: its number in the map; some pixels of it, or all, may be hidden there.
+        class_index: of its class.
+        area: pixels as annotated, which is what its IoU is measured with.
+        crowd: a region of uncountably many, which is neither found nor missed.
+    """
+
+    id: int
+    class_index: int
+    area: float
+    crowd: bool = False
+
+
+@dataclass(frozen=True)
+class PanopticSample:
+    """One image and its division into segments.
+
+    Args:
+        id: unique within the data set.
+        number: the image's number in files of results.
+        image: a path, or (H, W, 3) uint8 RGB.
+        ids: (H, W) uint32 numbers of segments; 0 = void, which nobody judges.
+        segments: what is annotated.
+        asked: class indices to ask for in this image; None asks for all of them.
+    """
+
+    id: str
+    number: Number
+    image: Picture
+    ids: NDArray[np.uint32]
+    segments: tuple[TrueSegment, ...]
+    asked: tuple[int, ...] | None = None

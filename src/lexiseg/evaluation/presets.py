@@ -5,13 +5,16 @@ from __future__ import annotations
 from lexiseg.types import Method, Task
 
 TOY_WORLD = "miniworld"
-MIXED = ("coco", "lvis")  # asked for single objects as well, under the method's own settings
+PUBLISHED = (
+    *("voc21", "voc20", "context60", "context59", "pc459", "coco-object", "ade150", "ade847"),
+    *("refcoco", "refcoco+", "refcocog", "gres", "ref-davis"),
+)  # data sets that CaR and others were published on with settings of their own
 
 
 def usual_preset(dataset: str | None = None, task: Task = "semantic") -> str:
     """The preset that is taken where none is named, in every verb.
 
-    Miniworld goes with the bundled small models, which know nothing else. Other data sets that a
+    Miniworld goes with the bundled small models, which know nothing else. Some data sets that a
     semantic method is measured on have published settings of their own. All other pictures go with
     the published weights, as `lexiseg.load` does.
 
@@ -25,9 +28,7 @@ def usual_preset(dataset: str | None = None, task: Task = "semantic") -> str:
     """
     if dataset is not None and dataset.startswith(TOY_WORLD):
         return "mini"
-    if dataset is None or task != "semantic" or dataset in MIXED:
-        return "paper"
-    return dataset
+    return dataset if dataset in PUBLISHED and task == "semantic" else "paper"
 
 
 def as_measured(method: Method) -> Method:

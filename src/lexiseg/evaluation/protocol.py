@@ -5,13 +5,24 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TypedDict, TypeGuard
+from typing import TypedDict
 
-from lexiseg.datasets import AnyDataset, InstanceDataset, SemanticDataset
+from lexiseg.datasets import AnyDataset
+from lexiseg.evaluation.asking import has_names
 from lexiseg.types import Recipe, study_versions
 
 # Two numbers measure the same thing only if these agree; the rest is what is being compared.
-_DECISIVE = ("dataset", "split", "task", "classes", "prompts", "background", "asked", "images")
+_DECISIVE = (
+    "dataset",
+    "split",
+    "task",
+    "classes",
+    "prompts",
+    "background",
+    "asking",
+    "asked",
+    "images",
+)
 
 
 class TaskTerms(TypedDict, total=False):
@@ -20,6 +31,7 @@ class TaskTerms(TypedDict, total=False):
     task: str
     background: str
     asked: str
+    asking: str
 
 
 @dataclass(frozen=True)
@@ -29,13 +41,15 @@ class Protocol:
     Args:
         dataset: registry name.
         split: of the data set.
-        task: semantic, referring or video.
+        task: semantic, instances, panoptic, referring or video.
         classes: class names asked about; empty for sentences.
         class_list: where the names come from.
         wording: where the prompts come from.
         prompts: text shown for each class.
         background: "counted as a class" or "left out".
         asked: see `asked_of`.
+        asking: prompts="oracle" (the classes of each image's truth), "global" (all classes in
+            every image), "chosen" (the data set chooses for every image) or "sentences".
         images: number of images (or clips) the number rests on.
         input_size: what the method was given.
         method: registry name.
@@ -66,6 +80,7 @@ class Protocol:
     device: str = "cpu"
     packages: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
+    asking: str = "global"
     input_size: str = "the original image file; answers at its size"
     versions: Mapping[str, str] = field(default_factory=study_versions)
 
@@ -88,7 +103,7 @@ def protocol_of(dataset: AnyDataset, recipe: Recipe, *, seed: int, images: int =
         seed: of the bootstrap.
         images: how many the numbers will rest on, where that is known before the run ends.
     """
-    classes = dataset.classes if _has_classes(dataset) else None
+    classes = dataset.classes if has_names(dataset) else None
     return Protocol(
         dataset=dataset.name,
         split=dataset.split,
@@ -99,6 +114,7 @@ def protocol_of(dataset: AnyDataset, recipe: Recipe, *, seed: int, images: int =
         prompts=classes.prompts if classes else (),
         background=_background(dataset),
         asked=asked_of(dataset),
+        asking=asking_of(dataset),
         images=images,
         method=recipe.method,
         preset=recipe.preset,
@@ -113,18 +129,21 @@ def protocol_of(dataset: AnyDataset, recipe: Recipe, *, seed: int, images: int =
 
 def asked_of(dataset: AnyDataset) -> str:
     """What is asked in an image, in words."""
-    if not _has_classes(dataset):
+    if not has_names(dataset):
         return "the sentences of each image"
     return "names chosen per image" if dataset.asks_per_image else "all classes in every image"
+
+
+def asking_of(dataset: AnyDataset) -> str:
+    """How that is chosen, in a word; see `Protocol`."""
+    if not has_names(dataset):
+        return "sentences"
+    return "chosen" if dataset.asks_per_image else "global"
 
 
 def _background(dataset: AnyDataset) -> str:
     counted = dataset.task == "semantic" and dataset.counts_background
     return "counted as a class" if counted else "left out"
-
-
-def _has_classes(dataset: AnyDataset) -> TypeGuard[SemanticDataset | InstanceDataset]:
-    return dataset.task in ("semantic", "instances")
 
 
 def protocols_comparable(one: Mapping[str, object], other: Mapping[str, object]) -> bool:

@@ -8,14 +8,22 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lexiseg.datasets import AnyDataset, check_dataset
+from lexiseg.datasets import AnyDataset, SemanticSample, check_dataset
 from lexiseg.errors import UsageError
+from lexiseg.evaluation.asking import (
+    Prompts,
+    asking_present,
+    check_prompts,
+    has_names,
+    most_asked,
+    oracle_words,
+)
 from lexiseg.evaluation.collecting import collect
 from lexiseg.evaluation.presets import as_measured
 from lexiseg.evaluation.protocol import TaskTerms, protocol_of
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import FILES, Evaluation, Summary
-from lexiseg.evaluation.tasks import instances, referring, semantic, video
+from lexiseg.evaluation.tasks import instances, panoptic, referring, semantic, video
 from lexiseg.evaluation.tasks.self_named import scoring as zero_guidance
 from lexiseg.evaluation.tasks.self_named.judging import Judging
 from lexiseg.evaluation.tasks.self_named.meaning import by_meaning
@@ -38,6 +46,7 @@ class _Task:
 
 _TASKS = {
     "semantic": _Task(semantic.score_image, semantic.summarize),
+    "panoptic": _Task(panoptic.score_image, panoptic.summarize),
     "referring": _Task(referring.score_image, referring.summarize),
     "video": _Task(video.score_clip, video.summarize),
     "instances": _Task(
@@ -63,6 +72,7 @@ def evaluate(
     quiet: bool = False,
     sentences: SentenceBert | None = None,
     judging: Judging | None = None,
+    prompts: Prompts = "global",
 ) -> Evaluation:
     """Measure a method on a data set.
 
@@ -83,6 +93,8 @@ def evaluate(
             names.
         judging: for the same methods, how their segments are moved onto classes; None judges as
             the paper does.
+        prompts: "oracle" asks an image for the classes of its truth, and for nothing else;
+            "global" for what the data set says. The protocol tells them apart.
 
     Raises:
         DatasetError: the data set lacks what its kind of question needs, or not a single image
@@ -91,8 +103,11 @@ def evaluate(
             protocol.
     """
     check_dataset(dataset)
+    check_prompts(prompts, dataset)
     method = _with_stuff_of(dataset, as_measured(method))
     task = _judged(_task_of(method, dataset), judging)
+    if prompts == "oracle":
+        task = _asking_present(task, dataset)
     protocol = replace(protocol_of(dataset, method.recipe(), seed=_SEED), **task.terms)
     with TemporaryDirectory() as spare:
         folder = Path(out or spare)
@@ -139,9 +154,21 @@ def _judged(task: _Task, judging: Judging | None) -> _Task:
     return replace(task, score=score, terms=zero_guidance.terms_of(judging))
 
 
+def _asking_present(task: _Task, dataset: AnyDataset) -> _Task:
+    """The task under oracle prompts."""
+    if task is not _TASKS.get(dataset.task) or not has_names(dataset):
+        raise UsageError("Prompts can be chosen only for systems that are asked for names.")
+    most = most_asked(dataset)
+
+    def score(method: Method, sample: SemanticSample, data: AnyDataset) -> Record:
+        return task.score(method, asking_present(sample, most), data)
+
+    return replace(task, score=score, terms={"asking": "oracle", "asked": oracle_words(dataset)})
+
+
 def _with_stuff_of(dataset: AnyDataset, method: Method) -> Method:
     """The method with the data set's split into things and stuff, if it has such a setting."""
-    if dataset.task not in ("semantic", "instances"):
+    if not has_names(dataset):
         return method
     stuff = dataset.classes.stuff
     if stuff and method.takes_stuff:

@@ -52,12 +52,37 @@ class InstanceRow:
 
 
 @dataclass(frozen=True)
+class PanopticRow:
+    """One class of segments: qualities in [0, 1] (None if it is neither shown nor answered).
+
+    Args:
+        name: of the class.
+        prompt: shown to the method.
+        pq: panoptic quality.
+        sq: mean IoU of the pairs.
+        rq: share of segments that are paired.
+        matched: pairs.
+        wrong: answers without a true segment.
+        missed: true segments without an answer.
+    """
+
+    name: str
+    prompt: str
+    pq: float | None
+    sq: float | None
+    rq: float | None
+    matched: int
+    wrong: int
+    missed: int
+
+
+@dataclass(frozen=True)
 class Summary:
     """Numbers in [0, 1], 95 % bootstrap intervals of the main ones, and the per-class table."""
 
     scores: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
-    classes: tuple[ClassRow, ...] | tuple[InstanceRow, ...] = ()
+    classes: tuple[ClassRow, ...] | tuple[InstanceRow, ...] | tuple[PanopticRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,7 +119,8 @@ class Evaluation:
             f"# {terms.method} on {terms.dataset} ({terms.split})",
             "",
             f"{terms.images} images, {len(self.failures)} failed; classes: {terms.class_list} "
-            f"({terms.wording}); background {terms.background}; asked: {terms.asked}; "
+            f"({terms.wording}); background {terms.background}; prompts={terms.asking}: "
+            f"{terms.asked}; "
             f"lexiseg {terms.versions['lexiseg']}.",
             "",
             "| number | value | 95 % interval |",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lexiseg.datasets import InstanceDataset, InstanceSample
 from lexiseg.errors import DatasetError
+from lexiseg.evaluation.asking import ask
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import InstanceRow, Summary
 from lexiseg.evaluation.tasks.instance_rules import (
@@ -61,9 +62,8 @@ def score_scene(
     method: Method, scene: EncodedImage, sample: InstanceSample, dataset: InstanceDataset
 ) -> Record:
     """As `score_image`, for a scene that is encoded already."""
-    return score_result(
-        method.segment(scene, dataset.classes.vocabulary(sample.asked)), sample, dataset
-    )
+    answer = ask(method, scene, dataset.classes.vocabulary(sample.asked))
+    return score_result(answer, sample, dataset)
 
 
 def score_result(result: Result, sample: InstanceSample, dataset: InstanceDataset) -> Record:

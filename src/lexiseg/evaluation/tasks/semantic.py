@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lexiseg.datasets import ClassList, SemanticDataset, SemanticSample
+from lexiseg.evaluation.asking import ask
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import ClassRow, Summary
 from lexiseg.metrics import (
+    ClassesAveraged,
     PresenceCounts,
     bootstrap_interval,
     confusion_matrix,
@@ -35,7 +37,7 @@ def score_scene(
     method: Method, scene: EncodedImage, sample: SemanticSample, classes: ClassList
 ) -> Record:
     """As `score_image`, for a scene that is encoded already."""
-    return score_result(method.segment(scene, classes.vocabulary(sample.asked)), sample, classes)
+    return score_result(ask(method, scene, classes.vocabulary(sample.asked)), sample, classes)
 
 
 def score_result(result: Result, sample: SemanticSample, classes: ClassList) -> Record:
@@ -67,9 +69,16 @@ def summarize(records: Sequence[Record], dataset: SemanticDataset, *, seed: int 
         scores[name] = float(statistic(np.ones((1, len(records))))[0])
         intervals[name] = bootstrap_interval(len(records), statistic, seed=seed)
     chosen = "miou_with_background" if dataset.counts_background else "miou_without_background"
-    scores = {"miou": scores[chosen], **scores, **presence_scores(records)}
+    parts = parts_per_image(records, len(classes), count_background=dataset.counts_background)
+    older = mean_iou_of(np.ones((1, len(records))), parts, over="shown-or-answered")
+    scores = {
+        "miou": scores[chosen],
+        **scores,
+        "miou_shown_or_answered": float(older[0]),
+        **presence_scores(records),
+    }
     intervals["miou"] = intervals[chosen]
-    intervals["presence_mcc"] = _presence_interval(records, seed)
+    intervals["presence_mcc"] = presence_interval(records, seed)
     return Summary(scores, intervals, _class_rows(records, dataset))
 
 
@@ -83,7 +92,8 @@ def presence_scores(records: Sequence[Record]) -> dict[str, float]:
     }
 
 
-def _presence_interval(records: Sequence[Record], seed: int) -> tuple[float, float]:
+def presence_interval(records: Sequence[Record], seed: int) -> tuple[float, float]:
+    """Of the correlation, over images."""
     counts = np.array([record["presence"] for record in records], dtype=np.float64)
     return bootstrap_interval(len(records), lambda w: matthews(w @ counts), seed=seed)
 
@@ -114,13 +124,16 @@ def _parts(cells: NDArray[np.int64], classes: int, count_background: bool) -> ND
     return np.stack([intersection, union, shown])
 
 
-def mean_iou_of(weights: NDArray[np.number], parts: Parts) -> NDArray[np.float64]:
-    """(D,) mean IoU over the classes shown, for (D, images) weightings of the images."""
+def mean_iou_of(
+    weights: NDArray[np.number], parts: Parts, over: ClassesAveraged = "shown"
+) -> NDArray[np.float64]:
+    """(D,) mean IoU for (D, images) weightings of the images; see `lexiseg.metrics.mean_iou`."""
     intersection, union, true = parts
     weights = weights.astype(np.float64)
-    ratio = (weights @ intersection) / np.maximum(weights @ union, 1)
-    shown = weights @ true > 0
-    mean: NDArray[np.float64] = (ratio * shown).sum(axis=1) / np.maximum(shown.sum(axis=1), 1)
+    either, shown = weights @ union, weights @ true > 0
+    ratio = (weights @ intersection) / np.maximum(either, 1)
+    number = (shown if over == "shown" else either > 0).sum(axis=1)
+    mean: NDArray[np.float64] = (ratio * shown).sum(axis=1) / np.maximum(number, 1)
     return np.where(shown.any(axis=1), mean, np.nan)
 
 
