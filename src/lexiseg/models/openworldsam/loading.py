@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from lexiseg.config import override
 from lexiseg.errors import CheckpointError, UsageError
+from lexiseg.io.output_file import write_bytes, write_text
 from lexiseg.models.openworldsam.adapter import Adapter
 from lexiseg.models.openworldsam.config import AdapterConfig, config_of
 from lexiseg.models.side_files import CONFIG, read_config
@@ -110,14 +111,13 @@ def _config(folder: Path, state: Mapping[str, Tensor]) -> AdapterConfig:
 
 
 def save_adapter(adapter: Adapter, folder: Path, dtype: torch.dtype = torch.float32) -> None:
-    """Write an adapter as safetensors with its sizes beside it.
+    """Write an adapter as safetensors with its sizes beside it; each file appears when complete.
 
     Args:
         adapter: any.
         folder: made if absent.
         dtype: precision of the file.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     state = {key: tensor.to(dtype).contiguous() for key, tensor in adapter.state_dict().items()}
-    save_file(state, folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps(asdict(adapter.config), indent=2) + "\n", "utf-8")
+    write_bytes(folder / WEIGHTS, save(state))
+    write_text(folder / CONFIG, json.dumps(asdict(adapter.config), indent=2) + "\n")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lexiseg.io.output_file import write_text
 from lexiseg.training.engine.learner import Learner
 
 RECORD = "training.json"
@@ -21,7 +22,7 @@ def read_sessions(folder: Path) -> list[dict[str, object]]:
 def write_record(learner: Learner, folder: Path, **settings: object) -> None:
     """Leave beside the weights how they were made: `settings` and all sessions."""
     record = {**settings, "sessions": learner.sessions}
-    (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / RECORD, json.dumps(record, indent=2) + "\n")
 
 
 def session_table(sessions: Sequence[Mapping[str, object]], drawn: str, examples: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,10 @@ from lexiseg.errors import LexisegError
 from lexiseg.training.engine.process_group import ALONE, ProcessGroup
 from lexiseg.training.openworldsam.config import AdapterTraining
 from lexiseg.training.openworldsam.examples import Example, Examples, Wanted
+from lexiseg.training.openworldsam.features import PictureFile
 from lexiseg.types import Mask
+
+READERS = 4  # pictures read at a time, while the step before is computed
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,11 @@ class Asked:
     example: Example
     texts: tuple[str, ...]
     masks: tuple[tuple[Mask, ...], ...]
+
+    @cached_property
+    def picture(self) -> PictureFile:
+        """The picture, which is read once."""
+        return PictureFile(self.example.image, self.example.size_hw)
 
     @property
     def meaning(self) -> int:
@@ -72,39 +81,58 @@ def _absent(example: Example, wished: float, chance: np.random.Generator) -> lis
     return [example.absent[place] for place in places]
 
 
-@dataclass
 class Batches:
     """The pictures of every step, epoch after epoch in an order of its own.
 
-    Attributes:
+    While one step is computed the pictures of the next are read.
+
+    Args:
         examples: all of them.
         config: seed, pictures per step, what is asked.
         group: processes that share every step.
-        left_out: sentences about examples that could not be read.
+        warm: called for everything that is read ahead, to read the picture too.
+
+    Attributes:
+        left_out: sentences about examples that could not be read, by what they are.
     """
 
-    examples: Examples
-    config: AdapterTraining
-    group: ProcessGroup = ALONE
-    left_out: dict[int, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        examples: Examples,
+        config: AdapterTraining,
+        group: ProcessGroup = ALONE,
+        warm: Callable[[Asked], None] | None = None,
+    ) -> None:
+        self.examples, self.config, self.group, self._warm = examples, config, group, warm
+        self.left_out: dict[str, str] = {}
+        self._readers = ThreadPoolExecutor(READERS)
+        self._ahead: dict[int, list[Future[Asked | None]]] = {}
 
     def of_step(self, step: int) -> list[Asked]:
         """What this process sees in a step; examples that cannot be read are left out."""
-        return list(self._readable(step))
+        reading = self._ahead.pop(step, None) or self._read(step)
+        self._ahead = {step + 1: self._read(step + 1)}
+        found = [one.result() for one in reading]
+        return [asked for asked in found if asked is not None and asked.texts]
 
-    def _readable(self, step: int) -> Iterator[Asked]:
+    def _read(self, step: int) -> list[Future[Asked | None]]:
         first = (step * self.group.size + self.group.rank) * self.config.batch
-        for position in range(first, first + self.config.batch):
-            epoch, place = divmod(position, len(self.examples))
-            index = int(_order(self.config.seed, epoch, len(self.examples))[place])
-            try:
-                example = self.examples[index]
-            except LexisegError as error:
-                self.left_out[index] = str(error)
-                continue
-            asked = draw_texts(example, self.config, _chance(self.config.seed, position))
-            if asked.texts:
-                yield asked
+        positions = range(first, first + self.config.batch)
+        return [self._readers.submit(self._asked, position) for position in positions]
+
+    def _asked(self, position: int) -> Asked | None:
+        epoch, place = divmod(position, len(self.examples))
+        index = int(_order(self.config.seed, epoch, len(self.examples))[place])
+        try:
+            asked = draw_texts(
+                self.examples[index], self.config, _chance(self.config.seed, position)
+            )
+            if self._warm is not None:
+                self._warm(asked)
+        except LexisegError as error:
+            self.left_out[f"example {index}"] = str(error)
+            return None
+        return asked
 
 
 def _chance(seed: int, position: int) -> np.random.Generator:

@@ -16,7 +16,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from lexiseg.datasets.sample import Picture
-from lexiseg.io.image import read_image
+from lexiseg.errors import ImageError
+from lexiseg.io.image import read_image, require_file, shown
 from lexiseg.io.output_file import write_bytes
 from lexiseg.training.openworldsam.networks import FrozenNetworks
 from lexiseg.types import ImageEmbedding
@@ -42,29 +43,48 @@ class FeatureCaching:
 
 
 class PictureFile:
-    """A picture whose pixels are read when they are first needed."""
+    """A picture whose pixels are read when they are first needed.
 
-    def __init__(self, image: Picture) -> None:
-        self.image = image
-        self._pixels: NDArray[np.uint8] | None = None if isinstance(image, Path) else image
+    Args:
+        image: a path, or (H, W, 3) uint8 RGB.
+        size_hw: (H, W) that it is to have.
+    """
+
+    def __init__(self, image: Picture, size_hw: tuple[int, int]) -> None:
+        self.image, self.size_hw = image, size_hw
+        self._pixels: NDArray[np.uint8] | None = None
 
     def pixels(self) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB.
 
         Raises:
-            ImageError: it cannot be read.
+            ImageError: it cannot be read, or is of another size.
         """
         if self._pixels is None:
-            self._pixels = read_image(self.image)
+            pixels = read_image(self.image)
+            if pixels.shape[:2] != self.size_hw:
+                raise ImageError(
+                    f"{self._title()} is {pixels.shape[1]}x{pixels.shape[0]} pixels, but its masks "
+                    f"are {self.size_hw[1]}x{self.size_hw[0]}; give those of this picture."
+                )
+            self._pixels = pixels
         return self._pixels
 
     def key(self) -> str:
-        """What tells this picture from others: name, size and time of a file, else its content."""
+        """What tells this picture from others: name, size and time of a file, else its content.
+
+        Raises:
+            ImageError: there is no such file.
+        """
         if isinstance(self.image, Path):
+            require_file(self.image)
             state = self.image.stat()
             return f"{self.image.resolve()} {state.st_size} {state.st_mtime_ns}"
         shape = f"{self.image.shape}".encode()
         return hashlib.sha256(shape + np.ascontiguousarray(self.image).tobytes()).hexdigest()
+
+    def _title(self) -> str:
+        return shown(self.image) if isinstance(self.image, Path) else "A given picture"
 
 
 class Features:
@@ -95,10 +115,10 @@ class Features:
         rows = [vector for text in texts if (vector := known[text]) is not None]
         return torch.stack(rows).to(self.networks.device)
 
-    def embedding(self, picture: PictureFile, size_hw: tuple[int, int]) -> ImageEmbedding:
-        """SAM 2's maps of a picture of a size."""
+    def embedding(self, picture: PictureFile) -> ImageEmbedding:
+        """SAM 2's maps of a picture."""
         segmenter = self.networks.segmenter
-        frame = segmenter.preprocessing.frame(size_hw)
+        frame = segmenter.preprocessing.frame(picture.size_hw)
         maps = self._kept(picture, lambda: self._round(segmenter.encode(picture.pixels()).maps))
         return ImageEmbedding(frame, tuple(m.to(segmenter.device, segmenter.dtype) for m in maps))
 

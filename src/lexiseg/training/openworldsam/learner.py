@@ -18,7 +18,7 @@ from lexiseg.training.engine.process_group import ALONE, ProcessGroup
 from lexiseg.training.openworldsam.batches import Asked, Batches
 from lexiseg.training.openworldsam.config import AdapterTraining
 from lexiseg.training.openworldsam.examples import Examples
-from lexiseg.training.openworldsam.features import Features, PictureFile
+from lexiseg.training.openworldsam.features import Features
 from lexiseg.training.openworldsam.networks import QueryAnswers, answer
 from lexiseg.training.openworldsam.objective import (
     PictureLoss,
@@ -55,7 +55,7 @@ class AdapterLearner(Learner):
     ) -> None:
         super().__init__(config, len(examples), features.networks.device, group)
         self.features, self.validation = features, validation
-        self.batches = Batches(examples, config, group)
+        self.batches = Batches(examples, config, group, warm=self._read_picture)
         self.adapter = adapter.to(self.device).requires_grad_(True).train()
         self.dtype = training_dtype(config.precision, self.device)
         self.optimizer = torch.optim.AdamW(parameter_groups(adapter, config), lr=config.rate)
@@ -107,8 +107,10 @@ class AdapterLearner(Learner):
         meaning, texts = means.clamp(min=1e-9).unbind()
         sums = torch.zeros(2, device=self.device)
         for asked in batch:
-            loss = self.losses(asked)
-            if loss is None:
+            try:
+                loss = self.losses(asked)
+            except ImageError as error:  # of a picture that was whole when its maps were kept
+                self.batches.left_out[asked.example.id] = str(error)
                 continue
             total = loss.mask / meaning + loss.presence / texts
             torch.autograd.backward(self.scaler.scale(total))
@@ -116,22 +118,17 @@ class AdapterLearner(Learner):
         mask, presence = sums.tolist()
         return {"loss": mask + presence, "mask": mask, "presence": presence}
 
-    def losses(self, asked: Asked) -> PictureLoss | None:
-        """The losses of one picture as sums over its texts; None where it cannot be read."""
-        try:
-            answers = self.answers(asked)
-        except ImageError as error:
-            self.batches.left_out.setdefault(-1, str(error))
-            return None
+    def losses(self, asked: Asked) -> PictureLoss:
+        """The losses of one picture as sums over its texts."""
+        answers = self.answers(asked)
         truth = [masks_on(masks, asked.example.size_hw, self.device) for masks in asked.masks]
         matches = match_queries(answers, truth, self.config)
         return picture_loss(answers, truth, matches, self.config)
 
     def answers(self, asked: Asked, fallback: bool = False) -> QueryAnswers:
         """What the adapter's queries draw for the texts asked about one picture."""
-        picture = PictureFile(asked.example.image)
-        vectors = self.features.vectors(picture, asked.texts)
-        embedding = self.features.embedding(picture, asked.example.size_hw)
+        vectors = self.features.vectors(asked.picture, asked.texts)
+        embedding = self.features.embedding(asked.picture)
         config = self.config
         with self.autocast():
             return answer(
@@ -146,6 +143,11 @@ class AdapterLearner(Learner):
         means = {name: fmean(row[name] for row in recent) for name in names}
         held_out = self.validation(self) if self.validation else {}
         return {name: float(f"{value:.5g}") for name, value in {**means, **held_out}.items()}
+
+    def _read_picture(self, asked: Asked) -> None:
+        """Read a picture ahead, unless what the networks make of it is kept already."""
+        if self.features.needs_pixels(asked.picture):
+            asked.picture.pixels()
 
     @contextmanager
     def _chance(self) -> Iterator[None]:

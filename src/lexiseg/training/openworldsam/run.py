@@ -16,23 +16,25 @@ from lexiseg.models.openworldsam import Adapter, save_adapter
 from lexiseg.training.engine.process_group import ALONE, ProcessGroup
 from lexiseg.training.engine.record import write_record
 from lexiseg.training.engine.session import Budget, begin, train
+from lexiseg.training.openworldsam.card import write_card
 from lexiseg.training.openworldsam.config import AdapterTraining, Schedule
+from lexiseg.training.openworldsam.curve import Board, draw_curve, read_curve
 from lexiseg.training.openworldsam.examples import Examples
 from lexiseg.training.openworldsam.features import FeatureCaching, Features
 from lexiseg.training.openworldsam.learner import AdapterLearner
 from lexiseg.training.openworldsam.networks import FrozenNetworks
 from lexiseg.training.openworldsam.validation import Validation
 
-SETTINGS = "settings.json"
+SETTINGS, LEFT_OUT = "settings.json", "left_out.txt"
 
 
 @dataclass(frozen=True)
 class AdapterRun:
     """A training and its folder.
 
-    The folder holds, once the run has ended, the best adapter (``model.safetensors`` with
+    Once a run has ended its folder holds the best adapter (``model.safetensors`` with
     ``config.json``), so that it can be given wherever an adapter is asked for; beside it the
-    checkpoint, the curve, and how it all was made.
+    checkpoint, the curve, a model card, and what was left out of the data.
 
     Attributes:
         folder: made if absent.
@@ -46,7 +48,15 @@ class AdapterRun:
         resume: go on from the checkpoint in the folder.
         quiet: no progress bar.
         group: processes that train together.
-        about: more that the record tells, such as where the data came from.
+        data: what the model card says of the data.
+        complaints: sentences about records that were left out before.
+
+    Example:
+        >>> examples, _ = open_examples(DataChoice(Path("my_coco.json")))  # doctest: +SKIP
+        >>> networks = FrozenNetworks(load_sam2("sam2-large"), beit3)      # doctest: +SKIP
+        >>> adapter, _ = load_adapter("adapter.safetensors")               # doctest: +SKIP
+        >>> run = AdapterRun(Path("run"), networks, adapter, examples)     # doctest: +SKIP
+        >>> run.run()                                                      # doctest: +SKIP
     """
 
     folder: Path
@@ -60,26 +70,36 @@ class AdapterRun:
     resume: bool = False
     quiet: bool = False
     group: ProcessGroup = ALONE
-    about: Mapping[str, object] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)
+    complaints: tuple[str, ...] = ()
 
     def run(self) -> AdapterLearner:
         """Train to the end of the schedule; the best adapter lies in the folder then.
 
         Raises:
-            UsageError: the folder holds another run, or one that is not to be continued.
+            UsageError: the folder holds another run, or one that was begun under other terms.
         """
-        self._check()
+        learner = self.begin()
+        train(learner, self.budget(), self.folder, quiet=self.quiet)
+        if self.group.is_main:
+            self._finish(learner)
+        return learner
+
+    def begin(self) -> KeepingLearner:
+        """The learner as it starts, or as its last checkpoint left it; the folder is ready.
+
+        Raises:
+            UsageError: as `run`.
+        """
+        self._check_terms()
         features = Features(self.networks, self.caching)
         learner = KeepingLearner(
             self.config, self.adapter, features, self.examples, self.group, self.validation
         )
-        learner.folder = self.folder
         begin(learner, self.folder, self.resume)
+        learner.keep_in(self.folder)
         if self.group.is_main:
             write_text(self.folder / SETTINGS, json_text(self._terms(), indent=2) + "\n")
-        train(learner, self.budget(), self.folder, quiet=self.quiet)
-        if self.group.is_main:
-            write_record(learner, self.folder, **self._terms(), **self.about)
         return learner
 
     def budget(self) -> Budget:
@@ -98,12 +118,11 @@ class AdapterRun:
             "config": to_dict(self.config),
             "adapter": asdict(self.adapter.config),
             "networks": self.networks.fingerprints(),
-            "examples": len(self.examples),
+            "pictures": len(self.examples),
             "processes": self.group.size,
         }
 
-    def _check(self) -> None:
-        """Refuse to continue a run under other terms."""
+    def _check_terms(self) -> None:
         file = self.folder / SETTINGS
         if not (self.resume and file.is_file()):
             return
@@ -116,11 +135,29 @@ class AdapterRun:
                 f"{now.get(other[0])}; continue it with the same settings or choose another folder."
             )
 
+    def _finish(self, learner: KeepingLearner) -> None:
+        left_out = [*self.complaints, *learner.batches.left_out.values()]
+        if left_out:
+            write_text(self.folder / LEFT_OUT, "".join(f"{line}\n" for line in left_out))
+        write_record(
+            learner,
+            self.folder,
+            **self._terms(),
+            data={"pictures": len(self.examples), **self.data},
+            best=learner.best.state_dict(),
+            left_out=len(left_out),
+            parameters=sum(p.numel() for p in self.adapter.parameters()),
+        )
+        write_card(self.folder)
+
 
 class KeepingLearner(AdapterLearner):
-    """Writes the adapter into its folder whenever it is the best so far."""
+    """Keeps the best adapter so far and the curve in a folder."""
 
-    folder: Path
+    def keep_in(self, folder: Path) -> None:
+        """Choose the folder, once the step at which training starts is known."""
+        self._folder = folder
+        self._board = Board(folder, self.step) if self.group.is_main else None
 
     def measure(self) -> dict[str, float]:
         """See `AdapterLearner.measure`; the best adapter is kept."""
@@ -128,5 +165,11 @@ class KeepingLearner(AdapterLearner):
         held_out = [value for name, value in figures.items() if name.startswith("val_")]
         figure = fmean(held_out) if held_out else float(self.step)
         if self.best.is_better(figure, self.step):
-            save_adapter(self.adapter, self.folder)
+            save_adapter(self.adapter, self._folder)
         return figures
+
+    def logged(self, folder: Path) -> None:
+        """Write the curve for people."""
+        draw_curve(folder)
+        if self._board is not None:
+            self._board.add(read_curve(folder)[-1])

@@ -78,7 +78,7 @@ class Validation:
             with torch.no_grad():
                 return [picture_figures(learner.answers(asked, fallback=True), asked)]
         except LexisegError as error:
-            learner.batches.left_out.setdefault(-2 - place, str(error))
+            learner.batches.left_out[f"held-out example {place}"] = str(error)
             return ()
 
 
