@@ -103,10 +103,12 @@ def _rows(path: Path, table: str, rows: list[object], needed: Sequence[str]) -> 
             checked.append({k: _checked(k, v) for k, v in row.items() if v is not None})
     if table == "annotations" and "segmentation" in needed:
         checked = _with_masks(path, checked)
-    missing = sorted({key for row in checked for key in needed if key not in row})
-    if missing:
+    lacking = [place for place, row in enumerate(checked) if set(needed) - set(row)]
+    if lacking:
+        missing = sorted({key for place in lacking for key in needed if key not in checked[place]})
         raise DatasetError(
-            f"Annotation file {path} lacks {', '.join(missing)} in its table {table!r}."
+            f"Annotation file {path} lacks {', '.join(missing)} in its table {table!r}, first in "
+            f"entry {lacking[0]}."
         )
     return checked
 
