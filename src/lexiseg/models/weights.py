@@ -27,6 +27,8 @@ WEIGHT_FILES = (
     "model.safetensors.index.json",
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.bin",
 )
 PICKLES = (".pt", ".pth", ".bin", ".ckpt")
 SHOWN_KEYS = 4
@@ -204,11 +206,15 @@ def load_strictly(
         listed = "; ".join(_listing(kind, keys) for kind, keys in faults.items() if keys)
         raise CheckpointError(f"{origin} does not fit {type(network).__name__}: {listed}.")
     require_finite(state, origin)
-    own = {
-        key: tensor.detach().to(dtype if tensor.ndim else torch.float32, copy=True)
-        for key, tensor in state.items()
-    }
+    own = {key: _in_precision(tensor, dtype) for key, tensor in state.items()}
     network.load_state_dict(own, assign=True)
+
+
+def _in_precision(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """A copy; scalars stay float32, and counters whole numbers."""
+    if not tensor.is_floating_point():
+        return tensor.detach().clone()
+    return tensor.detach().to(dtype if tensor.ndim else torch.float32, copy=True)
 
 
 def require_finite(state: Mapping[str, Tensor], origin: str) -> None:

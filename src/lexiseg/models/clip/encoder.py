@@ -8,12 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lexiseg.errors import UsageError
 from lexiseg.models.clip.layout import infer_configs, to_openai
 from lexiseg.models.clip.model import ClipNetwork
 from lexiseg.models.clip.preprocess import Preprocessing
 from lexiseg.models.clip.pretrained import Pretrained, read_pretrained, save_pretrained
-from lexiseg.models.clip.text_cache import TextCache
+from lexiseg.models.clip.text_features import TextFeatures
 from lexiseg.models.clip.tokenizer import BpeTokenizer, Tokenizer
 from lexiseg.models.clip.vision import (
     PLAIN_POSITIONS,
@@ -24,8 +23,6 @@ from lexiseg.models.clip.vision import (
 from lexiseg.models.device import choose_device
 from lexiseg.models.hub import find_weights
 from lexiseg.models.weights import fingerprint
-
-TEXT_BATCH = 256
 
 
 class Clip:
@@ -55,8 +52,7 @@ class Clip:
         self.name = name
         self.fingerprint = fingerprint
         self.logit_scale = float(network.logit_scale.float().exp())
-        self._texts = TextCache(self._encode_texts)
-        self._text_state = self._text_version()
+        self._texts = TextFeatures(network.text, lambda texts: self.tokenizer(texts))
 
     @classmethod
     def load(
@@ -144,32 +140,7 @@ class Clip:
 
     def text_features(self, texts: Sequence[str]) -> Tensor:
         """Features (N, E) float32 of texts in their order, each distinct string encoded once."""
-        if isinstance(texts, str):
-            raise UsageError(f"Expected a list of texts, got the single text {texts[:80]!r}.")
-        if self._text_version() != self._text_state:
-            self._texts.clear()
-            self._text_state = self._text_version()
-        if not texts:
-            return torch.empty(0, self.visual.config.embed_dim, device=self.device)
         return self._texts(texts)
-
-    def _text_version(self) -> tuple[int, ...]:
-        """Changes when the text weights are replaced or written to."""
-        parameters = list(self.network.text.parameters())
-        written = sum(0 if p.is_inference() else p._version for p in parameters)
-        return (parameters[0].data_ptr(), written)
-
-    @torch.no_grad()
-    def _encode_texts(self, texts: list[str]) -> Tensor:
-        """Encode distinct strings, in batches of similar length so that each is cut short."""
-        ids = self.tokenizer(texts).to(torch.long)
-        order = self.network.text.end_positions(ids).argsort()
-        ids = ids.to(self.device)
-        features = torch.empty(len(texts), self.visual.config.embed_dim, device=self.device)
-        for chunk in torch.split(order, TEXT_BATCH):
-            rows = chunk.to(self.device)
-            features[rows] = self.network.text(ids[rows]).float()
-        return features
 
     def image_features(self, pixels: Tensor) -> Tensor:
         """Features (B, E) float32 of normalized pixels (B, 3, H, W)."""

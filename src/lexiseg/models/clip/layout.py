@@ -119,8 +119,6 @@ def infer_configs(
     try:
         width, _, patch, _ = state["visual.conv1.weight"].shape
         native = round((len(state["visual.positional_embedding"]) - 1) ** 0.5)
-        context, text_width = state["positional_embedding"].shape
-        embed_dim = state["text_projection"].shape[1]
         vision = VisionConfig(
             width=width,
             layers=_depth(state, "visual.transformer."),
@@ -131,22 +129,34 @@ def infer_configs(
             mlp_ratio=_mlp_ratio(state, "visual.transformer."),
             activation=activation,
         )
-        text = TextConfig(
-            width=text_width,
-            layers=_depth(state, "transformer."),
-            heads=max(1, text_width // head_dim),
-            context=context,
-            vocabulary=len(state["token_embedding.weight"]),
-            embed_dim=embed_dim,
-            mlp_ratio=_mlp_ratio(state, "transformer."),
-            activation=activation,
-        )
+        text = infer_text_config(state, head_dim, activation)
     except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
         raise CheckpointError(
             f"The weights are not those of a CLIP with a vision transformer in OpenAI's layout "
             f"(missing or mis-shaped: {error})."
         ) from error
     return vision, text
+
+
+def infer_text_config(
+    state: Mapping[str, Tensor], head_dim: int = 64, activation: str = "quick_gelu"
+) -> TextConfig:
+    """The sizes of the text tower alone; see `infer_configs`.
+
+    Raises:
+        KeyError, ValueError, IndexError: the tensors are not those of a CLIP's text tower.
+    """
+    context, width = state["positional_embedding"].shape
+    return TextConfig(
+        width=width,
+        layers=_depth(state, "transformer."),
+        heads=max(1, width // head_dim),
+        context=context,
+        vocabulary=len(state["token_embedding.weight"]),
+        embed_dim=state["text_projection"].shape[1],
+        mlp_ratio=_mlp_ratio(state, "transformer."),
+        activation=activation,
+    )
 
 
 def _depth(state: Mapping[str, Tensor], tower: str) -> int:
