@@ -26,6 +26,7 @@ class FullSizeMasks:
         frame: where the picture lies in it.
 
     Example:
+        >>> import torch
         >>> masks = FullSizeMasks(torch.zeros(5, 8, 8), Frame((60, 90), (20, 30), (32, 32)))
         >>> masks.full(torch.tensor([0, 3])).shape
         torch.Size([2, 60, 90])
