@@ -9,7 +9,7 @@ from lexiseg.models.fc_clip.loading import (
 from lexiseg.models.fc_clip.mask_decoder import Decoded, MaskDecoder
 from lexiseg.models.fc_clip.pixel_decoder import PixelDecoder, PixelFeatures
 from lexiseg.models.fc_clip.preprocess import InputSize, prepare
-from lexiseg.models.fc_clip.proposals import ProposalModel, ProposalNetwork, Proposals
+from lexiseg.models.fc_clip.proposals import MaskProposals, ProposalModel, ProposalNetwork
 from lexiseg.models.fc_clip.transfer import ContentTransfer
 
 __all__ = [
@@ -18,11 +18,11 @@ __all__ = [
     "HeadConfig",
     "InputSize",
     "MaskDecoder",
+    "MaskProposals",
     "PixelDecoder",
     "PixelFeatures",
     "ProposalModel",
     "ProposalNetwork",
-    "Proposals",
     "config_of",
     "load_proposal_model",
     "prepare",

@@ -26,7 +26,7 @@ LARGEST_SCALE = 100.0  # bounds both learned temperatures
 
 
 @dataclass(frozen=True)
-class Proposals:
+class MaskProposals:
     """Candidates of one picture, before anything is named; all on the network's device, float32.
 
     Attributes:
@@ -127,7 +127,7 @@ class ProposalModel:
         *,
         cells: bool = False,
         mixed: bool = False,
-    ) -> Proposals:
+    ) -> MaskProposals:
         """Find candidates in a picture.
 
         Args:
@@ -142,7 +142,7 @@ class ProposalModel:
     @torch.no_grad()
     def propose_from(
         self, pixels: Tensor, frame: Frame, *, cells: bool = False, mixed: bool = False
-    ) -> Proposals:
+    ) -> MaskProposals:
         """The same for pixels (1, 3, h, w) that are prepared already."""
         network, visual = self.network, self.network.clip.visual
         levels = visual.levels(pixels.to(self.device, self.dtype))
@@ -152,7 +152,7 @@ class ProposalModel:
         inside = resize_masks(decoded.masks, (dense.shape[2], dense.shape[3])) > 0
         embedded = visual.embed_masks(dense, decoded.masks.to(dense.dtype))
         shown = visual.embed_cells(mixed_cells(dense) if mixed else dense) if cells else None
-        return Proposals(
+        return MaskProposals(
             masks=decoded.masks[0],
             in_vocabulary=decoded.embeddings[0],
             out_vocabulary=embedded[0].float(),
