@@ -46,7 +46,7 @@ BACK = (
 
 
 @dataclass(frozen=True)
-class Parts:
+class CheckpointParts:
     """A checkpoint by its parts, each with keys of its own.
 
     Attributes:
@@ -64,7 +64,7 @@ class Parts:
     unused: int
 
 
-def split_parts(state: Mapping[str, Tensor], origin: str) -> Parts:
+def split_parts(state: Mapping[str, Tensor], origin: str) -> CheckpointParts:
     """Sort a checkpoint's tensors, with or without a prefix before all of them.
 
     Args:
@@ -87,7 +87,7 @@ def split_parts(state: Mapping[str, Tensor], origin: str) -> Parts:
         raise CheckpointError(
             f"{origin} does not fit FC-CLIP or MAFT+: {faults if other else f'no {VOID}'}."
         )
-    return Parts(
+    return CheckpointParts(
         clip=_below(own, CLIP),
         head=_below(own, "sem_seg_head."),
         transfer=_below(own, TRANSFER),

@@ -25,7 +25,7 @@ from lexiseg.models.fc_clip.layout import (
     PREDICTOR,
     TRANSFER,
     VOID,
-    Parts,
+    CheckpointParts,
     split_parts,
     to_published,
     to_transformers,
@@ -88,7 +88,7 @@ def load_proposal_model(
 
 
 def _clip_of(
-    parts: Parts, path: Path, backbone: str | Path | None
+    parts: CheckpointParts, path: Path, backbone: str | Path | None
 ) -> tuple[Mapping[str, Tensor], ConvClipConfig, Path | None]:
     """CLIP's tensors and sizes, and the file they came from if it is another one."""
     if parts.clip:
@@ -107,7 +107,7 @@ def _clip_of(
     return state, read_sizes(other, state), other
 
 
-def _head_config(parts: Parts, path: Path) -> HeadConfig:
+def _head_config(parts: CheckpointParts, path: Path) -> HeadConfig:
     """Sizes of the head; only a config.json of ours tells how many heads its decoder has."""
     return config_of(parts.head, _stated(path, "decoder").get("heads", HeadConfig.decoder_heads))
 
@@ -132,7 +132,7 @@ def _stated(path: Path, section: str) -> dict[str, Any]:
 
 def _fill(
     network: ProposalNetwork,
-    parts: Parts,
+    parts: CheckpointParts,
     clip: Mapping[str, Tensor],
     origin: str,
     dtype: torch.dtype,
