@@ -123,6 +123,8 @@ METHODS = Registry(
         "tides": "lexiseg.methods.tides:Tides",
         "tides-raw": "lexiseg.methods.tides:TidesRaw",
         "zero-guidance": "lexiseg.methods.zero_guidance:ZeroGuidance",
+        "fc-clip": "lexiseg.methods.mask_proposals:FcClip",
+        "maft-plus": "lexiseg.methods.mask_proposals:MaftPlus",
         "maskclip": "lexiseg.methods.dense:MaskClipSegmenter",
         "sclip": "lexiseg.methods.dense:SclipSegmenter",
         "sc-clip": "lexiseg.methods.dense:ScClipSegmenter",

@@ -9,6 +9,7 @@ from typing import Any
 import lexiseg
 from lexiseg.types import Method
 from tests.models.published_detectors import make_clipseg, make_grounding_dino, make_owlv2
+from tests.models.published_fc_clip import make_fc_clip, make_maft_plus
 
 CPU = {"device": "cpu", "dtype": "float32"}
 ZERO_GUIDANCE = {"short_side": 48, "stride": 8, "segments": 4}
@@ -20,6 +21,7 @@ SHARPENED = {
 }
 TIDES = {"long_side": 112, "windows": (56, 112), "max_points": 20}
 ZEROCAP = {"decoder.beams": 2, "decoder.iterations": 1, "decoder.max_tokens": 3}
+SMALL = {"short_side": 64, "long_side": 96}
 BOXES = {"segmenter": "mini-sam", "min_score": 0.0, "max_objects": 2}
 DENSE = ("maskclip", "sclip", "sc-clip", "clip-surgery", "clearclip", "naclip")
 # Label -> name in the registry and options of `load`; those of PUBLISHED need a folder of weights.
@@ -43,11 +45,15 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "grounded-sam": BOXES,
     "owlv2+sam": BOXES,
     "clipseg": {},
+    "fc-clip": SMALL,
+    "maft-plus": SMALL,
 }
 MAKERS = {
     "grounded-sam": make_grounding_dino,
     "owlv2+sam": make_owlv2,
     "clipseg": make_clipseg,
+    "fc-clip": make_fc_clip,
+    "maft-plus": make_maft_plus,
 }
 KINDS = (*BUNDLED, *PUBLISHED)
 
@@ -61,6 +67,6 @@ def load(label: str, folder: Path, **options: Any) -> Method:
     if not place.exists():
         place.mkdir()
         MAKERS[label](place)
-    weights = "weights" if label == "clipseg" else "detector_weights"
+    weights = "weights" if label in ("clipseg", "fc-clip", "maft-plus") else "detector_weights"
     settings = {**CPU, **PUBLISHED[label], weights: place, **options}
     return lexiseg.load(label, preset="paper", **settings)

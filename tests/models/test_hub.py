@@ -129,6 +129,8 @@ def test_revisions_are_kept_apart(cache):
         ),
         (["config.json", "vocab.json", "pytorch_model.bin"],
          ["config.json", "vocab.json", "pytorch_model.bin"]),
+        (["open_clip_pytorch_model.bin", "open_clip_model.safetensors", "open_clip_config.json"],
+         ["open_clip_config.json", "open_clip_model.safetensors"]),
     ],
 )  # fmt: skip
 def test_one_form_of_the_weights_is_chosen(published, chosen):
@@ -137,7 +139,7 @@ def test_one_form_of_the_weights_is_chosen(published, chosen):
 
 def test_repository_without_weights_is_refused():
     with pytest.raises(WeightsNotFoundError, match="none of"):
-        hub.choose_files(["config.json", "open_clip_pytorch_model.bin"])
+        hub.choose_files(["config.json", "flax_model.msgpack"])
 
 
 @dataclass

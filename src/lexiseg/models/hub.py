@@ -25,6 +25,7 @@ from lexiseg.models.weights import WEIGHT_FILES
 
 SIDE_FILES = (
     "config.json",
+    "open_clip_config.json",
     "preprocessor_config.json",
     "tokenizer.json",
     "tokenizer_config.json",

@@ -6,36 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 
-from lexiseg.models.conv_clip import ConvClipConfig
-from lexiseg.models.fc_clip import ContentTransfer, HeadConfig, ProposalNetwork
+from lexiseg.models.fc_clip import ProposalNetwork
 from tests.models.clip.conftest import tokenizer_folder
-from tests.models.conv_clip.conftest import CONVNEXT, RESNET, make_network
+from tests.models.published_fc_clip import CONVNEXT, RESNET, make_proposer
 
 __all__ = ["tokenizer_folder"]
-
-
-def head_config(channels=CONVNEXT.widths, **options) -> HeadConfig:
-    sizes = {"width": 32, "embed_dim": 20, "queries": 7, "encoder_layers": 2, "encoder_heads": 4}
-    more = {"encoder_hidden": 48, "decoder_layers": 4, "decoder_hidden": 40, "decoder_heads": 8}
-    return HeadConfig(channels, **{**sizes, **more, **options})
-
-
-def make_proposer(vision=CONVNEXT, transfer: str | None = None, seed: int = 0) -> ProposalNetwork:
-    """Weights large enough that masks and classes differ."""
-    clip = make_network(vision, seed)
-    config: ConvClipConfig = clip.config
-    moved = ContentTransfer(20, transfer, heads=4) if transfer else None
-    network = ProposalNetwork(config, head_config(clip.visual.channels), moved)
-    network.clip = clip
-    torch.manual_seed(seed)
-    for name, tensor in network.state_dict().items():
-        if not name.startswith("clip.") and tensor.ndim:
-            tensor.copy_(tensor.nan_to_num() * 0 + 0.3 * torch.randn(tensor.shape))
-            if "norm" in name and name.endswith("weight"):
-                tensor += 1
-    return network.eval().requires_grad_(False)
 
 
 @pytest.fixture(params=["convnext", "resnet", "panoptic", "semantic"])

@@ -22,7 +22,7 @@ from lexiseg.models.fc_clip import (
     save_proposal_model,
 )
 from lexiseg.models.weights import empty_weights, fingerprint
-from tests.models.fc_clip.conftest import make_proposer
+from tests.models.published_fc_clip import make_proposer
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 SIZE = InputSize(64, 96)

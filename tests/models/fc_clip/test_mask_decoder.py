@@ -11,7 +11,7 @@ from lexiseg.models.fc_clip import MaskDecoder, PixelFeatures
 from lexiseg.models.fc_clip.mask_decoder import hidden_cells
 from lexiseg.ops.mask_pooling import pool_masks
 from lexiseg.ops.sine_positions import sine_positions
-from tests.models.fc_clip.conftest import head_config, make_proposer
+from tests.models.published_fc_clip import head_config, make_proposer
 
 
 @pytest.fixture(scope="module")

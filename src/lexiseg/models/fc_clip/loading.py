@@ -67,8 +67,8 @@ def load_proposal_model(
         dtype: precision of CLIP's towers; the decoders compute in float32.
         backbone: where CLIP comes from if the file lacks it, and the tokenizer if none is beside
             the file: known name, hub id, folder or file.
-        form: of MAFT+'s transfer, which its tensors do not tell; None takes what stands beside
-            them, else "panoptic".
+        form: of MAFT+'s transfer, which its tensors do not tell, where nothing beside them does;
+            None for "panoptic".
 
     Raises:
         WeightsNotFoundError: not on this machine, or there is no tokenizer.
@@ -115,7 +115,7 @@ def _head_config(parts: CheckpointParts, path: Path) -> HeadConfig:
 def _transfer(width: int, form: Form | None, path: Path) -> ContentTransfer:
     stated = _stated(path, "transfer")
     heads = stated.get("heads", TRANSFER_HEADS)
-    chosen = form or stated.get("form", "panoptic")
+    chosen = stated.get("form", form or "panoptic")
     if chosen not in get_args(Form) or width % heads:
         raise CheckpointError(
             f"{path / CONFIG}: transfer is {stated}; expected one of {' and '.join(get_args(Form))}"

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lexiseg.errors import CheckpointError
 from lexiseg.models.clip import Preprocessing, Tokenizer
 from lexiseg.models.clip.text_features import TextFeatures
 from lexiseg.models.conv_clip import ConvClipConfig, ConvClipNetwork
@@ -71,6 +72,31 @@ class ProposalNetwork(nn.Module):
         self.head = head
 
 
+@dataclass(frozen=True)
+class ModelPart:
+    """A part of a model that has a precision of its own.
+
+    Attributes:
+        network: the part.
+        name: what to call the weights in results.
+        fingerprint: sha256 of the weights of the whole model.
+    """
+
+    network: nn.Module
+    name: str
+    fingerprint: str
+
+    @property
+    def device(self) -> torch.device:
+        """Where it lies."""
+        return next(self.network.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision it computes in; scalars are float32 in any."""
+        return next(p for p in self.network.parameters() if p.ndim).dtype
+
+
 class ProposalModel:
     """A loaded FC-CLIP or MAFT+: a picture in, candidates out, and features of texts beside.
 
@@ -109,6 +135,18 @@ class ProposalModel:
     def dtype(self) -> torch.dtype:
         """The precision CLIP computes in; the decoders compute in float32."""
         return next(self.network.clip.visual.parameters()).dtype
+
+    @property
+    def parts(self) -> dict[str, ModelPart]:
+        """CLIP, in the precision that was chosen, and the decoders, in float32."""
+        networks: dict[str, nn.Module] = {
+            "clip": self.network.clip,
+            "decoders": self.network.mask_decoder,
+        }
+        return {
+            part: ModelPart(network, self.name, self.fingerprint)
+            for part, network in networks.items()
+        }
 
     @property
     def void(self) -> Tensor:
@@ -150,7 +188,7 @@ class ProposalModel:
         decoded = network.mask_decoder(features)
         dense = levels[-1]
         inside = resize_masks(decoded.masks, (dense.shape[2], dense.shape[3])) > 0
-        embedded = visual.embed_masks(dense, decoded.masks.to(dense.dtype))
+        embedded = visual.embed_masks(dense, decoded.masks)
         shown = visual.embed_cells(mixed_cells(dense) if mixed else dense) if cells else None
         return MaskProposals(
             masks=decoded.masks[0],
@@ -160,6 +198,34 @@ class ProposalModel:
             cells=None if shown is None else shown[0].float(),
             frame=frame,
         )
+
+    def require_transfer(self) -> None:
+        """Check that the weights are MAFT+'s.
+
+        Raises:
+            CheckpointError: they have no content-dependent transfer.
+        """
+        if self.network.transfer is None:
+            raise CheckpointError(
+                f"{self.name} has no content-dependent transfer (cdt.cross_atten): it is FC-CLIP's "
+                "kind, not MAFT+'s; load it with method fc-clip."
+            )
+
+    @torch.no_grad()
+    def transfer(self, texts: Tensor, proposals: MaskProposals) -> Tensor:
+        """Text features (K, E) moved towards what a picture shows; not of unit length.
+
+        Args:
+            texts: (K, E).
+            proposals: of the picture, with its cells.
+
+        Raises:
+            CheckpointError: the weights are not MAFT+'s.
+        """
+        self.require_transfer()
+        assert self.network.transfer is not None and proposals.cells is not None
+        moved: Tensor = self.network.transfer(texts, proposals.cells[None])[0]
+        return moved
 
 
 def _scale(logarithm: Tensor) -> float:
