@@ -26,7 +26,8 @@ ROWS = (
     ("analysis",),
     ("replication",),
     ("lexiseg",),  # the package's own names: `import lexiseg`, `from lexiseg import load`
-    ("cli", "web"),
+    ("web",),
+    ("cli",),
 )
 LEVEL = {room: level for level, row in enumerate(ROWS) for room in row}
 

@@ -19,6 +19,7 @@ EXTRAS = {
     "plots": "matplotlib",
     "edgetam": "timm",
     "openworldsam": "sentencepiece",
+    "web": "fastapi",
 }
 
 

@@ -1,0 +1,1 @@
+"""Interfaces of other programs, so that their clients find what they expect."""

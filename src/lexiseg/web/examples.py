@@ -1,0 +1,65 @@
+"""Scenes to try the page on, made when they are asked for: no file travels with the package."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+
+from PIL import Image
+
+from lexiseg.datasets.miniworld import Miniworld
+
+COUNT = 6
+SIZE = 384  # pixels a side
+SEED = 29
+ABSENT = 3  # names asked of each scene that are not in it
+
+
+@dataclass(frozen=True)
+class ExampleScene:
+    """A picture with words to ask.
+
+    Attributes:
+        png: the file.
+        present: names of what is in it.
+        absent: names of what is not.
+        sentence: that means one thing in it.
+    """
+
+    png: bytes
+    present: tuple[str, ...]
+    absent: tuple[str, ...]
+    sentence: str
+
+    def to_json(self, number: int) -> dict[str, object]:
+        """What the page is told."""
+        names = [*self.present, *self.absent]
+        return {
+            "picture": f"examples/{number}.png",
+            "names": names,
+            "things": self.things,
+            "sentence": self.sentence,
+        }
+
+    @property
+    def things(self) -> list[str]:
+        """The names of countable things."""
+        known = set(_world().thing_names)
+        return [name for name in (*self.present, *self.absent) if name in known]
+
+
+@lru_cache(maxsize=1)
+def _world() -> Miniworld:
+    return Miniworld(split="test", size=SIZE, seed=SEED, things=(3, 5))
+
+
+@lru_cache(maxsize=COUNT)
+def example_scene(number: int) -> ExampleScene:
+    """A scene by its number from 0."""
+    scene = _world()[number]
+    stream = io.BytesIO()
+    Image.fromarray(scene.image).save(stream, format="PNG")
+    absent = tuple(scene.absent(ABSENT))
+    sentence = scene.expressions[-1].sentence if scene.expressions else ""
+    return ExampleScene(stream.getvalue(), scene.names, absent, sentence)
