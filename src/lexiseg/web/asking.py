@@ -140,14 +140,14 @@ BodyT_co = TypeVar("BodyT_co", bound=PictureBody, covariant=True)
 
 
 @dataclass(frozen=True)
-class Asked(Generic[BodyT_co]):
+class Inquiry(Generic[BodyT_co]):
     """A body, and the picture's file if one came with it."""
 
     body: BodyT_co
     file: bytes | None
 
 
-def asked(kind: type[BodyT]) -> Callable[[Request], Awaitable[Asked[BodyT]]]:
+def asked(kind: type[BodyT]) -> Callable[[Request], Awaitable[Inquiry[BodyT]]]:
     """What reads requests of a kind.
 
     Args:
@@ -160,7 +160,7 @@ def asked(kind: type[BodyT]) -> Callable[[Request], Awaitable[Asked[BodyT]]]:
         RefusedError: by the function; the request is neither JSON nor a form, or does not fit.
     """
 
-    async def read(request: Request) -> Asked[BodyT]:
+    async def read(request: Request) -> Inquiry[BodyT]:
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type in (FORM, PLAIN_FORM):
             fields, file = await _read_form(request, content_type)
@@ -173,7 +173,7 @@ def asked(kind: type[BodyT]) -> Callable[[Request], Awaitable[Asked[BodyT]]]:
             file = decoded(body.image)
         if (file is None) == (body.image_id is None):
             raise unfit("A question is about one picture: send either image or image_id.")
-        return Asked(body, file)
+        return Inquiry(body, file)
 
     return read
 

@@ -21,7 +21,7 @@ from lexiseg.io.writer import slug
 from lexiseg.registry import WRITERS
 from lexiseg.types import EncodedImage, Method, Result, Vocabulary
 from lexiseg.web.answers import above, answer_json
-from lexiseg.web.asking import AnyQuestion, Asked, FilesBody, PictureBody, ReferBody, SegmentBody
+from lexiseg.web.asking import AnyQuestion, FilesBody, Inquiry, PictureBody, ReferBody, SegmentBody
 from lexiseg.web.limits import ServiceLimits
 from lexiseg.web.model_worker import Gone, ModelWorker
 from lexiseg.web.picture_store import KeptPicture, PictureStore
@@ -34,7 +34,7 @@ _BOMB = 10**9  # pixels at least of what Pillow does not open
 
 
 @dataclass(frozen=True)
-class Answered:
+class Reply:
     """An answer, and how it came about.
 
     Attributes:
@@ -94,7 +94,7 @@ class SegmentationService:
             except RefusedError:
                 continue  # its offer says so
 
-    async def encode(self, asked: Asked[PictureBody], gone: Gone) -> Record:
+    async def encode(self, asked: Inquiry[PictureBody], gone: Gone) -> Record:
         """Keep a picture, and encode it for a method if one is named.
 
         Raises:
@@ -133,7 +133,7 @@ class SegmentationService:
         return await self.worker.run(job, self.limits.seconds, gone)
 
     async def answer(
-        self, asked: Asked[AnyQuestion], gone: Gone, then: Callable[[Answered], T]
+        self, asked: Inquiry[AnyQuestion], gone: Gone, then: Callable[[Reply], T]
     ) -> T:
         """Ask a method about a picture.
 
@@ -153,7 +153,7 @@ class SegmentationService:
             lambda: then(self._answer(asked, offer.name)), self.limits.seconds, gone
         )
 
-    async def write(self, asked: Asked[FilesBody], gone: Gone) -> WrittenFile:
+    async def write(self, asked: Inquiry[FilesBody], gone: Gone) -> WrittenFile:
         """The answer to a question in file formats: one file, or an archive of several.
 
         Raises:
@@ -163,12 +163,12 @@ class SegmentationService:
         body = asked.body
         for name in body.formats:
             WRITERS[name]
-        question: Asked[AnyQuestion] = Asked(body.question(), asked.file)
+        question: Inquiry[AnyQuestion] = Inquiry(body.question(), asked.file)
         return await self.answer(
             question, gone, lambda answered: written(answered.result, body.formats, body.name)
         )
 
-    def _answer(self, asked: Asked[AnyQuestion], name: str) -> Answered:
+    def _answer(self, asked: Inquiry[AnyQuestion], name: str) -> Reply:
         method = self.shelf.load(name)
         picture = self._picture(asked)
         begin = perf_counter()
@@ -179,9 +179,9 @@ class SegmentationService:
             result = ask(method, scene, asked.body)
         self.store.keep(picture)
         notes = [str(one.message) for one in caught if one.category is UserWarning]
-        return Answered(result, picture, notes, before, 1000 * (perf_counter() - begin))
+        return Reply(result, picture, notes, before, 1000 * (perf_counter() - begin))
 
-    def _picture(self, asked: Asked[PictureBody]) -> KeptPicture:
+    def _picture(self, asked: Inquiry[PictureBody]) -> KeptPicture:
         if asked.file is None:
             return self.store.get(asked.body.image_id or "")
         return self.store.take(asked.file, self._read)

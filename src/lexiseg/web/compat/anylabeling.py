@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lexiseg.ops.polygons import join_rings, mask_to_polygons, simplify_ring
 from lexiseg.types import Instance, Verb
-from lexiseg.web.asking import AnyQuestion, Asked, LabelBody, SegmentBody, decoded
+from lexiseg.web.asking import AnyQuestion, Inquiry, LabelBody, SegmentBody, decoded
 from lexiseg.web.refusal import RefusedError, unfit
 from lexiseg.web.sentences import gone, refusals, saying
-from lexiseg.web.service import Answered, SegmentationService
+from lexiseg.web.service import Reply, SegmentationService
 from lexiseg.web.shelf import Offer
 
 FINENESS = 0.001  # of an outline's length: how far a corner that is left out may lie from it
@@ -69,7 +69,7 @@ def routes(service: SegmentationService) -> APIRouter:
         response_class=JSONResponse,
     )
     async def predict(request: Request, body: PredictBody) -> Response:
-        question = Asked(
+        question = Inquiry(
             _question(body, service.shelf.named(body.model).verbs), decoded(body.image)
         )
         shapes = await service.answer(question, gone(request), lambda it: _shapes(it, body.params))
@@ -126,7 +126,7 @@ def _names(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _shapes(answered: Answered, params: Params) -> list[dict[str, object]]:
+def _shapes(answered: Reply, params: Params) -> list[dict[str, object]]:
     wanted = params.filter_classes or []
     regions = [item for item in answered.result if not wanted or item.label in wanted]
     return [

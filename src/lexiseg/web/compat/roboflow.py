@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from lexiseg.ops.mask_nms import mask_iou, suppress
 from lexiseg.ops.polygons import join_rings, mask_to_polygons
 from lexiseg.types import Instance
-from lexiseg.web.asking import Asked, SegmentBody, Share, decoded
+from lexiseg.web.asking import Inquiry, SegmentBody, Share, decoded
 from lexiseg.web.refusal import RefusedError, unfit
 from lexiseg.web.sentences import ErrorBody, gone, refusals, saying
-from lexiseg.web.service import Answered, SegmentationService
+from lexiseg.web.service import Reply, SegmentationService
 
 THEIR_MODEL = "sam3/sam3_final"
 """The name that clients send where nobody chose one; the service's usual method answers."""
@@ -71,7 +71,7 @@ def routes(service: SegmentationService) -> APIRouter:
     )
     async def concept_segment(request: Request, body: ConceptBody) -> Response:
         begin = perf_counter()
-        question = Asked(_question(body, service), _file(body.image))
+        question = Inquiry(_question(body, service), _file(body.image))
         results = await service.answer(question, gone(request), lambda it: _results(it, body))
         return JSONResponse({"prompt_results": results, "time": perf_counter() - begin})
 
@@ -95,7 +95,7 @@ def _file(image: ImageField) -> bytes:
     return decoded(image.value)
 
 
-def _results(answered: Answered, body: ConceptBody) -> list[dict[str, object]]:
+def _results(answered: Reply, body: ConceptBody) -> list[dict[str, object]]:
     """The regions of every prompt, in the order of the prompts."""
     found = _without_doubles(list(answered.result), body.nms_iou_threshold)
     return [_result(number, prompt, found, body) for number, prompt in enumerate(body.prompts)]
