@@ -10,7 +10,7 @@ import typer
 
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import Loading, grouped
-from lexiseg.cli.options import Overwrite, Preset, Quiet
+from lexiseg.cli.options import ConfigFile, Overwrite, Preset, Quiet, Settings, read_settings
 
 if TYPE_CHECKING:
     from lexiseg.analysis.terms import Terms
@@ -159,6 +159,86 @@ def tides_oracles(
     )  # fmt: skip
     typer.echo(found.to_markdown(), nl=False)
     _finish(found.save(study.out, overwrite=study.overwrite), found.terms, found.failures)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Answers, what is true, and what else is known of them."""
+
+    truth: Annotated[
+        Path,
+        typer.Option("--truth", help="What is there: a COCO panoptic JSON file or its folder."),
+    ]
+    pred: Annotated[
+        Path | None,
+        typer.Option("--pred", help="The answers, in the same form, or a folder of candidates."),
+    ] = None
+    candidates: Annotated[
+        Path | None,
+        typer.Option("--candidates", help="A folder of NAME.npz, what the predictor chose from."),
+    ] = None
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Answers of another predictor to compare with.")
+    ] = None
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Folder of the pictures, for the gallery.")
+    ] = None
+    synonyms: Annotated[
+        Path | None,
+        typer.Option("--synonyms", help="Texts of each class: lines 7:couch,sofa, or JSON."),
+    ] = None
+    trained_on: Annotated[
+        Path | None,
+        typer.Option("--trained-on", help="Texts that training knew; tells seen from unseen."),
+    ] = None
+    set: Settings = None
+    config: ConfigFile = None
+
+
+@app.command("oracles")
+@grouped
+def oracles(
+    *,
+    judged: Judged,
+    out: Out,
+    gallery: Annotated[
+        int, typer.Option("--gallery", min=0, help="Pictures of every type of error.")
+    ] = 2,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Only the first so many pictures.")
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Is it the names, the masks or the choice among them that costs a predictor quality?
+
+    For the files of any predictor: what true names, the best candidates or exact outlines would be
+    worth, and what became of every true segment. Writes one page, JSON, CSV and Markdown.
+
+    Example: lexiseg analyze oracles --pred results --truth panoptic.json -o report
+    """
+    from dataclasses import replace
+
+    from lexiseg.analysis.oracles.config import OracleConfig
+    from lexiseg.analysis.oracles.inputs.opening import Sources, open_cases
+    from lexiseg.analysis.oracles.study import study_files
+    from lexiseg.config import override
+
+    console.state.quiet = quiet
+    config = override(OracleConfig(), read_settings(judged.set, judged.config))
+    sources = Sources(
+        judged.truth, judged.pred, judged.candidates, judged.images, judged.synonyms,
+        judged.trained_on,
+    )  # fmt: skip
+    other = replace(sources, answers=judged.against, candidates=None)
+    report = study_files(
+        open_cases(sources, config), out, config,
+        against=open_cases(other, config) if judged.against else None, gallery=gallery,
+        overwrite=overwrite, limit=limit, quiet=quiet,
+    )  # fmt: skip
+    written = report.save(out, overwrite=overwrite)
+    typer.echo(report.sentence)
+    _finish(written, report.terms, report.failures)
 
 
 def _finish(written: list[Path], terms: Terms, failures: Any) -> None:

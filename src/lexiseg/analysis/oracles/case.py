@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -152,6 +152,7 @@ class Case:
         found: what the predictor answers.
         candidates: what it chose from, where that is known.
         picture: the file, where there is one.
+        void_in_union: whether pixels of void count in `ious`.
     """
 
     name: str
@@ -159,6 +160,7 @@ class Case:
     found: CaseMap
     candidates: CandidateSet | None = None
     picture: Path | None = None
+    void_in_union: bool = False
 
     @cached_property
     def overlaps(self) -> SegmentOverlaps:
@@ -170,7 +172,10 @@ class Case:
     @cached_property
     def ious(self) -> NDArray[np.float64]:
         """(T, A) IoU of every pair whatever its class; crowds overlap with nothing."""
-        return class_free_ious(self.overlaps, self.truth.segments)
+        overlaps = self.overlaps
+        if self.void_in_union:
+            overlaps = replace(overlaps, on_void=np.zeros_like(overlaps.on_void))
+        return class_free_ious(overlaps, self.truth.segments)
 
 
 def class_free_ious(overlaps: SegmentOverlaps, true: Sequence[CaseSegment]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.analysis.oracles.case import CaseSegment
+from lexiseg.analysis.oracles.case import CaseMap, CaseSegment
 
 
 def with_true_names(
@@ -40,3 +40,22 @@ def with_true_names(
         else segment
         for place, segment in enumerate(found)
     )
+
+
+def with_merged_stuff(found: CaseMap, is_thing: NDArray[np.bool_]) -> CaseMap:
+    """Segments of stuff of one class as one, which new names can make necessary.
+
+    Args:
+        found: an answer.
+        is_thing: (C,) which classes are countable.
+    """
+    first: dict[int, int] = {}
+    numbers = np.arange(int(found.ids.max(initial=0)) + 1)
+    kept = []
+    for segment in found.segments:
+        if is_thing[segment.class_index] or segment.class_index not in first:
+            first.setdefault(segment.class_index, segment.id)
+            kept.append(segment)
+        else:
+            numbers[segment.id] = first[segment.class_index]
+    return CaseMap(numbers[found.ids], tuple(kept))
