@@ -35,7 +35,7 @@ LONGEST = 200  # lines of a table of pairs
 def html_page(report: OracleReport) -> str:
     """The whole page."""
     sections = [section for section in _sections(report) if section[2]]
-    links = "".join(f'<a href="#{key}">{escape(title)}</a>' for key, title, _ in sections)
+    links = " ".join(f'<a href="#{key}">{escape(title)}</a>' for key, title, _ in sections)
     content = "\n".join(
         f'<section id="{key}"><h2>{escape(title)}</h2>{body}</section>'
         for key, title, body in sections

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, ROW, LABEL, RIGHT = 760, 26, 290, 90
+WIDTH, ROW, LABEL, RIGHT = 880, 26, 420, 90
 INK, GRID, BLUE, RED = "#333", "#ddd", "#2166ac", "#b2182b"
 COLOURS = (
     "#2166ac", "#b2182b", "#e08214", "#fdb863", "#8073ac", "#35978f", "#80cdc1", "#d6604d",
@@ -115,7 +115,7 @@ def curves(
         parts.append(f'<line x1="{left}" x2="{WIDTH - 150}" y1="{y}" y2="{y}" stroke="{GRID}"/>')
         parts.append(_text(left - 6, y + 4, f"{value:.1f}", "end"))
     for place, label in enumerate(labels):
-        parts.append(_text(left + step * place, height + 28, label, "middle"))
+        parts.append(_text(left + step * place, height + 30, label, "middle"))
     for colour, (name, line) in zip(COLOURS * len(lines), lines.items(), strict=False):
         points = [
             (left + step * k, 10 + height * (1 - (value - low) / span))
@@ -130,8 +130,8 @@ def curves(
                 f"<title>{note}</title></circle>"
             )
         parts.append(_text(points[-1][0] + 8, points[-1][1] + 4, name, colour=colour))
-    parts.append(_text(left, height + 50, axis))
-    return _drawing(parts, height + 58, title)
+    parts.append(_text(left, height + 52, axis))
+    return _drawing(parts, height + 62, title)
 
 
 def histograms(pairs: Mapping[str, Sequence[int]], title: str, axis: str) -> str:

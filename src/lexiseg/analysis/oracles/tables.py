@@ -258,6 +258,11 @@ def provenance(report: OracleReport) -> list[str]:
         f"Settings: {settings}.",
         ", ".join(f"{name} {version}" for name, version in terms.versions.items()) + ".",
     ]
+    if (void := report.void) and abs(void.curve[0.0] - report.quality["all"].value) > 5e-4:
+        lines.append(
+            f"Panoptic inference on the candidates gives {points(void.curve[0.0])}, the answers "
+            f"{points(report.quality['all'].value)}: object_mask or overlap are not the predictor's."
+        )
     if not report.with_candidates:
         lines.append(
             "The candidates are not known, so what was proposed and lost shows as absorbed, "
