@@ -260,8 +260,9 @@ def provenance(report: OracleReport) -> list[str]:
     ]
     if (void := report.void) and abs(void.curve[0.0] - report.quality["all"].value) > 5e-4:
         lines.append(
-            f"Panoptic inference on the candidates gives {points(void.curve[0.0])}, the answers "
-            f"{points(report.quality['all'].value)}: object_mask or overlap are not the predictor's."
+            f"Panoptic inference on the candidates gives {points(void.curve[0.0])}, the "
+            f"answers {points(report.quality['all'].value)}: object_mask or overlap are not "
+            "those of the predictor."
         )
     if not report.with_candidates:
         lines.append(
