@@ -15,12 +15,13 @@ import torch
 from benchmarks.comparison import Comparison, Tolerance, compare_all, first_match, read_arrays
 from lexiseg.analysis.oracles.case import CandidateSet, Case, CaseMap, CaseSegment
 from lexiseg.analysis.oracles.classification import with_true_names
-from lexiseg.analysis.oracles.combinations import SELECTIONS, chosen_map, map_of
+from lexiseg.analysis.oracles.combinations import SELECTIONS, helped_candidates
+from lexiseg.analysis.oracles.inference import Inference
 from lexiseg.analysis.oracles.missed import Outcome, missed_by_class, outcomes
 from lexiseg.analysis.oracles.selection import AssignmentCost, assign, to_be_found
 from lexiseg.metrics import SegmentOutcome, panoptic_counts, panoptic_quality
 from lexiseg.metrics.panoptic_matching import match_overlaps
-from lexiseg.ops.panoptic_inference import PanopticThresholds, panoptic_inference
+from lexiseg.ops.panoptic_inference import PanopticThresholds
 
 MODES = {
     "oracle_select": "selection with void",
@@ -61,10 +62,11 @@ class OraclePack:
         self.settings = json.loads((folder / "oracle_synthetic.json").read_text("utf-8"))
         self.results = self.settings["results"]
         self.classes = self.settings["num_classes"]
-        self.things = np.isin(np.arange(self.classes), self.settings["thing_ids"])
-        self.thresholds = PanopticThresholds(
+        thresholds = PanopticThresholds(
             self.settings["object_mask_threshold"], self.settings["overlap_threshold"]
         )
+        things = np.isin(np.arange(self.classes), self.settings["thing_ids"])
+        self.infer = Inference(things, thresholds, thresholds)
 
     def expected(self) -> Iterator[tuple[str, Any]]:
         """The pack's numbers as arrays."""
@@ -99,24 +101,15 @@ class OraclePack:
 
     def _answers(self, picture: int) -> Iterator[tuple[str, Case]]:
         truth, candidates = self._truth[picture], self._candidates(picture)
-        base = map_of(
-            panoptic_inference(
-                candidates.probabilities,
-                candidates.masks,
-                truth.size_hw,
-                self.things,
-                self.thresholds,
-            )
-        )
+        base = self.infer(candidates, truth.size_hw)
         case = Case("", truth, base)
         yield "baseline", case
         named = with_true_names(case.ious, truth.segments, base.segments)
         yield "oracle_cls_final", Case("", truth, CaseMap(base.ids, named))
         true, pairs = self._pairs(picture)
         for mode, name in MODES.items():
-            found = chosen_map(
-                candidates, truth, true, pairs, SELECTIONS[name], self.things, self.thresholds
-            )
+            helped = helped_candidates(candidates, truth, true, pairs, SELECTIONS[name])
+            found = self.infer(helped, truth.size_hw)
             yield mode, Case("", truth, found)
 
     @cached_property

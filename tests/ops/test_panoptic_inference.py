@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lexiseg.ops.panoptic_inference import PanopticThresholds, panoptic_inference
+from lexiseg.ops.mask_cost import scaled
+from lexiseg.ops.panoptic_inference import (
+    PanopticThresholds,
+    panoptic_inference,
+    semantic_inference,
+)
 
 
 def slow(probabilities, masks, is_thing, object_mask, overlap):
@@ -69,3 +75,14 @@ def test_it_says_which_candidates_were_void_scored_and_survived() -> None:
     assert won.scored.tolist() == [True, True, False]
     assert won.survived.tolist() == [True, False, False]
     assert won.queries == (0,)
+
+
+@pytest.mark.parametrize(("queries", "classes"), [(0, 3), (1, 1), (5, 4), (9, 300)])
+def test_classes_of_pixels_are_the_largest_sums(queries: int, classes: int) -> None:
+    generator = torch.Generator().manual_seed(queries)
+    scores = torch.rand(queries, classes, generator=generator)
+    logits = torch.randn(queries, 4, 5, generator=generator)
+    large = scaled(logits, (9, 8)).sigmoid() if queries else torch.zeros(0, 9, 8)
+    expected = torch.einsum("qc,qhw->chw", scores, large).argmax(dim=0)
+    found = semantic_inference(scores, logits, (9, 8))
+    np.testing.assert_array_equal(found, expected.numpy())

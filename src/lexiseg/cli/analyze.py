@@ -167,11 +167,13 @@ class Judged:
 
     truth: Annotated[
         Path,
-        typer.Option("--truth", help="What is there: a COCO panoptic JSON file or its folder."),
+        typer.Option("--truth", help="COCO panoptic or instances JSON, or a folder of label maps."),
     ]
     pred: Annotated[
         Path | None,
-        typer.Option("--pred", help="The answers, in the same form, or a folder of candidates."),
+        typer.Option(
+            "--pred", help="Answers in that form, a run's folder, or NAME.npz candidates."
+        ),
     ] = None
     candidates: Annotated[
         Path | None,
@@ -191,6 +193,12 @@ class Judged:
         Path | None,
         typer.Option("--trained-on", help="Texts that training knew; tells seen from unseen."),
     ] = None
+    classes: Annotated[
+        Path | None, typer.Option("--classes", help="Names of the numbers in label maps.")
+    ] = None
+    count_background: Annotated[
+        bool, typer.Option("--count-background", help="Number 0 of label maps is a class.")
+    ] = False
     set: Settings = None
     config: ConfigFile = None
 
@@ -228,7 +236,7 @@ def oracles(
     config = override(OracleConfig(), read_settings(judged.set, judged.config))
     sources = Sources(
         judged.truth, judged.pred, judged.candidates, judged.images, judged.synonyms,
-        judged.trained_on,
+        judged.trained_on, judged.classes, judged.count_background,
     )  # fmt: skip
     other = replace(sources, answers=judged.against, candidates=None)
     report = study_files(

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from lexiseg.ops.mask_cost import full_size
 
+CLASSES_AT_ONCE = 128  # whose maps are held together
+
 
 @dataclass(frozen=True)
 class PanopticThresholds:
@@ -91,6 +93,34 @@ def panoptic_inference(
     survived = np.zeros(len(logits), dtype=bool)
     survived[kept.numpy()] = stays
     return WonSegments(ids, classes, queries, survived, scored.numpy())
+
+
+def semantic_inference(
+    classes: Tensor, logits: Tensor, size_hw: tuple[int, int]
+) -> NDArray[np.int64]:
+    """The class of every pixel by the sum of class times mask probability over all candidates.
+
+    Args:
+        classes: (Q, C) probabilities without void.
+        logits: (Q, h, w) of the masks.
+        size_hw: height and width of the image in pixels.
+
+    Returns:
+        (H, W) int64; the first of equal classes.
+    """
+    pixels, best = size_hw[0] * size_hw[1], torch.empty(0)
+    label = torch.zeros(pixels, dtype=torch.int64)
+    for first in range(0, classes.shape[1], CLASSES_AT_ONCE):
+        block = classes[:, first : first + CLASSES_AT_ONCE]
+        scores, row = torch.zeros(block.shape[1], pixels), 0
+        for part in full_size(logits, size_hw):
+            scores += block[row : row + len(part)].T @ part.sigmoid()
+            row += len(part)
+        top, place = scores.max(dim=0)
+        better = top > best if first else torch.ones(pixels, dtype=torch.bool)
+        label[better] = place[better] + first
+        best = torch.maximum(best, top) if first else top
+    return label.reshape(size_hw).numpy()
 
 
 def _owners(

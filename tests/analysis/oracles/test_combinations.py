@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lexiseg.analysis.oracles.case import Case
-from lexiseg.analysis.oracles.combinations import SELECTIONS, Help, chosen_map
+from lexiseg.analysis.oracles.combinations import SELECTIONS, Help, helped_candidates
+from lexiseg.analysis.oracles.inference import Inference
 from lexiseg.analysis.oracles.selection import assign, to_be_found
 from lexiseg.metrics.panoptic_matching import match_overlaps
 from lexiseg.ops.panoptic_inference import PanopticThresholds
@@ -17,8 +18,8 @@ def answer(seed: int, help_given: Help) -> Case:
     truth = random_map(np.random.default_rng(seed))
     true, candidates = to_be_found(truth), candidates_near(truth, seed, blur=2)
     pairs = assign(candidates, truth, true)
-    found = chosen_map(candidates, truth, true, pairs, help_given, THINGS, THRESHOLDS)
-    return Case("", truth, found)
+    helped = helped_candidates(candidates, truth, true, pairs, help_given)
+    return Case("", truth, Inference(THINGS, THRESHOLDS, THRESHOLDS)(helped, truth.size_hw))
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -8,7 +8,6 @@ import torch
 
 from lexiseg.analysis.oracles.candidates import CandidateFates
 from lexiseg.analysis.oracles.case import CandidateSet, Case, CaseMap, CaseSegment
-from lexiseg.analysis.oracles.combinations import map_of
 from lexiseg.analysis.oracles.error_types import (
     FoundType,
     SegmentVerdict,
@@ -16,6 +15,7 @@ from lexiseg.analysis.oracles.error_types import (
     found_types,
     true_verdicts,
 )
+from lexiseg.analysis.oracles.inference import map_of
 from lexiseg.analysis.oracles.missed import outcomes
 from lexiseg.metrics.panoptic_matching import match_overlaps
 from lexiseg.ops.panoptic_inference import PanopticThresholds, panoptic_inference

@@ -218,7 +218,7 @@ ODD_FILES = [
     ("truth", lambda c: c.pop("categories"), "expected a list of categories"),
     ("truth", lambda c: c.update(categories=CATEGORIES * 2), "two categories have the number"),
     ("answers", lambda c: c["annotations"][0].update(file_name="gone.png"), "not found, the first"),
-    ("answers", lambda c: c.pop("annotations"), "holds no answers"),
+    ("answers", lambda c: c.pop("annotations"), "holds no results that lexiseg can read"),
 ]
 
 

@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lexiseg.datasets.sample import TrueObject
 from lexiseg.errors import UsageError
+from lexiseg.metrics import Found
 from lexiseg.metrics.panoptic_matching import SegmentOverlaps, segment_overlaps
 
 SURE = 20.0  # logit of a mask that is given as zeros and ones; its probability is 1 to 2e-9
@@ -143,6 +145,19 @@ class CandidateSet:
 
 
 @dataclass(frozen=True)
+class ObjectPair:
+    """Single objects, which may overlap, of a study of instances.
+
+    Args:
+        true: what is there.
+        found: class index, score and mask of each answer.
+    """
+
+    true: tuple[TrueObject, ...]
+    found: tuple[Found, ...]
+
+
+@dataclass(frozen=True)
 class Case:
     """One picture.
 
@@ -153,6 +168,7 @@ class Case:
         candidates: what it chose from, where that is known.
         picture: the file, where there is one.
         void_in_union: whether pixels of void count in `ious`.
+        objects: single objects, where those are judged.
     """
 
     name: str
@@ -161,6 +177,7 @@ class Case:
     candidates: CandidateSet | None = None
     picture: Path | None = None
     void_in_union: bool = False
+    objects: ObjectPair | None = None
 
     @cached_property
     def overlaps(self) -> SegmentOverlaps:

@@ -15,6 +15,7 @@ from lexiseg.io.image import shown
 from lexiseg.io.reading import Entry, MalformedFile, read_json
 from lexiseg.types import Number
 
+OTHER = "(another name)"
 NO_CLASS = "invalid_class_id"
 """What published lists call numbers that stand for nothing."""
 
@@ -29,6 +30,8 @@ class CaseClasses:
         is_thing: of each whether it is countable.
         synonyms: of each all its texts, the name included.
         seen: of each whether training knew it; empty where that is not told.
+        other: whether the last class stands for all texts that are none of the truth's; it counts
+            in no mean.
     """
 
     names: tuple[str, ...]
@@ -36,6 +39,7 @@ class CaseClasses:
     is_thing: tuple[bool, ...]
     synonyms: tuple[tuple[str, ...], ...]
     seen: tuple[bool, ...] = ()
+    other: bool = False
 
     @classmethod
     def of_names(cls, names: Sequence[str], *, things: bool = False, first: int = 0) -> CaseClasses:
@@ -122,13 +126,25 @@ class CaseClasses:
         known = set(vocabulary)
         return replace(self, seen=tuple(not known.isdisjoint(words) for words in self.synonyms))
 
+    def with_other(self) -> CaseClasses:
+        """The same with a last class for all other texts."""
+        return CaseClasses(
+            (*self.names, OTHER),
+            (*self.numbers, OTHER),
+            (*self.is_thing, True),
+            (*self.synonyms, ()),
+            (*self.seen, False) if self.seen else (),
+            other=True,
+        )
+
     def chosen(self) -> Mapping[str, list[int]]:
         """Groups of classes that numbers are given for, by name."""
         kinds = {"things": self.is_thing, "stuff": [not thing for thing in self.is_thing]}
         if self.seen:
             kinds |= {"seen": self.seen, "unseen": [not seen for seen in self.seen]}
-        groups = {name: [i for i, own in enumerate(flags) if own] for name, flags in kinds.items()}
-        return {"all": list(range(len(self))), **{n: own for n, own in groups.items() if own}}
+        counted = range(len(self) - self.other)
+        groups = {name: [i for i in counted if flags[i]] for name, flags in kinds.items()}
+        return {"all": list(counted), **{name: own for name, own in groups.items() if own}}
 
 
 def split_synonyms(text: str) -> tuple[str, ...]:

@@ -8,17 +8,21 @@ that no candidate was left for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lexiseg.analysis.oracles.case import CandidateSet, CaseMap, CaseSegment
+from lexiseg.analysis.oracles.helps import (
+    SELECTION,
+    WITH_BOTH,
+    WITH_MASKS,
+    WITH_NAMES,
+    WITH_VOID,
+)
 from lexiseg.analysis.oracles.selection import Assignment
-from lexiseg.ops.panoptic_inference import PanopticThresholds, WonSegments, panoptic_inference
 
 CERTAIN = 1e4  # of a true mask: so that its probability is 1 or 0 exactly
 
@@ -40,58 +44,47 @@ class Help:
 
 SELECTIONS: Mapping[str, Help] = MappingProxyType(
     {
-        "selection with void": Help(drop_void=False),
-        "selection": Help(),
-        "selection and masks": Help(masks=True),
-        "selection and names": Help(names=True),
-        "selection, masks and names": Help(masks=True, names=True),
+        WITH_VOID: Help(drop_void=False),
+        SELECTION: Help(),
+        WITH_MASKS: Help(masks=True),
+        WITH_NAMES: Help(names=True),
+        WITH_BOTH: Help(masks=True, names=True),
     }
 )
 
 
-def chosen_map(
+def helped_candidates(
     candidates: CandidateSet,
     truth: CaseMap,
     true: list[CaseSegment],
     pairs: Assignment,
     help_given: Help,
-    is_thing: NDArray[np.bool_],
-    thresholds: PanopticThresholds,
-) -> CaseMap:
-    """The answer of a predictor that chooses its candidates by the truth.
+) -> CandidateSet:
+    """What a predictor goes on with that chooses its candidates by the truth.
 
     Args:
-        candidates: all candidates.
+        candidates: all of them.
         truth: the true map.
         true: its segments that are to be found.
         pairs: of `assign`.
         help_given: what else is given.
-        is_thing: (C,) bool.
-        thresholds: those of the predictor.
     """
     chosen = candidates.chosen(pairs.candidates.tolist())
     segments = [true[place] for place in pairs.segments]
     if help_given.drop_void:
         chosen = chosen.without_void()
-    masks = chosen.masks
     if help_given.masks:
         masks = torch.from_numpy(truth.masks(segments)).float().sub(0.5).mul(CERTAIN)
-    probabilities = chosen.probabilities
+        chosen = replace(chosen, masks=masks)
     if help_given.names:
-        probabilities = _sure(segments, probabilities.shape[1])
-    return map_of(panoptic_inference(probabilities, masks, truth.size_hw, is_thing, thresholds))
+        sure = _sure(segments, chosen.classes.shape[1])
+        chosen = replace(chosen, classes=sure, void=torch.zeros(len(segments)))
+    return chosen
 
 
-def _sure(segments: list[CaseSegment], columns: int) -> Tensor:
-    """(N, columns) with 1 at the class of each segment."""
-    sure = torch.zeros(len(segments), columns)
+def _sure(segments: list[CaseSegment], classes: int) -> Tensor:
+    """(N, classes) with 1 at the class of each segment."""
+    sure = torch.zeros(len(segments), classes)
     for row, segment in enumerate(segments):
         sure[row, segment.class_index] = 1
     return sure
-
-
-def map_of(won: WonSegments) -> CaseMap:
-    """The outcome of panoptic inference as the map of a case."""
-    return CaseMap(
-        won.ids, tuple(CaseSegment(number, c) for number, c in enumerate(won.classes, start=1))
-    )

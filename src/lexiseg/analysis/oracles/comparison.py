@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lexiseg.analysis.oracles.classes import OTHER, CaseClasses
 from lexiseg.analysis.oracles.error_types import TrueType
-from lexiseg.analysis.oracles.judging import BASELINE, TRUE_TYPES
+from lexiseg.analysis.oracles.helps import BASELINE
+from lexiseg.analysis.oracles.judging import TRUE_TYPES
 from lexiseg.analysis.oracles.levers import Estimate
 from lexiseg.analysis.oracles.measures import Measure
 from lexiseg.io.record_file import Record
@@ -44,7 +46,7 @@ class RunComparison:
 def compare_runs(
     this: Sequence[Record],
     other: Sequence[Record],
-    names: Sequence[str],
+    classes: CaseClasses,
     measure: Measure,
     *,
     source: str,
@@ -56,22 +58,26 @@ def compare_runs(
     Args:
         this: records of this run.
         other: records of the other, of the same truth.
-        names: of the classes.
+        classes: of the study.
         measure: what quality is.
         source: what the other run answers with.
         seed: of the bootstrap.
         draws: of the bootstrap.
     """
+    names, chosen = classes.names, classes.chosen()["all"]
     theirs = {record["id"]: record for record in other}
     pairs = [(mine, theirs[mine["id"]]) for mine in this if mine["id"] in theirs]
     own, their = (
-        measure.gather([pair[side]["runs"][BASELINE] for pair in pairs], len(names))
+        measure.gather([pair[side]["runs"][BASELINE] for pair in pairs], len(names) + 1)
         for side in (0, 1)
-    )
+    )  # one more class: answers of the other run may have names that this one does not know
     once = np.ones((1, len(pairs)), dtype=np.int64)
-    value, other_value = (float(tally.values(once)[0]) for tally in (own, their))
+    value, other_value = (float(tally.values(once, chosen)[0]) for tally in (own, their))
     interval = bootstrap_interval(
-        len(pairs), lambda w: own.values(w) - their.values(w), draws=draws, seed=seed
+        len(pairs),
+        lambda w: own.values(w, chosen) - their.values(w, chosen),
+        draws=draws,
+        seed=seed,
     )
     mine_found, their_found, only = Counter[int](), Counter[int](), Counter[str]()
     for mine, theirs_ in pairs:
@@ -89,7 +95,7 @@ def compare_runs(
         len(pairs),
         other_value,
         Estimate(value - other_value, *interval),
-        {names[index]: (mine_found[index], their_found[index]) for index in changed},
+        {[*names, OTHER][index]: (mine_found[index], their_found[index]) for index in changed},
         only["this"],
         only["other"],
     )

@@ -27,6 +27,7 @@ class OracleConfig:
         seed: of the points and of the bootstrap.
         biases: added to the logit of "no object" to see what another balance would give.
         draws: of the bootstrap.
+        min_score: answers about single objects below it are not painted; AP counts them all.
     """
 
     object_mask: float = 0.0
@@ -40,6 +41,7 @@ class OracleConfig:
     seed: int = 0
     biases: tuple[float, ...] = field(default=(-6.0, -4.0, -3.0, -2.0, -1.0, 1.0))
     draws: int = 1000
+    min_score: float = 0.0
 
     def __post_init__(self) -> None:
         shares = (self.object_mask, self.overlap, self.object_mask_without_void or 0.0)

@@ -16,18 +16,16 @@ from lexiseg.analysis.oracles.candidates import GOOD, CandidateFates, candidate_
 from lexiseg.analysis.oracles.case import CandidateSet, Case, CaseMap, CaseSegment
 from lexiseg.analysis.oracles.classes import CaseClasses
 from lexiseg.analysis.oracles.classification import with_merged_stuff, with_true_names
-from lexiseg.analysis.oracles.combinations import SELECTIONS, Help, chosen_map, map_of
+from lexiseg.analysis.oracles.combinations import SELECTIONS, helped_candidates
 from lexiseg.analysis.oracles.config import OracleConfig
 from lexiseg.analysis.oracles.error_types import FoundType, TrueType, found_types, true_verdicts
+from lexiseg.analysis.oracles.helps import BASELINE, BIAS, CANDIDATE_NAMES, NAMES, NO_VOID
+from lexiseg.analysis.oracles.inference import Inference
 from lexiseg.analysis.oracles.measures import Measure
 from lexiseg.analysis.oracles.selection import Assignment, assign, to_be_found
 from lexiseg.io.record_file import Record
 from lexiseg.metrics.panoptic_matching import SegmentMatches, match_overlaps
-from lexiseg.ops.panoptic_inference import PanopticThresholds, WonSegments, panoptic_inference
 
-BASELINE, NAMES = "baseline", "names"
-NO_VOID, CANDIDATE_NAMES = "no void", "names of candidates"
-BIAS = "void {:+g}"
 TRUE_TYPES, FOUND_TYPES = tuple(TrueType), tuple(FoundType)
 CROWD = -1  # in place of a type
 BINS = 20  # of the histograms of void's probability
@@ -41,11 +39,13 @@ class Judge:
         classes: of the study.
         config: its settings.
         measure: what quality is.
+        infer: what the predictor makes of its candidates.
     """
 
     classes: CaseClasses
     config: OracleConfig
     measure: Measure
+    infer: Inference
 
     def __call__(self, case: Case) -> Record:
         """The record of a picture.
@@ -71,14 +71,8 @@ class Judge:
     def _fates(self, case: Case) -> CandidateFates | None:
         if case.candidates is None:
             return None
-        return CandidateFates.of(case.candidates, case.truth, self.won(case.candidates, case.truth))
-
-    def won(self, candidates: CandidateSet, truth: CaseMap) -> WonSegments:
-        """What the predictor's own inference makes of its candidates."""
-        return panoptic_inference(
-            candidates.probabilities, candidates.masks, truth.size_hw, self.classes.things,
-            self.config.thresholds,
-        )  # fmt: skip
+        won = self.infer.won(case.candidates, case.truth.size_hw)
+        return CandidateFates.of(case.candidates, case.truth, won)
 
     def _true(
         self, case: Case, matches: SegmentMatches, fates: CandidateFates | None
@@ -119,39 +113,15 @@ class Judge:
     def _of_candidates(
         self, candidates: CandidateSet, truth: CaseMap
     ) -> Iterator[tuple[str, CaseMap]]:
-        true = to_be_found(truth)
+        true, size = to_be_found(truth), truth.size_hw
         pairs = assign(candidates, truth, true, self.config.cost)
         for name, given in SELECTIONS.items():
-            yield (
-                name,
-                chosen_map(
-                    candidates,
-                    truth,
-                    true,
-                    pairs,
-                    given,
-                    self.classes.things,
-                    self._thresholds(given),
-                ),
-            )
-        yield NO_VOID, self._inferred(candidates.without_void(), truth, Help())
-        known = _with_known_names(candidates, truth, true, pairs)
-        yield CANDIDATE_NAMES, self._inferred(known, truth, Help(drop_void=False))
+            helped = helped_candidates(candidates, truth, true, pairs, given)
+            yield name, self.infer(helped, size, no_void=given.drop_void)
+        yield NO_VOID, self.infer(candidates.without_void(), size, no_void=True)
+        yield CANDIDATE_NAMES, self.infer(_with_known_names(candidates, truth, true, pairs), size)
         for bias in (0.0, *self.config.biases):
-            moved = candidates.with_void_bias(bias)
-            yield BIAS.format(bias), self._inferred(moved, truth, Help(drop_void=False))
-
-    def _inferred(self, candidates: CandidateSet, truth: CaseMap, given: Help) -> CaseMap:
-        return map_of(
-            panoptic_inference(
-                candidates.probabilities, candidates.masks, truth.size_hw, self.classes.things,
-                self._thresholds(given),
-            )
-        )  # fmt: skip
-
-    def _thresholds(self, given: Help) -> PanopticThresholds:
-        config = self.config
-        return config.thresholds_without_void if given.drop_void else config.thresholds
+            yield BIAS.format(bias), self.infer(candidates.with_void_bias(bias), size)
 
     def _about(self, case: Case, fates: CandidateFates) -> Record:
         good: NDArray[np.bool_] = np.any(fates.good, axis=0)

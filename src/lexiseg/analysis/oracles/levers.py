@@ -8,33 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.analysis.oracles.judging import BASELINE, CANDIDATE_NAMES, NAMES, NO_VOID
-from lexiseg.analysis.oracles.measures import BOUNDARIES, NO_WRONG, NONE_MISSED, Measure, Tally
+from lexiseg.analysis.oracles.helps import (
+    BASELINE,
+    BOUNDARIES,
+    NAMES,
+    NO_WRONG,
+    NONE_MISSED,
+    SELECTION,
+    SKILLS,
+    TITLES,
+    WITH_BOTH,
+    WITH_MASKS,
+)
+from lexiseg.analysis.oracles.measures import Measure, RunTally
 from lexiseg.metrics import bootstrap_interval
+from lexiseg.metrics.bootstrap import Statistic
 
-SELECTION, WITH_VOID = "selection", "selection with void"
-TITLES: Mapping[str, str] = {
-    NAMES: "true names for what the final map shows",
-    SELECTION: "the best candidates, none discarded as no object",
-    WITH_VOID: "the best candidates, no object still a choice",
-    NO_VOID: "no candidate discarded as no object, the choice as it was",
-    CANDIDATE_NAMES: "true names for candidates that fit, before the choice",
-    BOUNDARIES: "exact outlines of what is found",
-    NO_WRONG: "no wrong answers",
-    NONE_MISSED: "nothing missed",
-    "selection and masks": "the best candidates with true masks",
-    "selection and names": "the best candidates with true names",
-    "selection, masks and names": "the best candidates with true masks and names",
-}
-SKILLS = {
-    NAMES: "the names",
-    SELECTION: "the choice among candidates",
-    NO_VOID: "candidates discarded as no object",
-    CANDIDATE_NAMES: "the names of candidates",
-    BOUNDARIES: "the outlines",
-}
-"""Levers that stand for one skill of a predictor; the biggest of them is named first."""
-_BY_CANDIDATES = (SELECTION, "selection and masks", "selection, masks and names")
+_BY_CANDIDATES = (SELECTION, WITH_MASKS, WITH_BOTH)
 _BY_MAP = (NAMES, BOUNDARIES, NO_WRONG, NONE_MISSED)
 
 
@@ -92,7 +82,7 @@ class Tallies:
         draws: of the bootstrap.
     """
 
-    by_run: Mapping[str, Tally]
+    by_run: Mapping[str, RunTally]
     measure: Measure
     groups: Mapping[str, Sequence[int]]
     pictures: int
@@ -100,33 +90,33 @@ class Tallies:
     draws: int = 1000
 
     @property
-    def base(self) -> Tally:
+    def base(self) -> RunTally:
         """The answer as it is."""
         return self.by_run[BASELINE]
 
     @property
-    def helped(self) -> dict[str, Tally]:
+    def helped(self) -> dict[str, RunTally]:
         """Every help that was measured or follows from the counts, by name."""
         measured = {name: self.by_run[name] for name in TITLES if name in self.by_run}
         return measured | {rule: self.base.changed(rule) for rule in self.measure.rules}
 
-    def value(self, tally: Tally, group: str = "all") -> float:
+    def value(self, tally: RunTally, group: str = "all") -> float:
         """Quality over a group of classes."""
         return float(tally.values(self._once, self.groups[group])[0])
 
-    def estimate(self, tally: Tally, group: str = "all") -> Estimate:
+    def estimate(self, tally: RunTally, group: str = "all") -> Estimate:
         """The same with its interval."""
         chosen = self.groups[group]
         return Estimate(
             self.value(tally, group), *self._interval(lambda w: tally.values(w, chosen))
         )
 
-    def gain(self, tally: Tally) -> Estimate:
+    def gain(self, tally: RunTally) -> Estimate:
         """What an answer is better than the one as it is, in the same pictures."""
-        base = self.base
+        base, chosen = self.base, self.groups["all"]
         return Estimate(
             self.value(tally) - self.value(base),
-            *self._interval(lambda w: tally.values(w) - base.values(w)),
+            *self._interval(lambda w: tally.values(w, chosen) - base.values(w, chosen)),
         )
 
     def levers(self) -> list[Lever]:
@@ -155,7 +145,7 @@ class Tallies:
             steps.append((rule, tally))
         return stairs | {"on the final map": self._stairs(steps)}
 
-    def _stairs(self, steps: Sequence[tuple[str, Tally]]) -> list[Stair]:
+    def _stairs(self, steps: Sequence[tuple[str, RunTally]]) -> list[Stair]:
         before = self.value(self.base)
         stairs = [Stair(BASELINE, before, 0.0)]
         for name, tally in steps:
@@ -168,7 +158,7 @@ class Tallies:
     def _once(self) -> NDArray[np.int64]:
         return np.ones((1, self.pictures), dtype=np.int64)
 
-    def _interval(self, statistic) -> tuple[float, float]:  # type: ignore[no-untyped-def]
+    def _interval(self, statistic: Statistic) -> tuple[float, float]:
         return bootstrap_interval(self.pictures, statistic, draws=self.draws, seed=self.seed)
 
 

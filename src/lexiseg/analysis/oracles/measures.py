@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from lexiseg.analysis.oracles.case import Case, CaseMap
+from lexiseg.analysis.oracles.helps import BOUNDARIES, NO_WRONG, NONE_MISSED
 from lexiseg.metrics import SegmentOutcome, class_quality, panoptic_quality
 from lexiseg.metrics.panoptic_matching import match_overlaps
 
@@ -24,7 +25,7 @@ Answers: TypeAlias = Callable[[Case], Iterator[tuple[str, CaseMap]]]
 """The answer of a case and what it would be with the help of each oracle, by name."""
 
 
-class Tally(Protocol):
+class RunTally(Protocol):
     """The counts of all pictures for one answer."""
 
     def values(
@@ -37,7 +38,7 @@ class Tally(Protocol):
         """(C,) the number of each class; NaN where it does not occur."""
         ...
 
-    def changed(self, rule: str) -> Tally:
+    def changed(self, rule: str) -> RunTally:
         """The same with what is wrong taken away, by a name of `Measure.rules`."""
         ...
 
@@ -59,12 +60,9 @@ class Measure(Protocol):
         """Counts of every answer of a picture."""
         ...
 
-    def gather(self, counts: Sequence[Counts], classes: int) -> Tally:
+    def gather(self, counts: Sequence[Counts], classes: int) -> RunTally:
         """Bring the counts of one answer over all pictures together."""
         ...
-
-
-BOUNDARIES, NO_WRONG, NONE_MISSED = "boundaries", "no wrong answers", "nothing missed"
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _add(sums: dict[int, list[float]], number: int, *values: float) -> None:
 
 @dataclass(frozen=True)
 class PanopticTally:
-    """See `Tally`; `counts` is (pictures, classes * 4), sparse."""
+    """See `RunTally`; `counts` is (pictures, classes * 4), sparse."""
 
     counts: csr_array
     classes: int
@@ -171,7 +169,7 @@ def _semantic_counts(case: Case) -> Counts:
 
 @dataclass(frozen=True)
 class SemanticTally:
-    """See `Tally`; `counts` is (pictures, classes * 3), sparse."""
+    """See `RunTally`; `counts` is (pictures, classes * 3), sparse."""
 
     counts: csr_array
     classes: int

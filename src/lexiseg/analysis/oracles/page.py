@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lexiseg.analysis.oracles.error_types import FOUND_MEANINGS, MEANINGS, TrueType
 from lexiseg.analysis.oracles.gallery import Shot
-from lexiseg.analysis.oracles.levers import TITLES
+from lexiseg.analysis.oracles.helps import TITLES
 from lexiseg.analysis.oracles.plots import Bar, bars, curves, histograms, stacked, stairs
 from lexiseg.analysis.oracles.tables import (
     class_columns,

@@ -10,6 +10,7 @@ from lexiseg.analysis.oracles.comparison import compare_runs
 from lexiseg.analysis.oracles.config import OracleConfig
 from lexiseg.analysis.oracles.gallery import worst_shots
 from lexiseg.analysis.oracles.inputs.cases import Cases, Mode
+from lexiseg.analysis.oracles.instance_measure import InstanceMeasure
 from lexiseg.analysis.oracles.judging import Judge
 from lexiseg.analysis.oracles.levers import Tallies
 from lexiseg.analysis.oracles.measures import Measure, PanopticMeasure, SemanticMeasure
@@ -21,7 +22,11 @@ from lexiseg.io.writer import Destination
 from lexiseg.types import Recipe
 
 AGAINST = "against"
-MEASURES: Mapping[Mode, Measure] = {"panoptic": PanopticMeasure(), "semantic": SemanticMeasure()}
+MEASURES: Mapping[Mode, Measure] = {
+    "panoptic": PanopticMeasure(),
+    "semantic": SemanticMeasure(),
+    "instances": InstanceMeasure(),
+}
 
 
 def study_files(
@@ -61,7 +66,7 @@ def study_files(
     beside = output_folder(out / AGAINST, overwrite=overwrite)
     other = _judge(against, beside, config, limit, quiet)
     compared = compare_runs(
-        judged.records, other.records, cases.classes.names, MEASURES[cases.truth.mode],
+        judged.records, other.records, cases.classes, MEASURES[cases.truth.mode],
         source=against.source, seed=config.seed, draws=config.draws,
     )  # fmt: skip
     return replace(report, comparison=compared)
@@ -71,7 +76,7 @@ def _judge(
     cases: Cases, files: Destination, config: OracleConfig, limit: int | None, quiet: bool
 ) -> Collected:
     """The records of all pictures, those that are there already among them."""
-    judge = Judge(cases.classes, config, MEASURES[cases.truth.mode])
+    judge = Judge(cases.classes, config, MEASURES[cases.truth.mode], cases.infer)
     terms = _terms(cases, config).binding
     return collect(judge, cases, terms, files, limit=limit, quiet=quiet)
 

@@ -11,14 +11,8 @@ from numpy.typing import NDArray
 
 from lexiseg.analysis.oracles.classes import CaseClasses
 from lexiseg.analysis.oracles.error_types import FoundType, TrueType
-from lexiseg.analysis.oracles.judging import (
-    BIAS,
-    BINS,
-    CROWD,
-    FOUND_TYPES,
-    NO_VOID,
-    TRUE_TYPES,
-)
+from lexiseg.analysis.oracles.helps import BIAS, NO_VOID
+from lexiseg.analysis.oracles.judging import BINS, CROWD, FOUND_TYPES, TRUE_TYPES
 from lexiseg.analysis.oracles.levers import Tallies
 from lexiseg.analysis.oracles.missed import Missed
 from lexiseg.io.record_file import Record
@@ -203,7 +197,8 @@ def _held_out(tallies: Tallies, runs: Mapping[float, str]) -> float:
         return float("nan")
     even = (np.arange(tallies.pictures) % 2 == 0).astype(np.int64)
     halves: NDArray[np.int64] = np.stack([even, 1 - even])
-    values = {bias: tallies.by_run[name].values(halves) for bias, name in runs.items()}
+    chosen_classes = tallies.groups["all"]
+    values = {b: tallies.by_run[name].values(halves, chosen_classes) for b, name in runs.items()}
     gains = []
     for half in (0, 1):
         chosen = max(values, key=lambda bias: (np.nan_to_num(values[bias][half]), -abs(bias)))

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from lexiseg.analysis.oracles.error_types import FOUND_MEANINGS, MEANINGS, FoundType, TrueType
-from lexiseg.analysis.oracles.levers import TITLES, Estimate
+from lexiseg.analysis.oracles.helps import TITLES
+from lexiseg.analysis.oracles.levers import Estimate
 from lexiseg.analysis.oracles.missed import Missed
 from lexiseg.analysis.oracles.summary import ClassLine
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from lexiseg.analysis.oracles.case import CandidateSet, Case, CaseMap
+from lexiseg.analysis.oracles.case import CandidateSet, Case, CaseMap, ObjectPair
 from lexiseg.analysis.oracles.classes import CaseClasses
+from lexiseg.analysis.oracles.inference import Inference
 from lexiseg.errors import UsageError
 from lexiseg.types import Number
 
@@ -28,7 +29,7 @@ class CaseKey:
     number: Number | None = None
 
 
-class Truth(Protocol):
+class CaseTruth(Protocol):
     """What is there, picture by picture."""
 
     @property
@@ -64,8 +65,8 @@ MapReader: TypeAlias = Callable[[CaseKey, CaseMap], CaseMap]
 """The answer about a picture, whose true map says of which size it is."""
 CandidateReader: TypeAlias = Callable[[CaseKey], CandidateSet]
 """The candidates of a picture."""
-Inference: TypeAlias = Callable[[CandidateSet, CaseMap], CaseMap]
-"""What a predictor makes of its candidates."""
+ObjectReader: TypeAlias = Callable[[CaseKey, CaseMap], ObjectPair]
+"""True and answered objects of a picture."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,18 @@ class Cases:
         candidates: reads the candidates; None where there are none.
         infer: makes the answer of candidates.
         source: what answers, in words.
+        objects: reads single objects, where those are judged.
         split: of the data.
         task: a name for every pixel.
     """
 
-    truth: Truth
+    truth: CaseTruth
     classes: CaseClasses
     answer: MapReader | None
     candidates: CandidateReader | None
     infer: Inference
     source: str
+    objects: ObjectReader | None = None
     split: str = "as in the file"
     task: Literal["semantic"] = "semantic"
 
@@ -117,7 +120,7 @@ class Cases:
         if self.answer is not None:
             found = self.answer(key, truth)
         elif candidates is not None:
-            found = self.infer(candidates, truth)
+            found = self.infer(candidates, truth.size_hw)
         else:
             raise UsageError("There is neither an answer nor candidates; give one of them.")
         if found.ids.shape != truth.ids.shape:
@@ -125,7 +128,9 @@ class Cases:
                 f"The answer about picture {key.name} is {_by(found)} pixels, but its truth "
                 f"{_by(truth)}; expected answers at the size of the picture."
             )
-        return Case(key.name, truth, found, candidates, self.truth.picture_of(key))
+        objects = self.objects(key, truth) if self.objects else None
+        picture = self.truth.picture_of(key)
+        return Case(key.name, truth, found, candidates, picture, objects=objects)
 
 
 def _by(found: CaseMap) -> str:

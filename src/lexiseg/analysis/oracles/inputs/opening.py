@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lexiseg.analysis.oracles.case import CandidateSet, CaseMap
+from lexiseg.analysis.oracles.case import CandidateSet, ObjectPair
 from lexiseg.analysis.oracles.classes import CaseClasses, read_vocabulary_file
-from lexiseg.analysis.oracles.combinations import map_of
 from lexiseg.analysis.oracles.config import OracleConfig
+from lexiseg.analysis.oracles.inference import Inference
 from lexiseg.analysis.oracles.inputs.bundles import read_bundle
-from lexiseg.analysis.oracles.inputs.cases import CandidateReader, CaseKey, Cases, MapReader, Truth
+from lexiseg.analysis.oracles.inputs.cases import (
+    CandidateReader,
+    CaseKey,
+    Cases,
+    CaseTruth,
+    MapReader,
+    ObjectReader,
+)
+from lexiseg.analysis.oracles.inputs.coco_instances import (
+    InstanceAnswers,
+    InstanceTruth,
+    is_instances,
+    is_results,
+)
 from lexiseg.analysis.oracles.inputs.coco_panoptic import is_panoptic
+from lexiseg.analysis.oracles.inputs.label_maps import LabelMapFolder, LabelMapTruth, label_maps
 from lexiseg.analysis.oracles.inputs.panoptic_pair import PanopticAnswers, PanopticTruth
+from lexiseg.analysis.oracles.inputs.results import ResultAnswers
 from lexiseg.errors import UsageError
 from lexiseg.io.image import shown
-from lexiseg.ops.panoptic_inference import panoptic_inference
+from lexiseg.io.record import RECORDS
 
 
 @dataclass(frozen=True)
@@ -58,28 +72,79 @@ def open_cases(sources: Sources, config: OracleConfig) -> Cases:
     answers, bundles = sources.answers, sources.candidates
     if answers is not None and bundles is None and _is_bundles(answers):
         answers, bundles = None, answers
+    if answers is None and bundles is None:
+        raise UsageError("There is neither an answer nor candidates; give one of them.")
+    reader = None if answers is None else _open_answers(answers, truth, classes, sources, config)
+    if isinstance(reader, ResultAnswers):
+        classes = reader.classes
     return Cases(
         truth,
         classes,
-        answer=None if answers is None else open_answers(answers, truth, classes),
-        candidates=None if bundles is None else _bundles(bundles, classes),
-        infer=_inference(classes, config),
+        answer=reader,
+        candidates=None if bundles is None else _bundles(bundles, len(truth.classes)),
+        infer=Inference(
+            truth.classes.things,
+            config.thresholds,
+            config.thresholds_without_void,
+            truth.mode == "semantic",
+        ),
         source=" and ".join(path.name for path in (answers, bundles) if path is not None),
+        objects=_objects(truth, reader),
     )
 
 
-def open_truth(sources: Sources) -> Truth:
-    """The truth, by its form."""
-    if is_panoptic(sources.truth):
-        return PanopticTruth.open(sources.truth, sources.pictures)
-    raise UsageError(f"{shown(sources.truth)} is no truth; expected a COCO panoptic file.")
+def open_truth(sources: Sources) -> CaseTruth:
+    """The truth, by its form.
+
+    Raises:
+        UsageError: it is of none that is known.
+    """
+    source = sources.truth
+    if is_panoptic(source):
+        return PanopticTruth.open(source, sources.pictures)
+    if is_instances(source):
+        return InstanceTruth.open(source, sources.pictures)
+    if source.is_dir() and label_maps(source):
+        return LabelMapTruth.open(
+            source, sources.classes, sources.pictures, count_background=sources.count_background
+        )
+    raise UsageError(
+        f"{shown(source)} is no truth; expected a COCO panoptic or instances file, or a folder of "
+        "label maps."
+    )
 
 
-def open_answers(source: Path, truth: Truth, classes: CaseClasses) -> MapReader:
+def _open_answers(
+    source: Path, truth: CaseTruth, classes: CaseClasses, sources: Sources, config: OracleConfig
+) -> MapReader:
     """Answers, by their form."""
     if is_panoptic(source):
         return PanopticAnswers.open(source, classes)
-    raise UsageError(f"{shown(source)} holds no answers; expected a COCO panoptic file.")
+    if isinstance(truth, InstanceTruth):
+        if is_results(source):
+            return InstanceAnswers.open(source, classes, config.min_score)
+        raise UsageError(
+            f"{shown(source)} is no list of COCO results; expected one for a truth of single "
+            "objects."
+        )
+    if isinstance(truth, LabelMapTruth) and _is_label_maps(source):
+        maps = LabelMapFolder(source, sources.count_background)
+        return lambda key, _: maps.read(key.name, classes)
+    return ResultAnswers.open(source, classes.with_other(), truth.mode)
+
+
+def _is_label_maps(source: Path) -> bool:
+    """A folder of label maps, but not of those that bring their own names."""
+    own = source.is_dir() and (any(source.glob("*.names.json")) or (source / RECORDS).is_file())
+    return source.is_dir() and not own and bool(label_maps(source))
+
+
+def _objects(truth: CaseTruth, answers: MapReader | None) -> ObjectReader | None:
+    if not (isinstance(truth, InstanceTruth) and isinstance(answers, InstanceAnswers)):
+        return None
+    return lambda key, shown_map: ObjectPair(
+        truth.objects_of(key), answers.objects_of(key, shown_map.size_hw)
+    )
 
 
 def _known(classes: CaseClasses, sources: Sources) -> CaseClasses:
@@ -96,27 +161,13 @@ def _is_bundles(source: Path) -> bool:
     return source.is_dir() and any(source.glob("*.npz"))
 
 
-def _bundles(folder: Path, classes: CaseClasses) -> CandidateReader:
+def _bundles(folder: Path, classes: int) -> CandidateReader:
     if not _is_bundles(folder):
         raise UsageError(f"{shown(folder)} holds no bundle; expected a folder of NAME.npz files.")
 
     def read(key: CaseKey) -> CandidateSet:
         names = (key.name, str(key.number))
         found = [path for name in names if (path := folder / f"{name}.npz").is_file()]
-        return read_bundle(found[0] if found else folder / f"{key.name}.npz", len(classes))
+        return read_bundle(found[0] if found else folder / f"{key.name}.npz", classes)
 
     return read
-
-
-def _inference(
-    classes: CaseClasses, config: OracleConfig
-) -> Callable[[CandidateSet, CaseMap], CaseMap]:
-    def infer(candidates: CandidateSet, truth: CaseMap) -> CaseMap:
-        return map_of(
-            panoptic_inference(
-                candidates.probabilities, candidates.masks, truth.size_hw, classes.things,
-                config.thresholds,
-            )
-        )  # fmt: skip
-
-    return infer

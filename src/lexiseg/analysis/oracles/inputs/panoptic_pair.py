@@ -63,11 +63,11 @@ class PanopticTruth:
         )
 
     def map_of(self, key: CaseKey) -> CaseMap:
-        """See `Truth`."""
+        """See `CaseTruth`."""
         return self.file.truth(self._number(key))
 
     def picture_of(self, key: CaseKey) -> Path | None:
-        """See `Truth`; None where no picture lies in the usual places."""
+        """See `CaseTruth`; None where no picture lies in the usual places."""
         named = self.file.images.get(self._number(key), {}).get("file_name")
         if not isinstance(named, str):
             return None
