@@ -169,7 +169,13 @@ WRITERS = Registry(
         "yolo": "lexiseg.io.yolo:write_yolo",
         "masks": "lexiseg.io.object_png:write_object_pngs",
         "csv": "lexiseg.io.table:write_csv",
+        "cvat": "lexiseg.io.cvat_writer:write_cvat",
+        "cvat-polygons": "lexiseg.io.cvat_writer:write_cvat_polygons",
+        "cvat-boxes": "lexiseg.io.cvat_writer:write_cvat_boxes",
         "json": "lexiseg.io.record:write_record",
+        "label-studio": "lexiseg.io.label_studio_writer:write_label_studio",
+        "label-studio-polygons": "lexiseg.io.label_studio_writer:write_label_studio_polygons",
+        "label-studio-boxes": "lexiseg.io.label_studio_writer:write_label_studio_boxes",
     },
 )
 

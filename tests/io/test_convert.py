@@ -21,6 +21,12 @@ SOURCES = {
     "labelme-polygons": ("labelme-polygons/all.json", False),
     "yolo": ("yolo", False),
     "masks": ("masks", True),
+    "label-studio": ("all.label-studio.json", True),
+    "label-studio-polygons": ("all.label-studio-polygons.json", False),
+    "label-studio-boxes": ("all.label-studio-boxes.json", False),
+    "cvat": ("all.cvat.xml", False),
+    "cvat-polygons": ("all.cvat-polygons.xml", False),
+    "cvat-boxes": ("all.cvat-boxes.xml", False),
     "png": (".", False),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
@@ -191,7 +191,8 @@ def test_entities_are_not_blown_up(tmp_path):
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_one_sentence_or_nothing(tmp_path_factory, content):
+def test_any_bytes_are_one_sentence(tmp_path_factory, content):
+    assume(content.strip() != b"</annotations>")  # a file without pictures is one
     path = tmp_path_factory.mktemp("cvat") / "a.xml"
     path.write_bytes(b"<annotations>" + content)
     with pytest.raises(UsageError):

@@ -14,7 +14,7 @@ from lexiseg.errors import UsageError
 from lexiseg.io.convert import convert
 from lexiseg.io.label_studio import read_label_studio
 from lexiseg.io.reader import detect_format, read_results
-from tests.ops.test_brush_rle import encode_brush
+from lexiseg.ops.brush_rle import encode_brush
 
 MASK = np.zeros((16, 20), bool)
 MASK[3:9, 5:17] = True

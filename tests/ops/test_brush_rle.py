@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from lexiseg.errors import UsageError
-from lexiseg.ops.brush_rle import decode_brush
+from lexiseg.ops.brush_rle import decode_brush, encode_brush
 
 
-def encode_brush(alpha, longest=65536, literals=True):
+def written_brush(alpha, longest=65536, literals=True):
     """RGBA in rows, four times the alpha, as bytes; runs of equal values, or literal blocks."""
     values = np.repeat(alpha.ravel(), 4).tolist()
     sizes = [3, 4, 8, 16]
@@ -40,12 +40,83 @@ def encode_brush(alpha, longest=65536, literals=True):
     st.booleans(),
 )
 def test_alpha_comes_back(alpha, longest, literals):
-    assert np.array_equal(decode_brush(encode_brush(alpha, longest, literals), alpha.shape), alpha)
+    assert np.array_equal(decode_brush(written_brush(alpha, longest, literals), alpha.shape), alpha)
+
+
+def decoded_alpha(packed, size_hw):
+    """A slow reader of the stream, bit by bit, after the program's own JavaScript."""
+    bits = "".join(f"{byte:08b}" for byte in packed)
+    place = 0
+
+    def read(width):
+        nonlocal place
+        place += width
+        return int(bits[place - width : place], 2)
+
+    count, width = read(32), read(5) + 1
+    sizes = [read(4) + 1 for _ in range(4)]
+    values = []
+    while len(values) < count:
+        repeats = read(1)
+        length = read(sizes[read(2)]) + 1
+        values += [read(width)] * length if repeats else [read(width) for _ in range(length)]
+    assert len(values) == count and 1 <= len(bits) - place <= 8  # padding, never none
+    return np.array(values, np.uint8).reshape(*size_hw, 4)
+
+
+@given(
+    arrays.arrays(
+        np.uint8,
+        arrays.array_shapes(min_dims=2, max_dims=2, max_side=40),
+        elements=st.sampled_from([0, 255]),
+        fill=st.just(0),
+    )
+)
+def test_what_is_written_is_the_mask_in_every_channel(alpha):
+    decoded = decoded_alpha(encode_brush(alpha), alpha.shape)
+    assert np.array_equal(decoded, np.repeat(alpha[..., None], 4, axis=2))
+
+
+@pytest.mark.parametrize("pixels", [16384, 16385, 32768, 40000])
+def test_runs_beyond_the_longest_are_split(pixels):
+    alpha = np.full((1, pixels), 255, np.uint8)
+    assert (decoded_alpha(encode_brush(alpha), alpha.shape) == 255).all()
+
+
+@pytest.mark.parametrize("pairs", range(1, 9))
+def test_a_stream_that_fills_its_last_byte_has_one_more(pairs):
+    bits = 53 + 2 * pairs * (1 + 2 + 3 + 8)  # the head, then runs of four values
+    packed = encode_brush(np.array([[0, 255] * pairs], np.uint8))
+    assert len(packed) == bits // 8 + 1
+
+
+def test_the_programs_own_library_writes_the_same_bytes():
+    brush = pytest.importorskip("label_studio_sdk.converter.brush", reason="extra label-studio")
+
+    @given(
+        arrays.arrays(
+            np.uint8,
+            arrays.array_shapes(min_dims=2, max_dims=2, max_side=30),
+            elements=st.sampled_from([0, 255]),
+            fill=st.just(0),
+        )
+    )
+    def same(alpha):
+        packed = encode_brush(alpha)
+        assert packed == brush.mask2rle(alpha)
+        decoded = brush.decode_rle(packed).reshape(*alpha.shape, 4)
+        assert np.array_equal(decoded[..., 3], alpha)
+
+    same()
+    assert encode_brush(np.full((150, 170), 255, np.uint8)) == brush.mask2rle(
+        np.full((150, 170), 255, np.uint8)
+    )
 
 
 def test_long_runs_are_split_and_large_pictures_are_fast():
     alpha = np.zeros((600, 700), np.uint8)
     alpha[100:400, 200:450] = 255
+    assert np.array_equal(decode_brush(written_brush(alpha), alpha.shape), alpha)
     assert np.array_equal(decode_brush(encode_brush(alpha), alpha.shape), alpha)
 
 
@@ -57,7 +128,7 @@ def test_what_the_program_itself_writes():
 
 @pytest.mark.parametrize(
     "packed",
-    [[], [0, 0], [0] * 40, [255] * 40, encode_brush(np.ones((3, 4)).astype(np.uint8))[:-2]],
+    [[], [0, 0], [0] * 40, [255] * 40, written_brush(np.ones((3, 4)).astype(np.uint8))[:-2]],
 )
 def test_damaged_streams_are_one_sentence(packed):
     with pytest.raises(UsageError) as caught:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lexiseg.errors import UsageError
 from lexiseg.io.image import SUFFIXES, image_size, read_image, shown
+from lexiseg.io.label_studio_writer import PRESENCE
 from lexiseg.io.read_context import EntryError, ReadContext
 from lexiseg.io.reader import Outline, Reader, Source
 from lexiseg.io.reading import (
@@ -145,8 +146,23 @@ def _result(task: _Task, entry: Entry) -> Result:
         with task.context.entry(task.file, region.title):
             items += _instances(region, size_hw)
     number = entry.get("id")
-    origin = Origin(number if isinstance(number, int | str) else None, task.name)
-    return result_from_regions(size_hw, items, source="label-studio", path=picture, origin=origin)
+    refused = _refused(entry)
+    return result_from_regions(
+        size_hw,
+        items,
+        source="label-studio",
+        path=picture,
+        names=list(refused),
+        scores=refused,
+        origin=Origin(number if isinstance(number, int | str) else None, task.name),
+    )
+
+
+def _refused(task: Entry) -> dict[str, float]:
+    """Scores of the names that a task of our own says were looked for in vain."""
+    meta = task.get("meta")
+    verdicts = _dicts(meta.get(PRESENCE)) if isinstance(meta, dict) else []
+    return {str(v["name"]): finite_number(v["score"]) for v in verdicts if v.get("kept") is False}
 
 
 def _chosen(task: Entry, file: Path, title: str, context: ReadContext) -> list[Entry]:

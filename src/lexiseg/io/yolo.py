@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 from PIL import Image
 
 from lexiseg.errors import ImageError
 from lexiseg.io.coco import POLYGON_TOLERANCE, Categories
 from lexiseg.io.writer import Destination, FreeNames, collection_writer, slug
-from lexiseg.ops.polygons import Ring, join_rings, mask_to_polygons, rings_to_mask
+from lexiseg.ops.polygons import join_rings, mask_to_polygons, pixels_well_inside
 from lexiseg.types import Instance, Result
 
 
@@ -52,22 +50,13 @@ def write_yolo(
 
 
 def _line(item: Instance, number: int, tolerance: float) -> str:
-    polygons = mask_to_polygons(item.mask.to_array(), tolerance, _fill)
+    polygons = mask_to_polygons(item.mask.to_array(), tolerance, pixels_well_inside)
     if not polygons:
         return ""
     ring = join_rings([ring for polygon in polygons for ring in polygon.rings])
     height, width = item.mask.size_hw
     shares = (ring / (width, height)).ravel().tolist()
     return " ".join([str(number), *(f"{share:.9g}" for share in shares)]) + "\n"
-
-
-def _fill(rings: Sequence[Ring], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
-    """As readers of the file will, who round shares: a centre on the outline may fall outside."""
-    rounding = np.array([0.001, 0.0])
-    left, right = (
-        rings_to_mask([ring + way * rounding for ring in rings], size_hw) for way in (-1, 1)
-    )
-    return left & right
 
 
 def _copy_picture(result: Result, base: Path, destination: Destination) -> list[Path]:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from lexiseg.errors import UsageError
 
 _CHANNELS = 4  # red, green, blue, alpha; the mask is in all, and alpha is what counts
-
+_WIDTHS = (3, 4, 8, 16)  # bits of a length less one
+_LONGEST = 2 ** _WIDTHS[-1]
 
 Bytes = Sequence[int] | NDArray[np.integer]
 
@@ -55,6 +56,45 @@ def decode_brush(packed: Bytes, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
             values[place:end] = bits.read_many(end - place, width)
         place = end
     return values.reshape(*size_hw, _CHANNELS)[..., 3]
+
+
+def encode_brush(alpha: NDArray[np.uint8]) -> list[int]:
+    """The stream for a mask, byte for byte the one that the program's own library writes.
+
+    Like that library it ends with at least one bit of padding, so that a stream which fills its
+    last byte has a byte 0 behind it.
+
+    Args:
+        alpha: (H, W) uint8, 255 inside the region.
+
+    Returns:
+        Bytes, 0 to 255.
+
+    Example:
+        >>> encode_brush(np.array([[0, 255, 255], [0, 0, 255]], np.uint8))
+        [0, 0, 0, 24, 57, 27, 252, 96, 19, 255, 206, 1, 31, 248]
+    """
+    values = alpha.ravel()
+    starts = np.concatenate([[0], np.flatnonzero(values[1:] != values[:-1]) + 1])
+    lengths = _CHANNELS * np.diff(np.append(starts, values.size))
+    widths = "".join(f"{width - 1:04b}" for width in _WIDTHS)
+    head = f"{_CHANNELS * values.size:032b}{7:05b}{widths}"
+    pairs = zip(lengths.tolist(), values[starts].tolist(), strict=True)
+    bits = head + "".join(_run(length, value) for length, value in pairs)
+    bits += "0" * (8 - len(bits) % 8)
+    return list(int(bits, 2).to_bytes(len(bits) // 8, "big"))
+
+
+def _run(length: int, value: int) -> str:
+    """Blocks of one run; all of a run that is split have the widest length."""
+    if length > _LONGEST:
+        whole, rest = divmod(length - 1, _LONGEST)
+        return _block(_LONGEST, value, 3) * whole + _block(rest + 1, value, 3)
+    return _block(length, value, next(i for i, w in enumerate(_WIDTHS) if length <= 2**w))
+
+
+def _block(length: int, value: int, choice: int) -> str:
+    return f"1{choice:02b}{length - 1:0{_WIDTHS[choice]}b}{value:08b}"
 
 
 class _Bits:

@@ -291,6 +291,19 @@ def rings_to_mask(rings: Sequence[Ring], size_hw: tuple[int, int]) -> NDArray[np
     return mask
 
 
+def pixels_well_inside(rings: Sequence[Ring], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """The same without pixels whose centre lies on an outline.
+
+    What readers of a file will fill that holds shares of width and height: rounding may put
+    such a centre on either side.
+    """
+    rounding = np.array([0.001, 0.0])
+    left, right = (
+        rings_to_mask([ring + way * rounding for ring in rings], size_hw) for way in (-1, 1)
+    )
+    return left & right
+
+
 def _fill(begin: Ring, end: Ring, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
     height, width = size_hw
     flips = np.zeros((height, width + 1), dtype=bool)
