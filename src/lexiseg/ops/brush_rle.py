@@ -11,7 +11,7 @@ from lexiseg.errors import UsageError
 
 _CHANNELS = 4  # red, green, blue, alpha; the mask is in all, and alpha is what counts
 _WIDTHS = (3, 4, 8, 16)  # bits of a length less one
-_LONGEST = 2 ** _WIDTHS[-1]
+_LONGEST = 1 << _WIDTHS[-1]
 
 Bytes = Sequence[int] | NDArray[np.integer]
 
