@@ -125,6 +125,7 @@ METHODS = Registry(
         "zero-guidance": "lexiseg.methods.zero_guidance:ZeroGuidance",
         "fc-clip": "lexiseg.methods.mask_proposals:FcClip",
         "maft-plus": "lexiseg.methods.mask_proposals:MaftPlus",
+        "openworldsam": "lexiseg.methods.openworldsam:OpenWorldSam",
         "maskclip": "lexiseg.methods.dense:MaskClipSegmenter",
         "sclip": "lexiseg.methods.dense:SclipSegmenter",
         "sc-clip": "lexiseg.methods.dense:ScClipSegmenter",

@@ -10,6 +10,7 @@ import lexiseg
 from lexiseg.types import Method
 from tests.models.published_detectors import make_clipseg, make_grounding_dino, make_owlv2
 from tests.models.published_fc_clip import make_fc_clip, make_maft_plus
+from tests.models.tiny_openworldsam import make_openworldsam
 
 CPU = {"device": "cpu", "dtype": "float32"}
 ZERO_GUIDANCE = {"short_side": 48, "stride": 8, "segments": 4}
@@ -47,6 +48,7 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "clipseg": {},
     "fc-clip": SMALL,
     "maft-plus": SMALL,
+    "openworldsam": {"clip_weights": "mini-clip-proposal", "min_score": 0.3},
 }
 MAKERS = {
     "grounded-sam": make_grounding_dino,
@@ -54,6 +56,12 @@ MAKERS = {
     "clipseg": make_clipseg,
     "fc-clip": make_fc_clip,
     "maft-plus": make_maft_plus,
+    "openworldsam": make_openworldsam,
+}
+# Options of `load` that take the folder; several take a folder of their own inside it.
+WHERE: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("clipseg", "fc-clip", "maft-plus"), ("weights",)),
+    "openworldsam": ("sam2", "beit3", "adapter"),
 }
 KINDS = (*BUNDLED, *PUBLISHED)
 
@@ -67,6 +75,7 @@ def load(label: str, folder: Path, **options: Any) -> Method:
     if not place.exists():
         place.mkdir()
         MAKERS[label](place)
-    weights = "weights" if label in ("clipseg", "fc-clip", "maft-plus") else "detector_weights"
-    settings = {**CPU, **PUBLISHED[label], weights: place, **options}
+    names = WHERE.get(label, ("detector_weights",))
+    weights = {name: place / name if len(names) > 1 else place for name in names}
+    settings = {**CPU, **PUBLISHED[label], **weights, **options}
     return lexiseg.load(label, preset="paper", **settings)

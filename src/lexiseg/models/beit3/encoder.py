@@ -20,7 +20,7 @@ from lexiseg.models.hub import find_weights
 from lexiseg.models.side_files import CONFIG, read_config
 from lexiseg.models.weights import fingerprint, load_strictly, read_state
 
-PAIRS_AT_ONCE = 16  # of picture and text in one pass
+PAIRS_AT_ONCE = 16  # of picture and text in one pass, on an accelerator
 
 
 class Beit3:
@@ -141,7 +141,9 @@ class Beit3:
     def pair_features(self, pixels: Tensor | None, texts: Sequence[str]) -> Tensor:
         """What stands for each pair of one picture and a text, after both looked at each other.
 
-        Texts of similar length go together; the same text twice is read once.
+        Texts of similar length go together, but for a processor, which has enough to do with a
+        single one: there a vector is the same to the last bit whatever else is asked. The same text
+        twice is read once.
 
         Args:
             pixels: from `prepare`; None reads the texts alone.
@@ -155,7 +157,8 @@ class Beit3:
         tokens, padding = self.tokenizer(distinct)
         lengths = (~padding).sum(dim=1)
         vectors = torch.empty(len(distinct), self.width, device=self.device)
-        for rows in torch.split(lengths.argsort(), PAIRS_AT_ONCE):
+        at_once = 1 if self.device.type == "cpu" else PAIRS_AT_ONCE
+        for rows in torch.split(lengths.argsort(), at_once):
             longest = int(lengths[rows].max())
             part = tokens[rows, :longest].to(self.device), padding[rows, :longest].to(self.device)
             vectors[rows.to(self.device)] = self.network(pixels, *part)[:, 0].float()

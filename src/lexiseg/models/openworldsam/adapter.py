@@ -7,16 +7,12 @@ tokens that SAM 2's mask decoder answers. Module names are those of the publishe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lexiseg.models.openworldsam.config import AdapterConfig
-
-Scope = Literal["joint", "each"]
-Layout = Literal["released", "one_token"]
+from lexiseg.models.openworldsam.config import AdapterConfig, Layout, Scope
 
 
 @dataclass(frozen=True)
@@ -131,6 +127,10 @@ class Adapter(nn.Module):
     Args:
         config: sizes.
 
+    Attributes:
+        name: what to call it in results.
+        fingerprint: sha256 of its weights.
+
     Example:
         >>> import torch
         >>> adapter = Adapter(AdapterConfig(encoder_width=8, width=16, tie_breakers=3)).eval()
@@ -142,6 +142,7 @@ class Adapter(nn.Module):
     def __init__(self, config: AdapterConfig) -> None:
         super().__init__()
         self.config = config
+        self.name = self.fingerprint = ""
         width = config.encoder_width
         projector = nn.Sequential(
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, config.width)
@@ -149,6 +150,11 @@ class Adapter(nn.Module):
         self.text_hidden_fcs = nn.ModuleList([projector])
         self.positional_tokens = nn.Parameter(torch.randn(config.tie_breakers, config.width))
         self.cross_attention_transformer = SoftPromptStack(config)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision it computes in."""
+        return self.positional_tokens.dtype
 
     def forward(self, vectors: Tensor, picture: Tensor, scope: Scope = "joint") -> Queries:
         """Make queries of prompts.

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
 from lexiseg.config import check_ranges
 from lexiseg.errors import CheckpointError, UsageError
 
+Layout = Literal["released", "one_token"]
+Scope = Literal["joint", "each"]
+
 
 @dataclass(frozen=True)
 class AdapterConfig:
-    """Sizes; the defaults are the published ones.
+    """Sizes, and how it was trained to be asked; the defaults are the published ones.
 
     Attributes:
         encoder_width: of the vector that stands for a picture and a text, BEiT-3's width.
@@ -24,6 +28,8 @@ class AdapterConfig:
         heads: of its attention.
         hidden: width inside its feed-forward networks.
         dropout: inside its attention, after it, and in the feed-forward networks, while training.
+        layout: tokens that it was trained to give the mask decoder; see `Queries.tokens`.
+        scope: whether prompts of a picture saw each other in training; see `Adapter.forward`.
     """
 
     encoder_width: int = 1024
@@ -33,6 +39,8 @@ class AdapterConfig:
     heads: int = 8
     hidden: int = 1024
     dropout: float = 0.1
+    layout: Layout = "released"
+    scope: Scope = "joint"
 
     def __post_init__(self) -> None:
         """Check what the types do not say.

@@ -14,10 +14,11 @@ from torch import Tensor
 from lexiseg.config import override
 from lexiseg.errors import CheckpointError, UsageError
 from lexiseg.io.output_file import write_bytes, write_text
+from lexiseg.models.hub import find_weights
 from lexiseg.models.openworldsam.adapter import Adapter
 from lexiseg.models.openworldsam.config import AdapterConfig, config_of
 from lexiseg.models.side_files import CONFIG, read_config
-from lexiseg.models.weights import load_strictly, read_state
+from lexiseg.models.weights import fingerprint, load_strictly, read_state
 
 PARTS = ("text_hidden_fcs", "positional_tokens", "cross_attention_transformer")
 WEIGHTS = "model.safetensors"
@@ -74,8 +75,8 @@ def load_adapter(
     """Load an adapter.
 
     Args:
-        source: file or folder: the published checkpoint, a repack of it, or one that
-            `save_adapter` wrote.
+        source: file, folder, bundled name or hub id: the published checkpoint, a repack of it, or
+            one that `save_adapter` wrote.
         device: where to put it.
         dtype: its precision.
 
@@ -87,12 +88,13 @@ def load_adapter(
         CheckpointError: there is no adapter in them, it does not fit, or config.json makes no
             sense.
     """
-    path = Path(source)
+    path = find_weights(source)
     found = sort_keys(read_state(path), str(path))
     config = _config(path, found.state)
     with torch.device("meta"):
         adapter = Adapter(config)
     load_strictly(adapter, found.state, str(path), dtype)
+    adapter.name, adapter.fingerprint = str(source), fingerprint(path)
     return adapter.to(device).eval(), found.ignored
 
 

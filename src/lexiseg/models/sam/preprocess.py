@@ -24,8 +24,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class Preprocessing:
     """How a family brings an image into its frame.
 
-    Pillow resizes for every family. (SAM 2's own program resizes with torchvision, which differs
-    by rounding to whole gray levels.)
+    Pillow resizes for every family, with antialiasing where it shrinks. (SAM 2's own program
+    resizes with torchvision, which differs by rounding to whole gray levels.)
 
     Args:
         size: side in pixels of the square that the encoder sees.
@@ -36,6 +36,8 @@ class Preprocessing:
         resample: Pillow's filter.
         prompt_size: side of the frame that prompts and masks refer to; None for `size`.
             (EfficientViT-SAM's small networks see 512 pixels but are prompted in 1024.)
+        antialias: False interpolates bilinearly between the nearest pixels even where it shrinks,
+            rounded to whole gray levels, as programs do that resize 8-bit tensors with torch.
     """
 
     size: int = 1024
@@ -44,6 +46,7 @@ class Preprocessing:
     std: tuple[float, ...] = IMAGENET_STD
     resample: Image.Resampling = Image.Resampling.BILINEAR
     prompt_size: int | None = None
+    antialias: bool = True
 
     @classmethod
     def from_huggingface(
@@ -116,11 +119,19 @@ class Preprocessing:
         """
         _check_image(image)
         height, width = self._content((image.shape[0], image.shape[1]), self.size)
-        resized = np.array(Image.fromarray(image).resize((width, height), self.resample))
-        pixels = torch.from_numpy(resized).permute(2, 0, 1).float().div_(255)
+        pixels = self._resized(image, height, width).permute(2, 0, 1).float().div_(255)
         mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
         padding = (0, self.size - width, 0, self.size - height)
         return torch.nn.functional.pad(pixels.sub_(mean).div_(std), padding)[None]
+
+    def _resized(self, image: Image8, height: int, width: int) -> Tensor:
+        """(height, width, 3) uint8."""
+        if self.antialias:
+            small = Image.fromarray(image).resize((width, height), self.resample)
+            return torch.from_numpy(np.array(small))
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+        near = torch.nn.functional.interpolate(pixels, (height, width), mode="bilinear")
+        return near[0].permute(1, 2, 0)
 
 
 def _check_image(image: Image8) -> None:

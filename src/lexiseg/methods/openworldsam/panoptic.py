@@ -1,0 +1,111 @@
+"""Every pixel at most one segment: things one by one, stuff joined."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lexiseg.methods.openworldsam.answers import Answers
+from lexiseg.ops.mask_nms import Overlap, mask_iou, rank, suppress
+
+
+@dataclass(frozen=True)
+class PanopticSegment:
+    """One region.
+
+    Attributes:
+        prompt: number of its prompt.
+        answer: number of the answer that made it; of joined stuff, the first.
+        is_thing: a single object rather than a kind of ground.
+    """
+
+    prompt: int
+    answer: int
+    is_thing: bool
+
+
+def divide(
+    answers: Answers,
+    stuff: Collection[int],
+    *,
+    min_score: float,
+    nms_iou: float,
+    min_share: float,
+) -> tuple[Tensor, list[PanopticSegment]]:
+    """Give every pixel to one of the sure answers, or to none.
+
+    Doubles are removed among the answers of each prompt, by the overlap of their masks. A pixel
+    goes to the answer with the largest score times probability, and stays there where the answer
+    itself finds it probable. An answer that won too little of its own area is dropped.
+
+    Args:
+        answers: of all prompts.
+        stuff: numbers of prompts that name kinds of ground, whose answers become one segment.
+        min_score: answers must score above it.
+        nms_iou: of two answers of a prompt that overlap more, the better stays.
+        min_share: of an answer's area that it must win: 0.5 as released, 0.8 in Mask2Former.
+
+    Returns:
+        (H, W) int64 segment numbers from 1 on, 0 where none is, and the segments in order.
+    """
+    chosen = without_doubles(answers, min_score, nms_iou)
+    winner, inside, areas = _compete(answers[chosen])
+    ids = torch.zeros(answers.size_hw, dtype=torch.long, device=answers.logits.device)
+    segments: list[PanopticSegment] = []
+    joined: dict[int, int] = {}
+    claims = torch.bincount(winner.flatten(), minlength=len(chosen)).tolist()
+    for place, number in enumerate(chosen.tolist()):
+        region = (winner == place) & inside
+        if not region.any() or claims[place] / areas[place] < min_share:
+            continue
+        prompt = int(answers.prompts[number])
+        if prompt not in joined:
+            segments.append(PanopticSegment(prompt, number, prompt not in stuff))
+        ids[region] = joined.get(prompt, len(segments))
+        if prompt in stuff:
+            joined.setdefault(prompt, len(segments))
+    return ids, segments
+
+
+def without_doubles(answers: Answers, min_score: float, nms_iou: float) -> Tensor:
+    """Numbers (n,), ascending, of answers above a score whose masks repeat no better one's.
+
+    Args:
+        answers: of all prompts; only those of one prompt are doubles of each other.
+        min_score: answers must score above it.
+        nms_iou: of two masks that overlap more, the better answer's stays.
+    """
+    kept = [torch.zeros(0, dtype=torch.long, device=answers.logits.device)]
+    for prompt in sorted(set(answers.prompts.tolist())):
+        sure = (answers.prompts == prompt) & (answers.scores > min_score)
+        numbers = sure.nonzero()[:, 0]
+        masks = answers[numbers].binary().flatten(1)
+        order = rank(answers.scores[numbers])
+        kept.append(numbers[suppress(order, _overlaps(masks), nms_iou)])
+    return torch.cat(kept).sort()[0]
+
+
+def _overlaps(masks: Tensor) -> Overlap:
+    return lambda a, b: mask_iou(masks[a], masks[b])
+
+
+def _compete(answers: Answers) -> tuple[Tensor, Tensor, list[int]]:
+    """The winner of every pixel, whether it finds the pixel probable, and the area of each."""
+    device = answers.logits.device
+    best = torch.full(answers.size_hw, -1.0, device=device)
+    winner = torch.zeros(answers.size_hw, dtype=torch.long, device=device)
+    inside = torch.zeros(answers.size_hw, dtype=torch.bool, device=device)
+    areas: list[int] = []
+    for part, logits in answers.full_size():
+        for place, (logit, score) in enumerate(zip(logits, answers.scores[part], strict=True)):
+            mine = logit >= 0
+            areas.append(int(mine.sum()))
+            weighed = score * logit.sigmoid()
+            better = weighed > best
+            best = torch.where(better, weighed, best)
+            winner.masked_fill_(better, part.start + place)
+            inside = torch.where(better, mine, inside)
+    return winner, inside, areas
