@@ -7,7 +7,7 @@ from typing import Literal
 
 from lexiseg.config import check_ranges
 from lexiseg.errors import UsageError
-from lexiseg.models.openworldsam.adapter import Layout, Scope
+from lexiseg.models.openworldsam import Layout, Scope
 from lexiseg.training.engine.learner import TrainingConfig
 
 Variant = Literal["paper", "released"]

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lexiseg.errors import UsageError
-from lexiseg.models.openworldsam import Adapter
-from lexiseg.models.openworldsam.adapter import Layout, Scope
+from lexiseg.models.openworldsam import Adapter, Layout, Scope
 from lexiseg.models.sam.segmenter import Segmenter, join_candidates
 from lexiseg.types import Candidates, ImageEmbedding
 
