@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Choice:
+class WeightSources:
     """Where each network lies.
 
     Attributes:
@@ -49,7 +49,7 @@ class Networks:
     clip: DenseScorer | None
 
 
-def load_networks(choice: Choice, device: str, dtype: str) -> Networks:
+def load_networks(choice: WeightSources, device: str, dtype: str) -> Networks:
     """Load every part, or none where one is absent.
 
     Args:

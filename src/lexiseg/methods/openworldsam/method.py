@@ -10,7 +10,7 @@ from lexiseg.config import override
 from lexiseg.errors import UsageError
 from lexiseg.methods.base import ASSEMBLED, Answer, BaseMethod, ImageArray, Provenance
 from lexiseg.methods.openworldsam.config import OpenWorldSamConfig
-from lexiseg.methods.openworldsam.loading import Choice, load_networks
+from lexiseg.methods.openworldsam.loading import WeightSources, load_networks
 from lexiseg.methods.openworldsam.pipeline import ask
 from lexiseg.methods.openworldsam.presence import see_windows
 from lexiseg.methods.openworldsam.presets import find_preset
@@ -107,7 +107,7 @@ class OpenWorldSam(BaseMethod[Scene, OpenWorldSamConfig]):
         """
         chosen = find_preset(preset)
         config = override(OpenWorldSamConfig(), {**chosen.options, **options})
-        choice = Choice(
+        choice = WeightSources(
             str(adapter or chosen.adapter),
             str(sam2 or chosen.sam2),
             str(beit3 or chosen.beit3),

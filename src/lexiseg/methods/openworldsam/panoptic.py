@@ -13,7 +13,7 @@ from lexiseg.ops.mask_nms import Overlap, mask_iou, rank, suppress
 
 
 @dataclass(frozen=True)
-class PanopticSegment:
+class DividedSegment:
     """One region.
 
     Attributes:
@@ -34,7 +34,7 @@ def divide(
     min_score: float,
     nms_iou: float,
     min_share: float,
-) -> tuple[Tensor, list[PanopticSegment]]:
+) -> tuple[Tensor, list[DividedSegment]]:
     """Give every pixel to one of the sure answers, or to none.
 
     Doubles are removed among the answers of each prompt, by the overlap of their masks. A pixel
@@ -54,7 +54,7 @@ def divide(
     chosen = without_doubles(answers, min_score, nms_iou)
     winner, inside, areas = _compete(answers[chosen])
     ids = torch.zeros(answers.size_hw, dtype=torch.long, device=answers.logits.device)
-    segments: list[PanopticSegment] = []
+    segments: list[DividedSegment] = []
     joined: dict[int, int] = {}
     claims = torch.bincount(winner.flatten(), minlength=len(chosen)).tolist()
     for place, number in enumerate(chosen.tolist()):
@@ -63,7 +63,7 @@ def divide(
             continue
         prompt = int(answers.prompts[number])
         if prompt not in joined:
-            segments.append(PanopticSegment(prompt, number, prompt not in stuff))
+            segments.append(DividedSegment(prompt, number, prompt not in stuff))
         ids[region] = joined.get(prompt, len(segments))
         if prompt in stuff:
             joined.setdefault(prompt, len(segments))

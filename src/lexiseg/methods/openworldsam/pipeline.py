@@ -11,7 +11,12 @@ import torch
 from lexiseg.methods.openworldsam.answers import Answers
 from lexiseg.methods.openworldsam.config import OpenWorldSamConfig
 from lexiseg.methods.openworldsam.decoding import decode
-from lexiseg.methods.openworldsam.presence import Verdict, best_of, judge_by_clip, judge_by_object
+from lexiseg.methods.openworldsam.presence import (
+    NameVerdict,
+    best_of,
+    judge_by_clip,
+    judge_by_object,
+)
 from lexiseg.methods.openworldsam.scene import Scene
 from lexiseg.models.openworldsam import Adapter
 from lexiseg.ops.stopwatch import Stopwatch
@@ -41,7 +46,7 @@ class Group:
     """
 
     names: tuple[int, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[NameVerdict, ...]
     answers: Answers | None
 
 
@@ -58,7 +63,7 @@ def ask(
         watch: told where the time goes.
     """
     config, numbers = parts.config, range(len(wordings))
-    seen: dict[int, Verdict] = {}
+    seen: dict[int, NameVerdict] = {}
     if config.presence == "clip":
         assert scene.windows is not None
         with watch("presence"):
@@ -128,12 +133,14 @@ def plain_name(text: str) -> str:
     return text
 
 
-def _taken_to_be_there(answers: Answers, group: Sequence[int]) -> list[Verdict]:
+def _taken_to_be_there(answers: Answers, group: Sequence[int]) -> list[NameVerdict]:
     scores = best_of(answers, answers.scores, group)
-    return [Verdict(True, score, f"taken to be there; best mask {score:.2f}") for score in scores]
+    return [
+        NameVerdict(True, score, f"taken to be there; best mask {score:.2f}") for score in scores
+    ]
 
 
-def _kept(group: tuple[int, ...], verdicts: Sequence[Verdict], answers: Answers) -> Group:
+def _kept(group: tuple[int, ...], verdicts: Sequence[NameVerdict], answers: Answers) -> Group:
     kept = [name for name, verdict in zip(group, verdicts, strict=True) if verdict.kept]
     mine = torch.isin(answers.prompts, torch.tensor(kept, device=answers.prompts.device))
     left = answers if len(kept) == len(group) else answers[mine]

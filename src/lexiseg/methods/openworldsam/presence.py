@@ -26,7 +26,7 @@ NOTHING_ELSE = "background"  # where every word of the background is asked for
 
 
 @dataclass(frozen=True)
-class Verdict:
+class NameVerdict:
     """Whether a name is in the picture.
 
     Attributes:
@@ -49,7 +49,7 @@ def see_windows(scorer: DenseScorer, image: NDArray[np.uint8], settings: ClipFil
 @torch.no_grad()
 def judge_by_clip(
     windows: DenseMaps, wordings: Sequence[Sequence[str]], settings: ClipFilter
-) -> list[Verdict]:
+) -> list[NameVerdict]:
     """A name stays if it speaks louder than the background in any window.
 
     Args:
@@ -65,7 +65,7 @@ def judge_by_clip(
     margins = (loudest[:, :-1] - loudest[:, -1:]).amax(dim=0)
     chances = (CLIP_SCALE * margins).sigmoid()
     return [
-        Verdict(
+        NameVerdict(
             margin > settings.min_margin,
             chance,
             f"CLIP's best window {'speaks for' if margin > settings.min_margin else 'refuses'} it "
@@ -75,7 +75,7 @@ def judge_by_clip(
     ]
 
 
-def judge_by_object(answers: Answers, names: Sequence[int], least: float) -> list[Verdict]:
+def judge_by_object(answers: Answers, names: Sequence[int], least: float) -> list[NameVerdict]:
     """A name stays if any of its queries found an object.
 
     Args:
@@ -93,7 +93,7 @@ def judge_by_object(answers: Answers, names: Sequence[int], least: float) -> lis
         )
     chances = best_of(answers, answers.object_logits.sigmoid(), names)
     return [
-        Verdict(
+        NameVerdict(
             chance >= least,
             chance,
             f"object score {chance:.2f} {'reaches' if chance >= least else 'is below'} {least:g}",

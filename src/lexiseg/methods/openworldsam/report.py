@@ -14,7 +14,7 @@ from lexiseg.methods.openworldsam.config import OpenWorldSamConfig
 from lexiseg.methods.openworldsam.instances import choose_objects
 from lexiseg.methods.openworldsam.panoptic import divide
 from lexiseg.methods.openworldsam.pipeline import Group
-from lexiseg.methods.openworldsam.presence import Verdict, best_of
+from lexiseg.methods.openworldsam.presence import NameVerdict, best_of
 from lexiseg.methods.openworldsam.semantic import Ballot
 from lexiseg.ops.stopwatch import Stopwatch
 from lexiseg.types import Instance, Mask, Presence
@@ -32,7 +32,7 @@ def report_names(
         watch: told where the time goes.
     """
     ballot: Ballot | None = None
-    verdicts: dict[int, Verdict] = {}
+    verdicts: dict[int, NameVerdict] = {}
     sure: list[Answers] = []
     best: dict[int, float] = {}
     for group in groups:
@@ -60,7 +60,7 @@ def report_names(
     return Answer([*objects, *ground], presence, semantic, panoptic)
 
 
-def _said(verdict: Verdict) -> tuple[float, bool, str]:
+def _said(verdict: NameVerdict) -> tuple[float, bool, str]:
     return verdict.score, verdict.kept, verdict.reason
 
 
