@@ -7,6 +7,7 @@ from lexiseg.metrics.average_precision import (
     mean_over_classes,
 )
 from lexiseg.metrics.bootstrap import bootstrap_interval
+from lexiseg.metrics.concept_f1 import concept_f1, positive_counts, positive_f1
 from lexiseg.metrics.confusion import (
     ClassesAveraged,
     ConfusionMatrix,
@@ -90,6 +91,7 @@ __all__ = [
     "class_overlaps",
     "class_presence",
     "class_quality",
+    "concept_f1",
     "confusion_matrix",
     "count_presence",
     "cumulative_overlap",
@@ -112,6 +114,8 @@ __all__ = [
     "overlap",
     "panoptic_counts",
     "panoptic_quality",
+    "positive_counts",
+    "positive_f1",
     "reassign",
     "region_similarity",
     "released_recall",
