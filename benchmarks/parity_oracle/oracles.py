@@ -16,12 +16,11 @@ from benchmarks.comparison import Comparison, Tolerance, compare_all, first_matc
 from lexiseg.analysis.oracles.case import CandidateSet, Case, CaseMap, CaseSegment
 from lexiseg.analysis.oracles.classification import with_true_names
 from lexiseg.analysis.oracles.combinations import SELECTIONS, helped_candidates
-from lexiseg.analysis.oracles.inference import Inference
+from lexiseg.analysis.oracles.inference import Inference, Thresholds
 from lexiseg.analysis.oracles.missed import Outcome, missed_by_class, outcomes
 from lexiseg.analysis.oracles.selection import AssignmentCost, assign, to_be_found
 from lexiseg.metrics import SegmentOutcome, panoptic_counts, panoptic_quality
 from lexiseg.metrics.panoptic_matching import match_overlaps
-from lexiseg.ops.panoptic_inference import PanopticThresholds
 
 MODES = {
     "oracle_select": "selection with void",
@@ -62,7 +61,7 @@ class OraclePack:
         self.settings = json.loads((folder / "oracle_synthetic.json").read_text("utf-8"))
         self.results = self.settings["results"]
         self.classes = self.settings["num_classes"]
-        thresholds = PanopticThresholds(
+        thresholds = Thresholds(
             self.settings["object_mask_threshold"], self.settings["overlap_threshold"]
         )
         things = np.isin(np.arange(self.classes), self.settings["thing_ids"])

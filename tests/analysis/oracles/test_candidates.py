@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lexiseg.analysis.oracles.candidates import CandidateFates, candidate_ious
-from lexiseg.ops.panoptic_inference import PanopticThresholds, panoptic_inference
+from lexiseg.analysis.oracles.inference import Inference, Thresholds
 from tests.analysis.oracles.drawing import THINGS, candidates_near, random_map
 
 
@@ -23,13 +23,8 @@ def test_overlap_is_counted_pixel_by_pixel(seed: int) -> None:
 def test_ranks_count_candidates_best_first() -> None:
     truth = random_map(np.random.default_rng(5))
     candidates = candidates_near(truth, 5, blur=3)
-    won = panoptic_inference(
-        candidates.probabilities,
-        candidates.masks,
-        truth.size_hw,
-        THINGS,
-        PanopticThresholds(0, 0.8),
-    )
+    infer = Inference(THINGS, Thresholds(), Thresholds())
+    won = infer.division(candidates, truth.size_hw)
     fates = CandidateFates.of(candidates, truth, won)
     order = sorted(range(len(candidates)), key=lambda q: -fates.score[q])
     for place, rank in enumerate(fates.ranks()):

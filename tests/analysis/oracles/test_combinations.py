@@ -5,13 +5,12 @@ import pytest
 
 from lexiseg.analysis.oracles.case import Case
 from lexiseg.analysis.oracles.combinations import SELECTIONS, Help, helped_candidates
-from lexiseg.analysis.oracles.inference import Inference
+from lexiseg.analysis.oracles.inference import Inference, Thresholds
 from lexiseg.analysis.oracles.selection import assign, to_be_found
 from lexiseg.metrics.panoptic_matching import match_overlaps
-from lexiseg.ops.panoptic_inference import PanopticThresholds
 from tests.analysis.oracles.drawing import CLASSES, THINGS, candidates_near, random_map
 
-THRESHOLDS = PanopticThresholds(0.0, 0.8)
+THRESHOLDS = Thresholds(0.0, 0.8)
 
 
 def answer(seed: int, help_given: Help) -> Case:

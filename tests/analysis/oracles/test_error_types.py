@@ -15,14 +15,14 @@ from lexiseg.analysis.oracles.error_types import (
     found_types,
     true_verdicts,
 )
-from lexiseg.analysis.oracles.inference import map_of
+from lexiseg.analysis.oracles.inference import Inference, Thresholds, map_of
 from lexiseg.analysis.oracles.missed import outcomes
 from lexiseg.metrics.panoptic_matching import match_overlaps
-from lexiseg.ops.panoptic_inference import PanopticThresholds, panoptic_inference
 from tests.analysis.oracles.drawing import THINGS, candidates_near, random_case, random_map
 
 SIZE = (10, 10)
-THRESHOLDS = PanopticThresholds(0.4, 0.8)
+THRESHOLDS = Thresholds(0.4, 0.8)
+INFER = Inference(THINGS, THRESHOLDS, THRESHOLDS)
 
 
 def drawn(*boxes: tuple[int, int, int, int, int]) -> CaseMap:
@@ -88,7 +88,7 @@ def test_types_of_candidates_that_fit_and_were_lost(classes, void, expected) -> 
     masks[0, :4, :4] = 9
     masks[1:, :, :] = 9  # a surer one over all of the picture
     candidates = CandidateSet(masks, torch.tensor(classes), torch.tensor(void))
-    won = panoptic_inference(candidates.probabilities, masks, SIZE, THINGS, THRESHOLDS)
+    won = INFER.division(candidates, SIZE)
     fates = CandidateFates.of(candidates, truth, won)
     assert first_verdict(truth, map_of(won), fates).kind == expected
 
@@ -97,9 +97,7 @@ def test_types_of_candidates_that_fit_and_were_lost(classes, void, expected) -> 
 def test_the_split_of_the_paper_is_recovered(seed: int) -> None:
     truth = random_map(np.random.default_rng(seed), crowd=0.2)
     candidates = candidates_near(truth, seed, blur=4)
-    won = panoptic_inference(
-        candidates.probabilities, candidates.masks, truth.size_hw, THINGS, THRESHOLDS
-    )
+    won = INFER.division(candidates, truth.size_hw)
     case = Case("", truth, map_of(won))
     matches = match_overlaps(case.overlaps, truth.segments, case.found.segments)
     fates = CandidateFates.of(candidates, truth, won)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lexiseg.analysis.oracles.case import CandidateSet, CaseMap
 from lexiseg.ops.mask_cost import full_size
-from lexiseg.ops.panoptic_inference import WonSegments
+from lexiseg.ops.mask_inference import Fate, PanopticDivision
 
 GOOD = 0.5  # IoU above which a candidate fits a segment, as in panoptic quality
 
@@ -25,36 +25,36 @@ class CandidateFates:
             crowds overlap with nothing.
         void: (Q,) probability of "no object".
         score: (Q,) the best class's probability.
-        is_void: (Q,) "no object" is their best label.
-        scored: (Q,) they are no void and above the threshold.
-        survived: (Q,) their pixels are in the map.
+        fates: of each candidate in the predictor's own inference.
     """
 
     ious: NDArray[np.float64]
     void: NDArray[np.float64]
     score: NDArray[np.float64]
-    is_void: NDArray[np.bool_]
-    scored: NDArray[np.bool_]
-    survived: NDArray[np.bool_]
+    fates: tuple[Fate, ...]
 
     @classmethod
-    def of(cls, candidates: CandidateSet, truth: CaseMap, won: WonSegments) -> CandidateFates:
+    def of(
+        cls, candidates: CandidateSet, truth: CaseMap, division: PanopticDivision
+    ) -> CandidateFates:
         """Compare candidates with the truth.
 
         Args:
-            candidates: the candidates.
+            candidates: of the picture.
             truth: the true map.
-            won: what the predictor's own inference makes of them.
+            division: what the predictor's own inference makes of them.
         """
-        best = candidates.classes.max(dim=1).values
+        best = candidates.classes.amax(dim=1)
         return cls(
             candidate_ious(candidates.masks, truth),
             candidates.void.double().numpy(),
             best.double().numpy(),
-            (candidates.void > best).numpy(),
-            won.scored,
-            won.survived,
+            division.fates,
         )
+
+    def fitting(self, place: int) -> set[Fate]:
+        """What became of the candidates that fit a true segment."""
+        return {self.fates[q] for q in np.flatnonzero(self.ious[place] > GOOD)}
 
     @property
     def good(self) -> NDArray[np.bool_]:

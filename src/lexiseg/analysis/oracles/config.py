@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from lexiseg.analysis.oracles.inference import Thresholds
 from lexiseg.analysis.oracles.selection import AssignmentCost
 from lexiseg.errors import UsageError
-from lexiseg.ops.panoptic_inference import PanopticThresholds
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,15 @@ class OracleConfig:
             raise UsageError("draws and points are numbers of draws and points; give 1 or more.")
 
     @property
-    def thresholds(self) -> PanopticThresholds:
+    def thresholds(self) -> Thresholds:
         """Of the predictor."""
-        return PanopticThresholds(self.object_mask, self.overlap)
+        return Thresholds(self.object_mask, self.overlap)
 
     @property
-    def thresholds_without_void(self) -> PanopticThresholds:
+    def thresholds_without_void(self) -> Thresholds:
         """Where "no object" is no choice."""
         other = self.object_mask_without_void
-        return PanopticThresholds(self.object_mask if other is None else other, self.overlap)
+        return Thresholds(self.object_mask if other is None else other, self.overlap)
 
     @property
     def cost(self) -> AssignmentCost:

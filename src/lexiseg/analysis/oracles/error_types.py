@@ -120,12 +120,12 @@ def _missed(case: Case, place: int, fates: CandidateFates | None) -> SegmentVerd
 
 def _lost_candidate(fates: CandidateFates, place: int) -> TrueType | None:
     """At which step the candidates that fit a segment were lost."""
-    good = fates.good[place]
-    if (good & fates.is_void).any():
+    lost = fates.fitting(place)
+    if "void" in lost:
         return TrueType.NO_OBJECT
-    if (good & ~fates.scored).any():
+    if "score" in lost:
         return TrueType.BELOW_THRESHOLD
-    return TrueType.SUPPRESSED if good.any() else None
+    return TrueType.SUPPRESSED if lost else None
 
 
 def found_types(case: Case, matches: SegmentMatches) -> list[FoundType]:

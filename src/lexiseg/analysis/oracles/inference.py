@@ -5,15 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from lexiseg.analysis.oracles.case import CandidateSet, CaseMap, CaseSegment
-from lexiseg.ops.panoptic_inference import (
-    PanopticThresholds,
-    WonSegments,
-    panoptic_inference,
-    semantic_inference,
-)
+from lexiseg.ops.full_size_masks import FullSizeMasks
+from lexiseg.ops.mask_inference import PanopticDivision, panoptic_division, semantic_strips
+from lexiseg.types import Frame
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When a candidate takes part in panoptic inference, and when its segment stays.
+
+    Args:
+        object_mask: the score of a candidate must be above.
+        overlap: share of its own mask that it must win.
+    """
+
+    object_mask: float = 0.0
+    overlap: float = 0.8
 
 
 @dataclass(frozen=True)
@@ -28,8 +39,8 @@ class Inference:
     """
 
     is_thing: NDArray[np.bool_]
-    thresholds: PanopticThresholds
-    thresholds_without_void: PanopticThresholds
+    thresholds: Thresholds
+    thresholds_without_void: Thresholds
     semantic: bool = False
 
     def __call__(
@@ -42,23 +53,31 @@ class Inference:
             size_hw: height and width of the picture in pixels.
             no_void: whether "no object" is no choice.
         """
+        if not len(candidates):
+            return CaseMap(np.zeros(size_hw, dtype=np.int64), ())
         if self.semantic:
-            labels = semantic_inference(candidates.classes, candidates.masks, size_hw)
-            return CaseMap.of_classes(labels, void=np.full(size_hw, not len(candidates)))
-        return map_of(self.won(candidates, size_hw, no_void=no_void))
+            strips = semantic_strips(candidates.classes, _at_full_size(candidates, size_hw))
+            labels = torch.cat([scores.argmax(dim=0) for _, scores in strips])
+            return CaseMap.of_classes(labels.numpy(), void=np.zeros(size_hw, dtype=bool))
+        return map_of(self.division(candidates, size_hw, no_void=no_void))
 
-    def won(
+    def division(
         self, candidates: CandidateSet, size_hw: tuple[int, int], *, no_void: bool = False
-    ) -> WonSegments:
-        """Panoptic inference with all it says of the candidates."""
-        thresholds = self.thresholds_without_void if no_void else self.thresholds
-        return panoptic_inference(
-            candidates.probabilities, candidates.masks, size_hw, self.is_thing, thresholds
-        )
+    ) -> PanopticDivision:
+        """Panoptic inference with the fates of the candidates."""
+        chosen = self.thresholds_without_void if no_void else self.thresholds
+        return panoptic_division(
+            candidates.probabilities, _at_full_size(candidates, size_hw),
+            torch.from_numpy(self.is_thing), chosen.object_mask, chosen.overlap,
+        )  # fmt: skip
 
 
-def map_of(won: WonSegments) -> CaseMap:
+def map_of(division: PanopticDivision) -> CaseMap:
     """The outcome of panoptic inference as the map of a case."""
-    return CaseMap(
-        won.ids, tuple(CaseSegment(number, c) for number, c in enumerate(won.classes, start=1))
-    )
+    segments = (CaseSegment(segment.id, segment.label) for segment in division.segments)
+    return CaseMap(division.ids.numpy(), tuple(segments))
+
+
+def _at_full_size(candidates: CandidateSet, size_hw: tuple[int, int]) -> FullSizeMasks:
+    """The candidates' masks, which cover the picture and nothing else."""
+    return FullSizeMasks(candidates.masks, Frame(size_hw, size_hw, size_hw))

@@ -71,8 +71,8 @@ class Judge:
     def _fates(self, case: Case) -> CandidateFates | None:
         if case.candidates is None:
             return None
-        won = self.infer.won(case.candidates, case.truth.size_hw)
-        return CandidateFates.of(case.candidates, case.truth, won)
+        division = self.infer.division(case.candidates, case.truth.size_hw)
+        return CandidateFates.of(case.candidates, case.truth, division)
 
     def _true(
         self, case: Case, matches: SegmentMatches, fates: CandidateFates | None

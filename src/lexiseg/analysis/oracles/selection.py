@@ -15,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from lexiseg.analysis.oracles.case import CandidateSet, CaseMap, CaseSegment
+from lexiseg.ops.assignment import assign as cheapest_pairs
 from lexiseg.ops.mask_cost import mask_costs
 
 
@@ -72,7 +72,8 @@ def assign(
     if cost.points is not None:
         logits, true = _at_points(logits, masks, cost.points, cost.seed)
     entropy, dice = mask_costs(logits, true)
-    return Assignment(*linear_sum_assignment(cost.entropy * entropy + cost.dice * dice))
+    whole = cost.entropy * entropy + cost.dice * dice
+    return Assignment(*cheapest_pairs(whole.numpy()))
 
 
 def _at_points(logits: Tensor, masks: Tensor, points: int, seed: int) -> tuple[Tensor, Tensor]:
