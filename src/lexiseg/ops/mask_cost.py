@@ -3,7 +3,7 @@
 Binary cross entropy and Dice of every candidate with every segment, over all pixels rather than a
 sample of them (Cheng et al. 2022, Section 3.3, and the matcher of its code). Since
 ``cross entropy(x, t) = softplus(x) - x t``, both are matrix products of the candidates with the
-segments, taken a few candidates at a time.
+segments.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, softplus
+from torch.nn.functional import interpolate
 
-CHUNK_VALUES = 2**22  # of candidates at full resolution that are held together
+CHUNK_VALUES = 2**25  # of candidates at full resolution that are held together: 128 MB
+BLOCK = 4096  # pixels that are worked on while they are near the processor
+FOLDS = 5  # times that factors are multiplied pairwise before their logarithm is taken
 
 
 def mask_costs(logits: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
@@ -36,11 +38,10 @@ def mask_costs(logits: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
         >>> bool(entropy[0, 0] < 0.01), bool(dice[0, 1] > 0.6)
         (True, True)
     """
-    true = segments.flatten(1).float().T.contiguous()
-    areas = true.sum(dim=0, dtype=torch.float64)
-    rows = [_costs(x, true, areas) for x in full_size(logits, _size(segments))]
+    true = segments.flatten(1)
+    rows = [_costs(x, true) for x in full_size(logits, _size(segments))]
     if not rows:
-        return logits.new_zeros(0, len(segments)).double(), logits.new_zeros(0, len(segments))
+        return (torch.zeros(0, len(segments), dtype=torch.float64),) * 2
     entropy, dice = zip(*rows, strict=True)
     return torch.cat(entropy), torch.cat(dice)
 
@@ -68,14 +69,36 @@ def scaled(logits: Tensor, size_hw: tuple[int, int]) -> Tensor:
     return interpolate(batch, size_hw, mode="bilinear", align_corners=False)[:, 0]
 
 
-def _costs(logits: Tensor, true: Tensor, areas: Tensor) -> tuple[Tensor, Tensor]:
-    """As `mask_costs`, of (q, pixels) logits with (pixels, G) segments and their areas."""
-    pixels = max(1, logits.shape[1])
-    entropy = softplus(logits).sum(dim=1, dtype=torch.float64)[:, None] - (logits @ true).double()
-    inside = logits.sigmoid()
-    overlap = (inside @ true).double()
-    whole = inside.sum(dim=1, dtype=torch.float64)[:, None] + areas
-    return entropy / pixels, 1 - (2 * overlap + 1) / (whole + 1)
+def _costs(logits: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
+    """As `mask_costs`, of (q, pixels) logits with (G, pixels) segments."""
+    outer, inner = torch.zeros(2, len(logits), len(true), dtype=torch.float64)
+    softplus, total = torch.zeros(2, len(logits), 1, dtype=torch.float64)
+    areas = torch.zeros(len(true), dtype=torch.float64)
+    for first in range(0, logits.shape[1], BLOCK):
+        x = logits[:, first : first + BLOCK]
+        inside, t = x.sigmoid(), true[:, first : first + BLOCK].float().T
+        outer += x @ t
+        inner += inside @ t
+        total += inside.sum(dim=1, keepdim=True)
+        areas += t.sum(dim=0)
+        softplus += _softplus_sums(x, inside)
+    entropy = (softplus - outer) / max(1, logits.shape[1])
+    return entropy, 1 - (2 * inner + 1) / (total + areas + 1)
+
+
+def _softplus_sums(x: Tensor, inside: Tensor) -> Tensor:
+    """(q, 1) sums of softplus(x), where ``inside`` is sigmoid(x), which is overwritten.
+
+    ``softplus(x) = max(x, 0) - log(max(sigmoid(x), sigmoid(-x)))``; the larger one is at least one
+    half, so that products of a few keep their digits and few logarithms are taken.
+    """
+    larger = inside.sub_(0.5).abs_().add_(0.5)
+    for _ in range(FOLDS):
+        half = larger.shape[1] // 2
+        if larger.shape[1] % 2:
+            break
+        larger = larger[:, :half] * larger[:, half:]
+    return x.relu().sum(dim=1, keepdim=True) - larger.log_().sum(dim=1, keepdim=True)
 
 
 def _size(segments: Tensor) -> tuple[int, int]:
