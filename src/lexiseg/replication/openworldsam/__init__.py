@@ -1,0 +1,1 @@
+"""OpenWorldSAM in miniature."""
