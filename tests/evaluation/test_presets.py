@@ -4,7 +4,7 @@ import pytest
 
 import lexiseg
 from lexiseg.evaluation.presets import as_measured, usual_preset
-from lexiseg.registry import DATASETS
+from lexiseg.registry import DATASETS, METHODS
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,10 @@ def test_one_rule_says_which_preset_is_taken(dataset, task, preset) -> None:
 def test_without_settings_of_its_own_a_method_is_measured_as_it_is() -> None:
     car = lexiseg.load("car", preset="mini")
     assert as_measured(car) is car
+
+
+def test_new_data_sets_and_methods_without_settings_for_any_go_with_the_published_weights() -> None:
+    assert usual_preset("cityscapes-panoptic") == usual_preset("my-maps") == "paper"
+    assert usual_preset("voc20", per_dataset=False) == "paper"
+    assert usual_preset("miniworld-panoptic", per_dataset=False) == "mini"
+    assert not METHODS["openworldsam"].preset_per_dataset

@@ -106,7 +106,9 @@ class Loading:
         from lexiseg.registry import METHODS
 
         typed = read_settings(self.set, self.config)
-        chosen = preset or usual_preset(dataset, METHODS[method].task)
+        asked = METHODS[method]
+        named = getattr(asked, "preset_per_dataset", True)
+        chosen = preset or usual_preset(dataset, asked.task, per_dataset=named)
         return Model(method, chosen, self.device, self.dtype, {**typed, **settings})
 
 

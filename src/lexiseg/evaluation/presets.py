@@ -11,7 +11,9 @@ PUBLISHED = (
 )  # data sets that CaR and others were published on with settings of their own
 
 
-def usual_preset(dataset: str | None = None, task: Task = "semantic") -> str:
+def usual_preset(
+    dataset: str | None = None, task: Task = "semantic", *, per_dataset: bool = True
+) -> str:
     """The preset that is taken where none is named, in every verb.
 
     Miniworld goes with the bundled small models, which know nothing else. Some data sets that a
@@ -21,6 +23,7 @@ def usual_preset(dataset: str | None = None, task: Task = "semantic") -> str:
     Args:
         dataset: name in `lexiseg.registry.DATASETS`; None for pictures of one's own.
         task: what the method answers.
+        per_dataset: whether its presets are called after data sets.
 
     Example:
         >>> usual_preset(), usual_preset("miniworld"), usual_preset("voc21")
@@ -28,7 +31,8 @@ def usual_preset(dataset: str | None = None, task: Task = "semantic") -> str:
     """
     if dataset is not None and dataset.startswith(TOY_WORLD):
         return "mini"
-    return dataset if dataset in PUBLISHED and task == "semantic" else "paper"
+    own = per_dataset and dataset in PUBLISHED and task == "semantic"
+    return str(dataset) if own else "paper"
 
 
 def as_measured(method: Method) -> Method:

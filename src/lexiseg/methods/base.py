@@ -124,6 +124,7 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
         task: what an answer is.
         verbs: how it may be asked; a hook for each is filled in.
         takes_stuff: whether `config` has ``stuff``, names that are amorphous regions.
+        preset_per_dataset: whether presets are called after the data sets that it was published on.
         scene_type: what `encode` returns.
         encoding: entries of the recipe that a scene depends on, or the beginnings of their
             dotted names, such as ``settings.max_side`` and ``weights.proposal``.
@@ -133,6 +134,7 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
     task: ClassVar[Task] = "semantic"
     verbs: ClassVar[tuple[Verb, ...]] = ("segment",)
     takes_stuff: ClassVar[bool] = False
+    preset_per_dataset: ClassVar[bool] = True
     encoding: ClassVar[tuple[str, ...]] = ("settings", "weights", "dtypes")
     scene_type: type[SceneT]
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.models.tiny_openworldsam import make_openworldsam
 
 import lexiseg
 from lexiseg.replication.openworldsam.lessons import School
 from lexiseg.replication.openworldsam.rows import BEIT3_TEXT, CLIP_LATE, E1, E3, E4, E5
+from tests.models.tiny_openworldsam import make_openworldsam
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,7 @@ class OpenWorldSam(BaseMethod[Scene, OpenWorldSamConfig]):
     name = "openworldsam"
     verbs = ("segment", "refer", "video")
     takes_stuff = True
+    preset_per_dataset = False
     scene_type = Scene
     encoding = (
         *(f"{kind}.{part}" for kind in ("weights", "dtypes") for part in ("segmenter", "encoder")),
