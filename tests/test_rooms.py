@@ -26,7 +26,7 @@ ROWS = (
     ("analysis",),
     ("replication",),
     ("lexiseg",),  # the package's own names: `import lexiseg`, `from lexiseg import load`
-    ("web",),
+    ("web", "integrations"),  # the library as a service, and inside other programs
     ("cli",),
 )
 LEVEL = {room: level for level, row in enumerate(ROWS) for room in row}

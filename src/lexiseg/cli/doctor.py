@@ -20,6 +20,9 @@ EXTRAS = {
     "edgetam": "timm",
     "openworldsam": "sentencepiece",
     "web": "fastapi",
+    "label-studio": "starlette",
+    "cvat": "cvat-sdk",
+    "fiftyone": "fiftyone",
 }
 
 

@@ -122,10 +122,10 @@ class _Task:
         if self.name is None:
             return None
         found = self.context.picture(self.name, self.file.parent)
-        before = _UPLOADED.fullmatch(Path(self.name).name)
-        if found.is_file() or before is None:
+        before = name_before_upload(self.name)
+        if found.is_file() or not before:
             return found
-        other = self.context.picture(before[1], self.file.parent)
+        other = self.context.picture(before, self.file.parent)
         return other if other.is_file() else found
 
     def size_hw(self, picture: Path | None) -> tuple[int, int]:
@@ -203,14 +203,30 @@ def _drawn(regions: list[_Region]) -> list[_Region]:
 def _picture_name(data: Entry) -> str | None:
     """The picture of a task, from the address that the program serves it at."""
     texts = [value for value in data.values() if isinstance(value, str) and value]
-    named = [text for text in texts if Path(_local(text)).suffix.lower() in SUFFIXES]
+    named = [text for text in texts if Path(local_name(text)).suffix.lower() in SUFFIXES]
     addresses = [text for text in texts if "/" in text]
     chosen = next(iter([*named, *addresses]), None)
-    return None if chosen is None else _local(chosen)
+    return None if chosen is None else local_name(chosen)
 
 
-def _local(address: str) -> str:
-    """The path in an address: of a local file, of an upload, or of a file on another machine."""
+def name_before_upload(name: str) -> str:
+    """What an uploaded file was called before the program put a hash in front; "" if it did not.
+
+    Example:
+        >>> name_before_upload("0a1b2c3d-a.png"), name_before_upload("a.png")
+        ('a.png', '')
+    """
+    found = _UPLOADED.fullmatch(Path(name).name)
+    return found[1] if found else ""
+
+
+def local_name(address: str) -> str:
+    """The path in an address: of a local file, of an upload, or of a file on another machine.
+
+    Example:
+        >>> local_name("/data/local-files/?d=photos/a%20b.png"), local_name("/data/upload/3/a.png")
+        ('photos/a b.png', 'a.png')
+    """
     if "\\" in address:
         return address
     parts = urlsplit(address)

@@ -1,0 +1,1 @@
+"""lexiseg inside the programs where people already work: one module per program."""
