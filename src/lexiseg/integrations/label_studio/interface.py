@@ -100,7 +100,7 @@ class LabelingInterface:
 
     def label_of(self, name: str | None) -> str:
         """The label of a drawn prompt where this tag has it, else its first one."""
-        return name if name in {one.value for one in self.choices} else self.choices[0].value  # type: ignore[return-value]
+        return name if name in {one.value for one in self.choices} else self.choices[0].value
 
 
 def _choice(label: Element) -> LabelChoice:

@@ -42,7 +42,7 @@ class _Mark:
 
 def typed_text(context: Entry) -> str:
     """What was typed into a text field; "" if nothing."""
-    texts = []
+    texts: list[object] = []
     for entry in _entries(context):
         value = entry.get("value")
         typed = value.get("text") if isinstance(value, dict) else None
