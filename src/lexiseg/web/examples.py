@@ -1,4 +1,8 @@
-"""Scenes to try the page on, made when they are asked for: no file travels with the package."""
+"""Scenes to try the page on, made when they are asked for: no file travels with the package.
+
+They are the ones of the first 41 on which the bundled weights did best, asked by CaR for what is
+there and what is not: a page of examples, no measurement.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from PIL import Image
 
 from lexiseg.datasets.miniworld import Miniworld
 
-COUNT = 6
+SCENES = (35, 8, 9, 38, 19, 20)  # their numbers in the world
 SIZE = 384  # pixels a side
 SEED = 29
 ABSENT = 3  # names asked of each scene that are not in it
@@ -54,10 +58,10 @@ def _world() -> Miniworld:
     return Miniworld(split="test", size=SIZE, seed=SEED, things=(3, 5))
 
 
-@lru_cache(maxsize=COUNT)
+@lru_cache(maxsize=len(SCENES))
 def example_scene(number: int) -> ExampleScene:
-    """A scene by its number from 0."""
-    scene = _world()[number]
+    """A scene by its place on the page, from 0."""
+    scene = _world()[SCENES[number]]
     stream = io.BytesIO()
     Image.fromarray(scene.image).save(stream, format="PNG")
     absent = tuple(scene.absent(ABSENT))

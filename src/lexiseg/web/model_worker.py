@@ -50,7 +50,8 @@ class ModelWorker:
             Exception: what the job raises.
         """
         self.waiting += 1
-        answer = asyncio.wrap_future(self._thread.submit(self._timed, job))
+        place = self._thread.submit(self._timed, job)
+        answer = asyncio.wrap_future(place)
         leaving = asyncio.ensure_future(gone())
         try:
             ends: list[asyncio.Future[T] | asyncio.Future[None]] = [answer, leaving]
@@ -63,7 +64,7 @@ class ModelWorker:
         finally:
             self.waiting -= 1
             leaving.cancel()
-            answer.cancel()
+            place.cancel()
 
     def _timed(self, job: Callable[[], T]) -> T:
         begin = perf_counter()

@@ -8,7 +8,7 @@ from mimetypes import guess_type
 
 from fastapi import APIRouter, Response
 
-from lexiseg.web.examples import COUNT, example_scene
+from lexiseg.web.examples import SCENES, example_scene
 from lexiseg.web.refusal import absent
 from lexiseg.web.sentences import Plain
 
@@ -31,11 +31,11 @@ def routes() -> APIRouter:
 
     @router.get("/examples")
     def examples() -> list[dict[str, object]]:
-        return [example_scene(number).to_json(number) for number in range(COUNT)]
+        return [example_scene(number).to_json(number) for number in range(len(SCENES))]
 
     @router.get("/examples/{number}.png")
     def example(number: int) -> Response:
-        if not 0 <= number < COUNT:
+        if not 0 <= number < len(SCENES):
             raise absent("There is no such example.")
         return Response(example_scene(number).png, media_type="image/png")
 
