@@ -9,10 +9,13 @@ import typer
 
 from lexiseg.cli import console
 from lexiseg.cli.endings import EarlyEndError, ExitCode
+from lexiseg.cli.verify import refuse_strangers, verify
 from lexiseg.errors import WeightsNotFoundError
 
+ABSENT = "not here"
+PERMISSIVE = ("Apache-2.0", "MIT", "BSD-3-Clause")
 app = typer.Typer(
-    help="Weights: list, pull, path.\n\nExample: lexiseg models pull clip-vit-b16",
+    help="Weights: list, pull, path, verify.\n\nExample: lexiseg models pull clip-vit-b16",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -24,7 +27,7 @@ def weight_places() -> dict[str, str]:
     from lexiseg.models.hub import checkpoints
 
     places = {name: str(folder) for name, folder in bundled_weights().items()}
-    places.update({name: str(_local(name) or "not here") for name in checkpoints()})
+    places.update({name: str(_local(name) or ABSENT) for name in checkpoints()})
     return places
 
 
@@ -38,17 +41,41 @@ def _local(name: str) -> Path | None:
 
 
 @app.command("list")
-def list_models() -> None:
-    """Show every known checkpoint: where it is, its hub id, size, checksum and licence.
+def list_models(
+    commercial: Annotated[
+        bool,
+        typer.Option("--commercial", help="Only those whose licence allows commercial use."),
+    ] = False,
+) -> None:
+    """Show every known checkpoint: hub id, size, licence, checksum, where it is, how it verified.
 
-    Example: lexiseg models list
+    With --commercial those stay whose weights are published under a permissive licence by name.
+
+    Example: lexiseg models list --commercial
     """
     from lexiseg.models.hub import checkpoints
 
     published = checkpoints()
+    left_out = []
     for name, place in weight_places().items():
-        terms = published[name].describe() if name in published else "bundled, Apache-2.0"
-        typer.echo(f"{name}\n  {terms}\n  {place}")
+        terms = published[name].license if name in published else "Apache-2.0"
+        if commercial and terms not in PERMISSIVE:
+            left_out.append(f"{name} ({terms})")
+            continue
+        about = published[name].describe() if name in published else "bundled, license Apache-2.0"
+        typer.echo(f"{name}\n  {about}\n  {place}{_verdict(name, place)}")
+    if left_out:
+        console.tell(f"left out: {', '.join(left_out)}")
+
+
+def _verdict(name: str, place: str) -> str:
+    """How the checks of a checkpoint that is here went."""
+    from lexiseg.models.verify.record import verified
+
+    if place == ABSENT:
+        return ""
+    told = verified(name, Path(place))
+    return f"\n  verified: {told}" if told else "\n  not verified"
 
 
 @app.command("pull")
@@ -76,7 +103,10 @@ def pull(
             ExitCode.DECLINED, "Nothing was fetched; answer y, or give --yes to be asked nothing."
         )
     for name in names:
-        typer.echo(str(here.get(name) or fetch(name, progress=console.say)))
+        path = here.get(name) or fetch(name, progress=console.say)
+        if name in checkpoints():
+            refuse_strangers(name, path)
+        typer.echo(str(path))
 
 
 def _agreed() -> bool:
@@ -97,3 +127,6 @@ def path(name: Annotated[str, typer.Argument(help="A name of `lexiseg models lis
     from lexiseg.models.hub import find_weights
 
     typer.echo(str(bundled_weights().get(name) or find_weights(name)))
+
+
+app.command("verify")(verify)

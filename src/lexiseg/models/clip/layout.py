@@ -55,6 +55,8 @@ def to_openai(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     others under their old names, so that a strict load can report them.
     """
     kept = {key: tensor for key, tensor in state.items() if not IGNORED.fullmatch(key)}
+    if "text.token_embedding.weight" in kept:  # open_clip's, where the text tower is a part
+        kept = {key.removeprefix("text."): tensor for key, tensor in kept.items()}
     if not is_huggingface(kept):
         return kept
     renamed = {_openai_key(key): tensor for key, tensor in kept.items()}
