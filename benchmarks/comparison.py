@@ -20,10 +20,12 @@ class Tolerance:
         limit: largest error, or for "pixels" the largest share of unequal elements.
         kind: "absolute", "relative" (to each element), "row" (to the largest magnitude in its
             row), "set" (rows in any order) or "pixels".
+        mean: bound of the mean of these errors as well; beyond it the error is infinite.
     """
 
     limit: float
     kind: str = "absolute"
+    mean: float = float("inf")
 
     def error(self, ours: NDArray[np.generic], theirs: NDArray[np.generic]) -> float:
         """The error that `limit` bounds; infinite if the shapes differ."""
@@ -40,6 +42,8 @@ class Tolerance:
             gap = gap / np.abs(theirs)
         if self.kind == "row":
             gap = gap / np.abs(theirs).max(axis=-1, keepdims=True)
+        if gap.mean() > self.mean:
+            return float("inf")
         return float(np.nan_to_num(gap, nan=np.inf).max())
 
 

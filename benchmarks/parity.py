@@ -11,13 +11,20 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks import parity_car, parity_oracle, parity_tides, parity_zero_guidance
+from benchmarks import (
+    parity_car,
+    parity_openworldsam,
+    parity_oracle,
+    parity_tides,
+    parity_zero_guidance,
+)
 from benchmarks.comparison import Comparison
 
 # A pack is recognized by its own files: (is it yours?, rebuild it).
 SYSTEMS: dict[str, tuple[Callable[[Path], bool], Callable[[Path], Iterable[Comparison]]]] = {
     "car": (parity_car.recognizes, parity_car.rebuild),
     "tides": (parity_tides.recognizes, parity_tides.rebuild),
+    "openworldsam": (parity_openworldsam.recognizes, parity_openworldsam.rebuild),
     "oracles": (parity_oracle.recognizes, parity_oracle.rebuild),
     "zero-guidance": (parity_zero_guidance.recognizes, parity_zero_guidance.rebuild),
 }

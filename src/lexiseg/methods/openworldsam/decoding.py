@@ -45,16 +45,26 @@ def decode(
     prompts = numbers.repeat_interleave(len(tokens) // max(1, len(vectors)))
     pieces = segmenter.predict_tokens(embedding, tokens, fallback=config.fallback)
     answers = _answers(pieces, prompts, embedding.size_hw)
-    return _refine(embedding, answers, segmenter, config) if config.two_stage else answers
+    return refine(embedding, answers, segmenter, config) if config.two_stage else answers
 
 
-def _refine(
+def refine(
     embedding: ImageEmbedding,
     answers: Answers,
     segmenter: Segmenter,
     config: OpenWorldSamConfig,
 ) -> Answers:
-    """The second stage: sure masks are prompts of their own, without any token."""
+    """The second stage: sure masks are prompts of their own, without any token.
+
+    Args:
+        embedding: SAM 2's.
+        answers: of the first stage.
+        segmenter: its decoder answers once more.
+        config: least score of a sure mask, and the fallback.
+
+    Returns:
+        the same answers, with masks and scores of the sure ones replaced.
+    """
     sure = (answers.scores >= config.min_score).nonzero()[:, 0]
     if not len(sure):
         return answers
