@@ -177,6 +177,7 @@ WRITERS = Registry(
         "label-studio": "lexiseg.io.label_studio_writer:write_label_studio",
         "label-studio-polygons": "lexiseg.io.label_studio_writer:write_label_studio_polygons",
         "label-studio-boxes": "lexiseg.io.label_studio_writer:write_label_studio_boxes",
+        "parquet": "lexiseg.io.parquet:write_parquet",
     },
 )
 
@@ -195,6 +196,7 @@ READERS = Registry(
         "labelme": "lexiseg.io.labelme_reader:LABELME",
         "masks": "lexiseg.io.object_png:OBJECT_PNGS",
         "panoptic": "lexiseg.io.panoptic:PANOPTIC",
+        "parquet": "lexiseg.io.parquet:PARQUET",
         "png": "lexiseg.io.index_png:INDEX_PNG",
         "yolo": "lexiseg.io.yolo_reader:YOLO",
     },

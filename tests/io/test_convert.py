@@ -21,6 +21,7 @@ SOURCES = {
     "labelme-polygons": ("labelme-polygons/all.json", False),
     "yolo": ("yolo", False),
     "masks": ("masks", True),
+    "parquet": ("all.parquet", True),
     "label-studio": ("all.label-studio.json", True),
     "label-studio-polygons": ("all.label-studio-polygons.json", False),
     "label-studio-boxes": ("all.label-studio-boxes.json", False),

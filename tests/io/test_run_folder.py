@@ -271,3 +271,14 @@ def test_a_run_tells_its_recipe_and_takes_answers_of_no_other(tmp_path: Path, ph
         go(run, photos, solve=solve)
     assert recorded(run) == ["a.png", "b.png"]
     assert len(go(run, photos[:2], solve=never)) == 2
+
+
+def test_a_table_of_the_run_has_a_row_for_what_failed(tmp_path: Path, photos: list[Path]) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="extra parquet")
+    photos[1].write_bytes(b"no picture")
+    run = tmp_path / "run"
+    for _ in range(2):  # a second call says the same
+        go(run, photos, replace(JOB, formats=["parquet"]))
+        rows = parquet.read_table(run / "annotations.parquet").to_pylist()
+        assert sorted(Path(row["path"]).name for row in rows) == ["a.png", "b.png", "c.png"]
+        assert ["b.png" in (row["error"] or "") for row in rows] == [False, False, True]

@@ -20,6 +20,7 @@ EXTRAS = {
     "edgetam": "timm",
     "openworldsam": "sentencepiece",
     "web": "fastapi",
+    "parquet": "pyarrow",
     "label-studio": "starlette",
     "cvat": "cvat-sdk",
     "fiftyone": "fiftyone",

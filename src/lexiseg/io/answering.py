@@ -61,7 +61,7 @@ def answer_images(
             failures[path] = outcome.reason
         yield outcome
     if folder:
-        folder.finish()
+        folder.finish(failures)
         folder.report(failures)
 
 

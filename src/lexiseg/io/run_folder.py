@@ -250,9 +250,20 @@ class RunFolder:
         if others:
             raise self._other(f"a run made with another recipe ({'; '.join(others[:3])})")
 
-    def _write(self, scope: str, results: Callable[[], Iterable[Result]], name: str) -> list[Path]:
+    def _write(
+        self,
+        scope: str,
+        results: Callable[[], Iterable[Result]],
+        name: str,
+        failures: Mapping[Path, str] | None = None,
+    ) -> list[Path]:
         written: list[Path] = []
-        how = {"name": name, "overwrite": self._overwrite, "manifest": self._manifest}
+        how = {
+            "name": name,
+            "overwrite": self._overwrite,
+            "manifest": self._manifest,
+            "failures": failures,
+        }
         for choice in self.job.formats:
             if WRITERS[choice].scope == scope:
                 written += WRITERS[choice](results(), self.path, **how)
@@ -268,12 +279,16 @@ class RunFolder:
         else:
             self._manifest.remove([path])
 
-    def finish(self) -> None:
-        """Write the files that cover the whole run, and take away what covered an older state."""
+    def finish(self, failures: Mapping[Path, str]) -> None:
+        """Write the files that cover the whole run, and take away what covered an older state.
+
+        Args:
+            failures: pictures without an answer, with the reasons.
+        """
         if not self._done:
             return
         records = self.path / RECORDS
-        written = self._write("collection", lambda: read_records(records), "annotations")
+        written = self._write("collection", lambda: read_records(records), "annotations", failures)
         of_images = {self.path / name for entry in self._done.values() for name in entry.files}
         current = {*written, *of_images, records, self.path / RUN, self.path / FAILED}
         self._manifest.remove([path for path in self._manifest if path not in current])

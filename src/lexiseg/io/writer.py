@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +38,7 @@ class Destination:
         manifest: of the run that writes: its own files may be replaced, and every file is noted
             before it appears.
         read: reads pictures, of the colours that were chosen.
+        failures: pictures without an answer, with the reasons, for formats with a place for them.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class Destination:
     access: PictureAccess = field(default_factory=lambda: PictureAccess(everything=True))
     manifest: Manifest | None = None
     read: Callable[[Path], ImageArray] = read_image
+    failures: Mapping[Path, str] = field(default_factory=dict)
 
     def named(self, stem: str) -> Destination:
         """The same destination under another file name."""
@@ -149,6 +151,7 @@ class Writer:
         name: str,
         overwrite: bool = False,
         manifest: Manifest | None = None,
+        failures: Mapping[Path, str] | None = None,
         **options: object,
     ) -> list[Path]:
         """Write results.
@@ -159,12 +162,15 @@ class Writer:
             name: file name without suffix; what no file system accepts is replaced.
             overwrite: replace files that are already there.
             manifest: of the run that writes, if one does.
+            failures: pictures without an answer, with the reasons.
             options: what the format offers, e.g. ``tolerance`` in pixels for polygons.
 
         Raises:
             OutputError: a file exists already, or the folder cannot be written.
         """
-        target = Destination(Path(folder), slug(name), overwrite, manifest=manifest)
+        target = Destination(
+            Path(folder), slug(name), overwrite, manifest=manifest, failures=failures or {}
+        )
         if self.scope == "collection":
             return self.write(results, target, **options)
         paths: list[Path] = []
