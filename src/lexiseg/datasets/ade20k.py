@@ -17,7 +17,12 @@ from lexiseg.datasets.label_map import (
     read_labels,
 )
 from lexiseg.datasets.layout import FolderLayout, list_stems
-from lexiseg.datasets.panoptic_tables import PanopticTables, in_order, read_panoptic
+from lexiseg.datasets.panoptic_tables import (
+    PanopticTables,
+    in_order,
+    panoptic_classes,
+    read_panoptic,
+)
 
 _SOURCE = "http://sceneparsing.csail.mit.edu"
 _ROOTS = ("ADEChallengeData2016",)
@@ -81,7 +86,8 @@ def open_ade150_panoptic(
     )
     path = layout.find(Path(data), f"{stem}.json")
     images = layout.find(Path(data), f"images/{folder}")
-    tables, classes = read_panoptic(path, load_class_list("ade-150", wording))
+    tables = read_panoptic(path)
+    classes = panoptic_classes(tables, path, load_class_list("ade-150", wording))
     return PanopticTables(
         "ade150-panoptic", split, classes, tables, path.with_suffix(""),
         lambda row: images / f"{Path(str(row.get('file_name', row['id']))).stem}.jpg", path,

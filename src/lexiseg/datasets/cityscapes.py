@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lexiseg.datasets.class_list import load_class_list
 from lexiseg.datasets.label_map import LabelMapDataset, from_class_zero, read_labels
 from lexiseg.datasets.layout import FolderLayout
-from lexiseg.datasets.panoptic_tables import PanopticTables, read_panoptic
+from lexiseg.datasets.panoptic_tables import PanopticTables, panoptic_classes, read_panoptic
 from lexiseg.datasets.sample import LabelMap
 
 _SOURCE = "https://www.cityscapes-dataset.com (gtFine and leftImg8bit)"
@@ -90,7 +90,8 @@ def open_cityscapes_panoptic(
     )
     path = layout.find(data, f"gtFine/{stem}.json")
     images = layout.find(data, f"leftImg8bit/{split}")
-    tables, classes = read_panoptic(path, load_class_list("cityscapes-19", wording))
+    tables = read_panoptic(path)
+    classes = panoptic_classes(tables, path, load_class_list("cityscapes-19", wording))
     return PanopticTables(
         "cityscapes-panoptic", split, classes, tables, path.with_suffix(""),
         lambda row: images / _city(row["id"]) / f"{row['id']}_leftImg8bit.png", path,

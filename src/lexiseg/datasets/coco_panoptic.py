@@ -6,7 +6,12 @@ from pathlib import Path
 
 from lexiseg.datasets.class_list import load_class_list
 from lexiseg.datasets.layout import FolderLayout
-from lexiseg.datasets.panoptic_tables import PanopticTables, read_panoptic
+from lexiseg.datasets.panoptic_tables import (
+    PanopticTables,
+    category_names,
+    panoptic_classes,
+    read_panoptic,
+)
 
 
 def open_coco_panoptic(
@@ -35,10 +40,9 @@ def open_coco_panoptic(
     images = layout.find(
         data, "panoptic_images", f"{split}2017", f"images/{split}2017", "JPEGImages", "images"
     )
-    tables, classes = read_panoptic(path)
-    coco = load_class_list("coco-133", wording)
-    if classes.names == coco.names:
-        tables, classes = read_panoptic(path, coco)
+    tables, coco = read_panoptic(path), load_class_list("coco-133", wording)
+    known = coco if category_names(tables) == coco.names else None
+    classes = panoptic_classes(tables, path, known)
     return PanopticTables(
         "coco-panoptic", split, classes, tables, maps, lambda row: images / row["file_name"], path
     )

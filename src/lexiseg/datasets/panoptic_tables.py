@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -90,36 +90,45 @@ def in_order(rows: Sequence[Row], key: str = "id") -> list[Row]:
     return sorted(rows, key=lambda row: (isinstance(row[key], str), row[key]))
 
 
-def read_panoptic(
-    path: Path, known: ClassList | None = None
-) -> tuple[dict[str, list[Row]], ClassList]:
-    """A panoptic file and its classes.
-
-    Args:
-        path: the JSON file.
-        known: a list that gives the classes names and prompts if it has as many; which of them
-            are stuff is what the file says.
+def read_panoptic(path: Path) -> dict[str, list[Row]]:
+    """The tables of a panoptic file.
 
     Raises:
         DatasetError: it cannot be read, or a table or a key is missing.
     """
-    tables = read_instances(
+    return read_instances(
         path,
         images=("id",),
         annotations=("image_id", "file_name", "segments_info"),
         categories=("id", "name"),
     )
-    rows = in_order(tables["categories"])
-    names = tuple(str(row["name"]) for row in rows)
+
+
+def category_names(tables: Mapping[str, Sequence[Row]]) -> tuple[str, ...]:
+    """Names of the categories in the order of their numbers, as the file spells them."""
+    return tuple(str(row["name"]) for row in in_order(tables["categories"]))
+
+
+def panoptic_classes(
+    tables: Mapping[str, Sequence[Row]], path: Path, known: ClassList | None = None
+) -> ClassList:
+    """The classes of a panoptic file, whose own word it is which of them are stuff.
+
+    Args:
+        tables: of the file.
+        path: the file.
+        known: a list that gives the classes names and prompts if it has as many.
+
+    Raises:
+        DatasetError: two categories have the same name.
+    """
+    names = category_names(tables)
     if known is None or len(known) != len(names):
         known = ClassList(f"categories of {path.name}", names, names)
-    stuff = (n for n, row in zip(known.names, rows, strict=True) if not row.get("isthing", 1))
     if len(set(known.names)) < len(known):
         raise DatasetError(f"Annotation file {path} gives two categories the same name.")
-    classes = ClassList(
-        known.name, known.names, known.prompts, frozenset(stuff), known.wording, known.seen
-    )
-    return tables, classes
+    rows = zip(known.names, in_order(tables["categories"]), strict=True)
+    return replace(known, stuff=frozenset(name for name, row in rows if not row.get("isthing", 1)))
 
 
 def read_segment_ids(path: Path) -> NDArray[np.uint32]:

@@ -18,7 +18,7 @@ from lexiseg.datasets.label_map import (
     read_labels,
 )
 from lexiseg.datasets.layout import FolderLayout
-from lexiseg.datasets.panoptic_tables import PanopticTables, read_panoptic
+from lexiseg.datasets.panoptic_tables import PanopticTables, panoptic_classes, read_panoptic
 from lexiseg.datasets.sample import LabelMap
 from lexiseg.errors import DatasetError, UnknownNameError, in_one_line
 
@@ -160,7 +160,8 @@ def open_scannet_panoptic(
     )
     path = layout.find(data, f"{stem}.json", f"{_FRAMES}/{stem}.json")
     frames = layout.find(data, _FRAMES, ".")
-    tables, classes = read_panoptic(path, load_class_list("scannet-20", wording))
+    tables = read_panoptic(path)
+    classes = panoptic_classes(tables, path, load_class_list("scannet-20", wording))
     return PanopticTables(
         "scannet-panoptic", split, classes, tables, path.with_suffix(""),
         partial(_photo, frames), path, most_asked=18,
