@@ -10,14 +10,17 @@ from pathlib import Path
 from lexiseg.evaluation.protocol import Protocol, protocol_of
 from lexiseg.evaluation.records import RecordFile
 from lexiseg.io.writer import Destination
+from lexiseg.models.bundled import bundled_folder
 from lexiseg.replication.engine import Replication
 from lexiseg.replication.openworldsam.lessons import School
 from lexiseg.replication.openworldsam.report import ReplicationPage
 from lexiseg.replication.openworldsam.rows import Row, all_rows
 from lexiseg.replication.openworldsam.worker import OpenWorldSamWorker, SceneTask
 from lexiseg.replication.rows import RowRecords, RowTask
+from lexiseg.training.engine.record import read_sessions
 
 SCHOOL = "openworldsam-adapters"
+ADAPTER = "mini-openworldsam"  # of the bundled preset
 
 
 class OpenWorldSamRecords(RowRecords[Row]):
@@ -77,7 +80,7 @@ class OpenWorldSamRecords(RowRecords[Row]):
             protocols=self._protocols,
             records=self.records(),
             dataset=self._worker.dataset,
-            sizes=self._worker.load().adapter.config,
+            sessions=read_sessions(bundled_folder(ADAPTER)),
         )
 
 
