@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from lexiseg.errors import UsageError
-from lexiseg.metrics import ReferringScore, cumulative_overlap, mean_overlap, overlap
+from lexiseg.metrics import (
+    ReferringScore,
+    cumulative_overlap,
+    mean_overlap,
+    overlap,
+    overlap_precision,
+)
 
 
 def test_overlap_counts_pixels() -> None:
@@ -48,3 +56,20 @@ def test_no_objects_is_undefined_and_sizes_must_agree() -> None:
     assert np.isnan(cumulative_overlap([]))
     with pytest.raises(UsageError, match=r"\(1, 2\) but the answer \(2, 1\)"):
         overlap(np.zeros((1, 2), bool), np.zeros((2, 1), bool))
+
+
+def test_precision_is_the_share_of_good_pairs_and_the_bound_belongs_to_it() -> None:
+    pairs = [(1, 2), (3, 4), (0, 0), (0, 5)]
+    assert overlap_precision(pairs, 0.5) == 0.75
+    assert overlap_precision(pairs, 0.75) == 0.5
+    assert np.isnan(overlap_precision([], 0.5))
+
+
+def test_numbers_of_the_released_evaluator(shared: Path) -> None:
+    pack = np.load(shared / "reference/openworldsam/arrays.npz")
+    answers = pack["post.mask_logits"][pack["metric.ground.order"], 0] > 0
+    truths = pack["metric.ground.gt"] > 0
+    pairs = [overlap(truth, answer) for truth, answer in zip(truths, answers, strict=True)]
+    found = [cumulative_overlap(pairs), mean_overlap(pairs)]
+    found += [overlap_precision(pairs, least) for least in (0.5, 0.6, 0.7, 0.8, 0.9)]
+    assert 100 * np.array(found) == pytest.approx(pack["metric.ground.values"], rel=1e-5)

@@ -47,7 +47,13 @@ from lexiseg.metrics.panoptic_matching import (
     segment_overlaps,
 )
 from lexiseg.metrics.presence import PresenceCounts, count_presence, matthews
-from lexiseg.metrics.referring import ReferringScore, cumulative_overlap, mean_overlap, overlap
+from lexiseg.metrics.referring import (
+    ReferringScore,
+    cumulative_overlap,
+    mean_overlap,
+    overlap,
+    overlap_precision,
+)
 from lexiseg.metrics.renamed_segments import (
     ClassOverlaps,
     class_overlaps,
@@ -112,6 +118,7 @@ __all__ = [
     "mean_precision",
     "mean_recall",
     "overlap",
+    "overlap_precision",
     "panoptic_counts",
     "panoptic_quality",
     "positive_counts",

@@ -48,6 +48,20 @@ def cumulative_overlap(pairs: Sequence[tuple[int, int]]) -> float:
     return float(both / either) if either else 1.0
 
 
+def overlap_precision(pairs: Sequence[tuple[int, int]], least: float) -> float:
+    """Share of pairs whose IoU is at least so much (precision@X of referring segmentation).
+
+    Example:
+        >>> overlap_precision([(1, 2), (8, 8)], 0.6)
+        0.5
+    """
+    if not pairs:
+        return float("nan")
+    both, either = np.array(pairs, dtype=np.int64).T
+    ious = np.where(either > 0, both / np.maximum(either, 1), 1.0)
+    return float((ious >= least).mean())
+
+
 @dataclass
 class ReferringScore:
     """Running list of overlaps."""

@@ -14,10 +14,17 @@ from numpy.typing import NDArray
 from lexiseg.datasets import ReferringDataset, ReferringSample
 from lexiseg.evaluation.records import Record
 from lexiseg.evaluation.summary import Summary
-from lexiseg.metrics import bootstrap_interval, cumulative_overlap, mean_overlap, overlap
+from lexiseg.metrics import (
+    bootstrap_interval,
+    cumulative_overlap,
+    mean_overlap,
+    overlap,
+    overlap_precision,
+)
 from lexiseg.types import EncodedImage, Instances, Method, Result
 
 _PROTOCOLS = ("object", "sentence")
+_PRECISIONS = (50, 60, 70, 80, 90)  # least IoU in percent
 
 
 def score_image(method: Method, sample: ReferringSample, dataset: ReferringDataset) -> Record:
@@ -83,13 +90,15 @@ def clean_sentence(sentence: str) -> str:
 
 
 def summarize(records: Sequence[Record], dataset: ReferringDataset, *, seed: int = 0) -> Summary:
-    """mIoU and cIoU per object and per sentence, with bootstrap intervals over images."""
+    """mIoU, cIoU and precision per object and per sentence, with bootstrap intervals."""
     scores: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
     for key in _PROTOCOLS:
         pairs = [(both, either) for record in records for both, either in record[key]]
         scores[f"{key}_miou"] = mean_overlap(pairs)
         scores[f"{key}_ciou"] = cumulative_overlap(pairs)
+        for percent in _PRECISIONS:
+            scores[f"{key}_precision_{percent}"] = overlap_precision(pairs, percent / 100)
         intervals[f"{key}_miou"] = _interval([mean_parts(record[key]) for record in records], seed)
     return Summary(scores, intervals)
 
