@@ -19,7 +19,8 @@ class Tolerance:
     Attributes:
         limit: largest error, or for "pixels" the largest share of unequal elements.
         kind: "absolute", "relative" (to each element), "row" (to the largest magnitude in its
-            row), "set" (rows in any order) or "pixels".
+            row), "scaled" (to one plus each element's magnitude), "set" (rows in any order) or
+            "pixels".
         mean: bound of the mean of these errors as well; beyond it the error is infinite.
     """
 
@@ -40,6 +41,8 @@ class Tolerance:
         gap = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
         if self.kind == "relative":
             gap = gap / np.abs(theirs)
+        if self.kind == "scaled":
+            gap = gap / (1 + np.abs(theirs))
         if self.kind == "row":
             gap = gap / np.abs(theirs).max(axis=-1, keepdims=True)
         if gap.mean() > self.mean:

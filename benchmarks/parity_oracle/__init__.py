@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.comparison import Comparison
-from benchmarks.parity_oracle import matching, oracles, quality
+from benchmarks.parity_oracle import inference, matching, networks, oracles, quality
 
-PARTS = (matching, oracles, quality)
+PARTS = (networks, inference, matching, oracles, quality)
 
 
 def recognizes(folder: Path) -> bool:
