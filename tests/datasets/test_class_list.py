@@ -104,3 +104,18 @@ def test_lists_equal_the_published_ones(shared: Path) -> None:
     rows = json.loads((meta / "ade20k_panoptic_categories.json").read_text())
     assert list(ade.prompts) == [row["name"] for row in rows]
     assert [name in ade.seen for name in ade.names] == [row["seen"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("ade-150", 64), ("ade-847", 101), ("cityscapes-19", 17), ("context-59", 51), ("pc-459", 85)],
+)
+def test_synonyms_of_fc_clip_share_as_many_classes_with_coco_as_published(
+    name: str, known: int
+) -> None:
+    trained = {w for p in load_class_list("coco-133", "fc-clip").prompts for w in p.split(",")}
+    classes = load_class_list(name, "fc-clip")
+    assert len(trained) == 254
+    shared = [p for p in classes.prompts if trained & set(p.replace(", ", ",").split(","))]
+    assert len(shared) == known
+    assert load_class_list("voc-20", "fc-clip").prompts[1] == "bicycle,bicycles,bike,bikes"

@@ -73,7 +73,9 @@ def evaluate(
     ] = "global",
     wording: Annotated[
         str | None,
-        typer.Option("--wording", help="How classes are put: released, plain or verbatim."),
+        typer.Option(
+            "--wording", help="How classes are put: released, plain, verbatim or fc-clip."
+        ),
     ] = None,
     loading: Loading,
     overwrite: Overwrite = False,

@@ -39,7 +39,9 @@ class FullSizeMasks:
         wide = _resize_columns(logits.float(), frame.frame_hw[1])[..., :content_width]
         self._halfway = _resize_columns(wide, width)
         to_frame = bilinear_matrix(frame.frame_hw[0], logits.shape[1])
-        self._rows = (bilinear_matrix(height, content_height) @ to_frame[:content_height]).to(wide)
+        rows = bilinear_matrix(height, content_height) @ to_frame[:content_height]
+        same = rows.shape[0] == rows.shape[1] and bool((rows.diagonal() == 1).all())
+        self._rows = None if same else rows.to(wide)
 
     def __len__(self) -> int:
         return len(self._halfway)
@@ -66,6 +68,8 @@ class FullSizeMasks:
 
     def _make(self, halfway: Tensor, part: slice) -> Tensor:
         """Rows of the picture, from those rows of the small masks that matter for them."""
+        if self._rows is None:
+            return halfway[:, part]
         weights = self._rows[part]
         used = weights.any(dim=0).nonzero()[:, 0]
         near = slice(int(used[0]), int(used[-1]) + 1)
@@ -74,4 +78,10 @@ class FullSizeMasks:
 
 def _resize_columns(maps: Tensor, width: int) -> Tensor:
     """(Q, h, w) to (Q, h, width)."""
-    return F.interpolate(maps, size=width, mode="linear", align_corners=False)
+    if not len(maps):
+        return maps.new_zeros(0, maps.shape[1], width)
+    return (
+        maps
+        if maps.shape[2] == width
+        else F.interpolate(maps, size=width, mode="linear", align_corners=False)
+    )

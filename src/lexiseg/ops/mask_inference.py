@@ -76,7 +76,7 @@ def semantic_strips(probabilities: Tensor, masks: FullSizeMasks) -> Iterator[tup
     classes = probabilities.shape[1]
     for part, logits in masks.strips(depth=classes):
         shares = logits.sigmoid().flatten(1)
-        yield part, (probabilities.T @ shares).view(classes, *logits.shape[1:])
+        yield part, (probabilities.T.to(shares) @ shares).view(classes, *logits.shape[1:])
 
 
 def panoptic_division(
