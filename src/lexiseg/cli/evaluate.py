@@ -73,9 +73,7 @@ def evaluate(
     ] = "global",
     wording: Annotated[
         str | None,
-        typer.Option(
-            "--wording", help="How classes are put: released, plain, verbatim or fc-clip."
-        ),
+        typer.Option("--wording", help="Of classes: released, plain, verbatim or fc-clip."),
     ] = None,
     loading: Loading,
     overwrite: Overwrite = False,

@@ -57,8 +57,8 @@ def load_class_list(name: str, wording: str = "released") -> ClassList:
     Args:
         name: one of `class_list_names`, e.g. ``voc-20``.
         wording: "released" for the prompts published with a method, "plain" for the names
-            themselves, "verbatim" for the names as the data set's own files spell them, "fc-clip" for
-            FC-CLIP's lists of synonyms, separated by commas.
+            themselves, "verbatim" for the names as the data set's own files spell them,
+            "fc-clip" for FC-CLIP's lists of synonyms, separated by commas.
 
     Raises:
         UnknownNameError: no such list or wording.

@@ -80,8 +80,6 @@ def _resize_columns(maps: Tensor, width: int) -> Tensor:
     """(Q, h, w) to (Q, h, width)."""
     if not len(maps):
         return maps.new_zeros(0, maps.shape[1], width)
-    return (
-        maps
-        if maps.shape[2] == width
-        else F.interpolate(maps, size=width, mode="linear", align_corners=False)
-    )
+    if maps.shape[2] == width:
+        return maps
+    return F.interpolate(maps, size=width, mode="linear", align_corners=False)
