@@ -39,7 +39,7 @@ def reference(plain, tokens, maps, position):
     return out.reshape(tokens.shape), image.reshape(count, -1, 32)
 
 
-@pytest.mark.parametrize("length", [2, 7, 20])
+@pytest.mark.parametrize("length", [2, 7, 16, 17, 40])
 def test_shared_image(plain, length):
     tokens, maps, position = inputs(3, length)
     wanted_tokens, wanted_image = reference(plain, tokens, maps, position)
@@ -53,13 +53,14 @@ def test_shared_image(plain, length):
     torch.testing.assert_close(some, wanted_tokens[:, [1, 0]], atol=1e-5, rtol=1e-5)
 
 
-def test_an_image_for_each_prompt(plain):
-    tokens, maps, position = inputs(3, 6)
+@pytest.mark.parametrize("length", [6, 30])
+def test_an_image_for_each_prompt(plain, length):
+    tokens, maps, position = inputs(3, length)
     own = maps + torch.randn(3, 32, 4, 5, generator=torch.Generator().manual_seed(4))
     wanted_tokens, wanted_image = reference(plain, tokens, own, position)
     ours = TwoWay(plain)
     with torch.no_grad():
         shared = ours.share(maps.flatten(2).mT, position.flatten(2).mT)
-        found, image = ours(tokens, shared, list(range(6)), own.flatten(2).mT)
+        found, image = ours(tokens, shared, list(range(length)), own.flatten(2).mT)
     torch.testing.assert_close(found, wanted_tokens, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(image, wanted_image, atol=1e-5, rtol=1e-5)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lexiseg.errors import CheckpointError
 from lexiseg.models.hub import checkpoints, find_weights
 from lexiseg.models.side_files import CONFIG, read_config
+from lexiseg.models.weights import read_state
 
 if TYPE_CHECKING:
     from lexiseg.models.sam import Segmenter
@@ -63,6 +64,10 @@ def refuse_sam21(source: str | Path, path: Path | None = None) -> None:
 
 def _tracks_like_sam21(path: Path) -> bool:
     """Only the second release tells occluded objects apart while it tracks."""
+    if path.is_file():
+        from lexiseg.models.sam.sam2_files import is_second_release
+
+        return is_second_release(read_state(path))
     if not (path / CONFIG).is_file():
         return False
     return bool(read_config(path).get("enable_occlusion_spatial_embedding"))

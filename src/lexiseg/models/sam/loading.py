@@ -15,6 +15,7 @@ from lexiseg.models.device import choose_device, choose_dtype
 from lexiseg.models.hub import find_weights
 from lexiseg.models.sam.families import FAMILIES, MODEL_TYPES, Family
 from lexiseg.models.sam.preprocess import Preprocessing
+from lexiseg.models.sam.sam2_files import is_sam2_layout, read_sam2_file
 from lexiseg.models.sam.sam_keys import infer_settings, is_sam_layout, sam_to_huggingface
 from lexiseg.models.sam.segmenter import Segmenter
 from lexiseg.models.side_files import CONFIG, PREPROCESSOR, read_config, read_preprocessor
@@ -40,7 +41,8 @@ def load_segmenter(
 
     Args:
         source: known name ("sam-vit-b"), hub id, folder in transformers' format, or
-            file in the layout of SAM's own program (``sam_vit_b_01ec64.pth``).
+            file in the layout of SAM's or SAM 2's own program (``sam_vit_b_01ec64.pth``,
+            ``sam2_hiera_large.pt``).
         device: "auto" or a torch device.
         dtype: "auto" (bfloat16 where the processor has it), "float32", "bfloat16".
         weights: where the weights lie, if not where `source` says.
@@ -86,9 +88,11 @@ def _read(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, object]]:
         return state, read_config(path)
     if is_sam_layout(state):
         return sam_to_huggingface(state), infer_settings(state)
+    if is_sam2_layout(state):
+        return read_sam2_file(state, str(path))
     raise CheckpointError(
-        f"{path} is not in the layout of SAM's own program; give the folder with config.json that "
-        "belongs to it."
+        f"{path} is not in the layout of SAM's or SAM 2's own program; give the folder with "
+        "config.json that belongs to it."
     )
 
 

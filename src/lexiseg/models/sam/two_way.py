@@ -5,6 +5,8 @@ keys, queries and values, for every prompt, is what makes the plain computation 
 directions of the attention are bilinear around their softmax, so the projections can be applied to
 the tokens instead (query . (W x) = (W^T query) . x), which is the same function with about half of
 the multiplications. What the first layer computes from the image alone is shared by all prompts.
+Where a prompt has many tokens, as in OpenWorldSAM's released layout, projecting the image is
+cheaper.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from lexiseg.models.sam.modules import TokenAttention, TwoWayLayer, TwoWayNetwork
+
+FEW_TOKENS = 16  # up to so many, projections are applied to the tokens
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class TwoWay:
         network: the `transformer` of a mask decoder of SAM's kind.
 
     Cost: for t tokens an attention multiplies each position with 2 t heads C numbers instead of
-    C * C, so this pays below about 16 tokens.
+    C * C, so this pays below about 16 tokens; with more, `read` and `write` project the image.
     """
 
     def __init__(self, network: TwoWayNetwork) -> None:
@@ -131,6 +135,9 @@ def _shared_exchange(
     tokens = _after_reading(layer, tokens + _output(reader)(found))
 
     writer = layer.cross_attn_image_to_token
+    if length > FEW_TOKENS:
+        asking = image.write_query.expand(count, -1, -1, -1)
+        return tokens, _exchange(writer, asking, tokens + prompts, tokens)
     key = _heads(writer, writer.k_proj(tokens + prompts)) * _scale(writer)
     joined = key.transpose(0, 1).flatten(1, 2)
     scores = image.write_query @ joined.transpose(1, 2)
@@ -145,6 +152,8 @@ def read(attention: TokenAttention, asked: Tensor, placed: Tensor, features: Ten
 
     A key's bias adds the same to all positions, which the softmax does not see.
     """
+    if asked.shape[1] > FEW_TOKENS:
+        return _exchange(attention, _heads(attention, attention.q_proj(asked)), placed, features)
     query = _heads(attention, attention.q_proj(asked)) * _scale(attention)
     probes = (query @ _by_head(attention, attention.k_proj)).flatten(1, 2)
     weights = (probes @ placed.transpose(1, 2)).softmax(dim=-1)
@@ -156,6 +165,8 @@ def read(attention: TokenAttention, asked: Tensor, placed: Tensor, features: Ten
 
 def write(attention: TokenAttention, placed: Tensor, asked: Tensor, tokens: Tensor) -> Tensor:
     """Attention from an image (P, N, C) to tokens (P, T, C); returns (P, N, C)."""
+    if asked.shape[1] > FEW_TOKENS:
+        return _exchange(attention, _heads(attention, attention.q_proj(placed)), asked, tokens)
     heads = attention.num_attention_heads
     key = _heads(attention, attention.k_proj(asked)) * _scale(attention)
     probes = (key @ _by_head(attention, attention.q_proj)).flatten(1, 2)
@@ -175,8 +186,14 @@ def _spread(attention: TokenAttention, weights: Tensor, tokens: Tensor) -> Tenso
 
 
 def _plain(attention: TokenAttention, asked: Tensor, tokens: Tensor) -> Tensor:
-    query, key = attention.q_proj(asked), attention.k_proj(asked)
-    query, key, value = (_heads(attention, t) for t in (query, key, attention.v_proj(tokens)))
+    return _exchange(attention, _heads(attention, attention.q_proj(asked)), asked, tokens)
+
+
+def _exchange(attention: TokenAttention, query: Tensor, asked: Tensor, given: Tensor) -> Tensor:
+    """Attention written out: queries (P, heads, L, c) by head, keys and values to be projected."""
+    key, value = (
+        _heads(attention, part) for part in (attention.k_proj(asked), attention.v_proj(given))
+    )
     mixed = nn.functional.scaled_dot_product_attention(query, key, value)
     joined: Tensor = _output(attention)(mixed.transpose(1, 2).flatten(2))
     return joined
