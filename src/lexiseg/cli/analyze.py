@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -13,6 +13,7 @@ from lexiseg.cli.option_groups import Loading, grouped
 from lexiseg.cli.options import ConfigFile, Overwrite, Preset, Quiet, Settings, read_settings
 
 if TYPE_CHECKING:
+    from lexiseg.analysis.oracles.perfect_masks import Wording
     from lexiseg.analysis.terms import Terms
 
 app = typer.Typer(
@@ -199,6 +200,16 @@ class Judged:
     count_background: Annotated[
         bool, typer.Option("--count-background", help="Number 0 of label maps is a class.")
     ] = False
+    encoder: Annotated[
+        str | None,
+        typer.Option("--encoder", help="A CLIP or SigLIP that names the true masks, for --pred."),
+    ] = None
+    size: Annotated[
+        str, typer.Option("--size", help="At which it looks at pictures: 512, 640, 800x1333.")
+    ] = "640"
+    wording: Annotated[
+        str, typer.Option("--wording", help="ensemble (fourteen sentences) or single.")
+    ] = "ensemble"
     set: Settings = None
     config: ConfigFile = None
 
@@ -236,9 +247,10 @@ def oracles(
     config = override(OracleConfig(), read_settings(judged.set, judged.config))
     sources = Sources(
         judged.truth, judged.pred, judged.candidates, judged.images, judged.synonyms,
-        judged.trained_on, judged.classes, judged.count_background,
+        judged.trained_on, judged.classes, judged.count_background, judged.encoder, judged.size,
+        cast("Wording", judged.wording),
     )  # fmt: skip
-    other = replace(sources, answers=judged.against, candidates=None)
+    other = replace(sources, answers=judged.against, candidates=None, encoder=None)
     report = study_files(
         open_cases(sources, config), out, config,
         against=open_cases(other, config) if judged.against else None, gallery=gallery,

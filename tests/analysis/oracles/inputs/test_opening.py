@@ -301,5 +301,5 @@ def test_what_is_no_truth_is_refused(tmp_path, name) -> None:
 
 
 def test_neither_answers_nor_candidates_are_refused(cases, tmp_path) -> None:
-    with pytest.raises(UsageError, match="neither an answer nor candidates"):
+    with pytest.raises(UsageError, match="neither an answer nor candidates nor an encoder"):
         open_cases(Sources(write_truth(tmp_path, cases)), CONFIG)

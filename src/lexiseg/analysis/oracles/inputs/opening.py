@@ -28,7 +28,14 @@ from lexiseg.analysis.oracles.inputs.coco_panoptic import is_panoptic
 from lexiseg.analysis.oracles.inputs.label_maps import LabelMapFolder, LabelMapTruth, label_maps
 from lexiseg.analysis.oracles.inputs.panoptic_pair import PanopticAnswers, PanopticTruth
 from lexiseg.analysis.oracles.inputs.results import ResultAnswers
-from lexiseg.errors import UsageError
+from lexiseg.analysis.oracles.perfect_masks import (
+    SIZES,
+    TEMPLATES,
+    NamedTruth,
+    Wording,
+    load_encoder,
+)
+from lexiseg.errors import UnknownNameError, UsageError
 from lexiseg.io.image import shown
 from lexiseg.io.record import RECORDS
 
@@ -46,6 +53,9 @@ class Sources:
         trained_on: list of the texts that training knew.
         classes: list of the names of label maps, where none lies beside them.
         count_background: whether number 0 of label maps is a class.
+        encoder: name of an encoder that names the true masks, in place of answers.
+        encoder_size: at which it looks at pictures, a name of `perfect_masks.SIZES`.
+        wording: of the texts it reads.
     """
 
     truth: Path
@@ -56,6 +66,9 @@ class Sources:
     trained_on: Path | None = None
     classes: Path | None = None
     count_background: bool = False
+    encoder: str | None = None
+    encoder_size: str = "640"
+    wording: Wording = "ensemble"
 
 
 def open_cases(sources: Sources, config: OracleConfig) -> Cases:
@@ -72,9 +85,13 @@ def open_cases(sources: Sources, config: OracleConfig) -> Cases:
     answers, bundles = sources.answers, sources.candidates
     if answers is not None and bundles is None and _is_bundles(answers):
         answers, bundles = None, answers
-    if answers is None and bundles is None:
-        raise UsageError("There is neither an answer nor candidates; give one of them.")
+    if answers is None and bundles is None and sources.encoder is None:
+        raise UsageError(
+            "There is neither an answer nor candidates nor an encoder; give one of them."
+        )
     reader = None if answers is None else _open_answers(answers, truth, classes, sources, config)
+    if sources.encoder is not None and reader is None:
+        reader = _by_encoder(truth, classes, sources)
     if isinstance(reader, ResultAnswers):
         classes = reader.classes
     return Cases(
@@ -88,9 +105,26 @@ def open_cases(sources: Sources, config: OracleConfig) -> Cases:
             config.thresholds_without_void,
             truth.mode == "semantic",
         ),
-        source=" and ".join(path.name for path in (answers, bundles) if path is not None),
+        source=_source(sources, answers, bundles),
         objects=_objects(truth, reader),
     )
+
+
+def _source(sources: Sources, answers: Path | None, bundles: Path | None) -> str:
+    """What answers, in words."""
+    if answers is None and sources.encoder is not None:
+        return f"true masks named by {sources.encoder} at {sources.encoder_size}, {sources.wording}"
+    return " and ".join(path.name for path in (answers, bundles) if path is not None)
+
+
+def _by_encoder(truth: CaseTruth, classes: CaseClasses, sources: Sources) -> MapReader:
+    """Oracle (a)."""
+    if sources.encoder_size not in SIZES:
+        raise UnknownNameError("size", sources.encoder_size, SIZES)
+    if sources.wording not in TEMPLATES:
+        raise UnknownNameError("wording", sources.wording, TEMPLATES)
+    encoder = load_encoder(sources.encoder or "")
+    return NamedTruth(truth, classes, encoder, SIZES[sources.encoder_size], sources.wording)
 
 
 def open_truth(sources: Sources) -> CaseTruth:
