@@ -39,7 +39,7 @@ class OracleConfig:
     dice: float = 5.0
     points: int | None = None
     seed: int = 0
-    biases: tuple[float, ...] = field(default=(-6.0, -4.0, -3.0, -2.0, -1.0, 1.0))
+    biases: tuple[float, ...] = field(default=(-4.0, -2.0, -1.0, 1.0))
     draws: int = 1000
     min_score: float = 0.0
 
