@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lexiseg.analysis.oracles.candidates import GOOD, CandidateFates, candidate_ious
+from lexiseg.analysis.oracles.candidates import GOOD, CandidateFates
 from lexiseg.analysis.oracles.case import CandidateSet, Case, CaseMap, CaseSegment
 from lexiseg.analysis.oracles.classes import CaseClasses
 from lexiseg.analysis.oracles.classification import with_merged_stuff, with_true_names
@@ -64,7 +65,7 @@ class Judge:
             "true": self._true(case, matches, fates),
             "found": self._found(case, matches),
             "confused": _confused(case),
-            "runs": dict(self.measure.runs(case, self._answers)),
+            "runs": dict(self.measure.runs(case, partial(self._answers, fates=fates))),
         }
         return record if fates is None else record | self._about(case, fates)
 
@@ -98,7 +99,9 @@ class Judge:
         pairs = zip(case.found.segments, types, strict=True)
         return [[segment.class_index, FOUND_TYPES.index(kind)] for segment, kind in pairs]
 
-    def _answers(self, case: Case) -> Iterator[tuple[str, CaseMap]]:
+    def _answers(
+        self, case: Case, fates: CandidateFates | None = None
+    ) -> Iterator[tuple[str, CaseMap]]:
         """The answer, and what it would be with the help of each oracle."""
         yield BASELINE, case.found
         named = with_true_names(case.ious, case.truth.segments, case.found.segments)
@@ -107,11 +110,11 @@ class Judge:
             NAMES,
             with_merged_stuff(found, self.classes.things) if self.config.remerge_stuff else found,
         )
-        if case.candidates is not None:
-            yield from self._of_candidates(case.candidates, case.truth)
+        if case.candidates is not None and fates is not None:
+            yield from self._of_candidates(case.candidates, case.truth, fates)
 
     def _of_candidates(
-        self, candidates: CandidateSet, truth: CaseMap
+        self, candidates: CandidateSet, truth: CaseMap, fates: CandidateFates
     ) -> Iterator[tuple[str, CaseMap]]:
         true, size = to_be_found(truth), truth.size_hw
         pairs = assign(candidates, truth, true, self.config.cost)
@@ -119,7 +122,8 @@ class Judge:
             helped = helped_candidates(candidates, truth, true, pairs, given)
             yield name, self.infer(helped, size, no_void=given.drop_void)
         yield NO_VOID, self.infer(candidates.without_void(), size, no_void=True)
-        yield CANDIDATE_NAMES, self.infer(_with_known_names(candidates, truth, true, pairs), size)
+        known = _with_known_names(candidates, truth, true, pairs, fates)
+        yield CANDIDATE_NAMES, self.infer(known, size)
         for bias in (0.0, *self.config.biases):
             yield BIAS.format(bias), self.infer(candidates.with_void_bias(bias), size)
 
@@ -135,14 +139,17 @@ class Judge:
 
 
 def _with_known_names(
-    candidates: CandidateSet, truth: CaseMap, true: list[CaseSegment], pairs: Assignment
+    candidates: CandidateSet,
+    truth: CaseMap,
+    true: list[CaseSegment],
+    pairs: Assignment,
+    fates: CandidateFates,
 ) -> CandidateSet:
     """Candidates that fit the segment they are assigned to have its class, and nothing else."""
     classes, void = candidates.classes.clone(), candidates.void.clone()
     places = {segment.id: place for place, segment in enumerate(truth.segments)}
-    ious = candidate_ious(candidates.masks, truth)
     for candidate, number in zip(*pairs, strict=True):
-        if ious[places[true[number].id], candidate] > GOOD:
+        if fates.ious[places[true[number].id], candidate] > GOOD:
             classes[candidate], void[candidate] = 0, 0
             classes[candidate, true[number].class_index] = 1
     return CandidateSet(candidates.masks, classes, void)
