@@ -1,0 +1,137 @@
+"""A head start for the small BEiT-3: both halves begin with the blocks of the small CLIP.
+
+BEiT-3's blocks have two layer norms more than CLIP's. Their scales and offsets are fitted so that
+they change what passes through them as little as possible, on pictures of the training.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lexiseg.models.beit3 import Beit3Network
+from lexiseg.models.beit3.config import FIRST_POSITION
+from lexiseg.models.beit3.network import Block as Beit3Block
+from lexiseg.models.beit3.network import FeedForward
+from lexiseg.models.clip import Clip, VisionTower
+from lexiseg.models.clip.preprocess import MEAN, STD
+from lexiseg.models.clip.transformer import Block
+from lexiseg.ops.attention import plain
+
+POSITION_STD = 0.02
+
+
+@torch.no_grad()
+def begin_with_clip(
+    network: Beit3Network, clip: Clip, pieces: list[str], pixels: Tensor
+) -> None:
+    """Take over what the small CLIP knows.
+
+    Args:
+        network: of CLIP's width, depth and heads.
+        clip: the teacher, in float32.
+        pieces: what each token id writes.
+        pixels: (B, 3, s, s) in [0, 1], pictures to fit the norms on.
+    """
+    tower = clip.visual
+    tokens = take_patches(network, tower, pixels)
+    for ours, theirs in zip(network.encoder.layers, tower.blocks, strict=True):
+        tokens = take_block(cast(Beit3Block, ours), theirs, tokens)
+    for half in (network.encoder.layer_norm.A, network.encoder.layer_norm.B):
+        half.load_state_dict(tower.ln_post.state_dict())
+    nn.init.normal_(network.encoder.embed_positions.B.weight, std=POSITION_STD)
+    take_words(network, clip, pieces, tokens.square().mean().sqrt())
+
+
+def take_patches(network: Beit3Network, tower: VisionTower, pixels: Tensor) -> Tensor:
+    """Fit patch embedding and positions; the norm behind them becomes a constant scale.
+
+    Returns:
+        CLIP's tokens (B, 1 + n, D) before its first block.
+    """
+    config, embed = network.config, network.vision_embed
+    table = tower.position_for((config.grid, config.grid)).float()
+    kernel = resized(tower.conv1.weight.float(), config.patch_size)
+    mean, std = (torch.tensor(values) for values in (MEAN, STD))
+    normal = (pixels - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+    patches = F.conv2d(normal, kernel, stride=config.patch_size).flatten(2).transpose(1, 2)
+    raw = patches + table[1:]
+    norm = tower.ln_pre
+    scale = norm.weight / raw.std(dim=-1).mean()
+    offset = norm.bias - scale * raw.mean()
+    # CLIP's colors are (p - mean) / std, BEiT-3's (p - 1/2) / (1/2).
+    embed.proj.weight.copy_(scale.view(-1, 1, 1, 1) * kernel / (2 * std.view(1, 3, 1, 1)))
+    shift = (kernel * ((0.5 - mean) / std).view(1, 3, 1, 1)).sum(dim=(1, 2, 3))
+    cast(Tensor, embed.proj.bias).copy_(scale * shift + offset)
+    places = network.encoder.embed_positions.A.weight
+    places[FIRST_POSITION + 1 :] = scale * table[1:]
+    places[: FIRST_POSITION + 1] = 0
+    first = norm(tower.class_embedding + table[0])
+    embed.cls_token.copy_(first.expand_as(embed.cls_token))
+    return torch.cat([first.expand(len(raw), 1, -1), norm(raw)], dim=1)
+
+
+def resized(kernel: Tensor, patch: int) -> Tensor:
+    """A patch embedding's kernel (D, 3, p, p) for patches of another size, its sums kept."""
+    ratio = kernel.shape[-1] / patch
+    fitted = F.interpolate(kernel, (patch, patch), mode="bilinear", align_corners=False)
+    return fitted * ratio**2
+
+
+def take_block(ours: Beit3Block, theirs: Block, tokens: Tensor) -> Tensor:
+    """Copy a block into both halves and fit their inner norms.
+
+    Returns:
+        What CLIP's block makes of its tokens (B, n, D).
+    """
+    normed = theirs.ln_1(tokens)
+    mixed = plain(*theirs.qkv(normed)).transpose(1, 2).flatten(2)
+    tokens = tokens + theirs.attn.out_proj(mixed)
+    active = theirs.mlp.gelu(theirs.mlp.c_fc(theirs.ln_2(tokens)))
+    weights, biases = theirs.attn.in_proj_weight.chunk(3), theirs.attn.in_proj_bias.chunk(3)
+    attention = ours.self_attn
+    for half in ("A", "B"):
+        projections = (attention.q_proj, attention.k_proj, attention.v_proj)
+        for part, weight, bias in zip(projections, weights, biases, strict=True):
+            getattr(part, half).weight.copy_(weight)
+            getattr(part, half).bias.copy_(bias)
+        feed = cast(FeedForward, getattr(ours.ffn, half))
+        copies = (
+            (getattr(ours.self_attn_layer_norm, half), theirs.ln_1),
+            (getattr(attention.out_proj, half), theirs.attn.out_proj),
+            (getattr(ours.final_layer_norm, half), theirs.ln_2),
+            (feed.fc1, theirs.mlp.c_fc),
+            (feed.fc2, theirs.mlp.c_proj),
+        )
+        for target, source in copies:
+            target.load_state_dict(source.state_dict())
+        fit_norm(getattr(attention.inner_attn_ln, half), mixed)
+        fit_norm(feed.ffn_layernorm, active)
+    return tokens + theirs.mlp.c_proj(active)
+
+
+def fit_norm(norm: nn.LayerNorm, values: Tensor) -> None:
+    """Least squares: scales and offsets with which a layer norm changes values (..., D) least."""
+    wanted = values.flatten(0, -2)
+    normal = F.layer_norm(wanted, norm.normalized_shape, eps=norm.eps)
+    centered = normal - normal.mean(dim=0)
+    scale = (centered * wanted).mean(dim=0) / centered.square().mean(dim=0).clamp(min=1e-6)
+    norm.weight.copy_(scale)
+    norm.bias.copy_(wanted.mean(dim=0) - scale * normal.mean(dim=0))
+
+
+def take_words(network: Beit3Network, clip: Clip, pieces: list[str], size: Tensor) -> None:
+    """Begin each token with the direction in which CLIP's image tower shows what it names.
+
+    Args:
+        network: whose table of words is filled.
+        clip: whose text tower knows the words.
+        pieces: what each token id writes.
+        size: root mean square of the new rows.
+    """
+    features = F.normalize(clip.text_features([piece or "a" for piece in pieces]), dim=-1)
+    rows = (features - features.mean(dim=0)) @ torch.linalg.pinv(clip.visual.proj.float())
+    network.text_embed.weight.copy_(size * rows / rows.square().mean(dim=1, keepdim=True).sqrt())
