@@ -274,6 +274,7 @@ SEGMENTERS = Registry(
         "sam3-tracker": "lexiseg.models.sam.loading:load_sam3_tracker",
         "hq-sam2.1-large": "lexiseg.models.sam.hq_sam2.loading:load_hq_sam2_large",
         "mini-sam": "lexiseg.models.sam.loading:load_mini_sam",
+        "mini-sam2": "lexiseg.models.sam.loading:load_mini_sam2",
         "mobile-sam": "lexiseg.models.sam.mobile_sam.loading:load_mobile_sam",
         "efficientvit-sam-l0": (
             "lexiseg.models.sam.efficientvit_sam.loading:load_efficientvit_sam_l0"

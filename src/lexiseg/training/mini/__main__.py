@@ -1,4 +1,4 @@
-"""Command line of the recipes: `python -m lexiseg.training.mini clip | sam | dino | gpt2`."""
+"""Command line of the recipes of the small models: `python -m lexiseg.training.mini RECIPE`."""
 
 from __future__ import annotations
 
@@ -228,6 +228,143 @@ def evaluate_sam(
     if card:
         write_card(folder, figures, scenes)
     print(json.dumps(figures))
+
+
+@app.command()
+def sam2(
+    out: Annotated[Path, typer.Option(help="Folder for scenes, checkpoints, curves, weights.")],
+    minutes: Annotated[float | None, typer.Option(help="Time in all.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps in all.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, scenes and chance.")] = 0,
+    scenes: Annotated[int, typer.Option(help="How many to draw for training.")] = 8000,
+    batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 4,
+    rate: Annotated[float, typer.Option(help="Learning rate at its highest.")] = 2e-3,
+    held: Annotated[
+        float, typer.Option(help="Share 0..1 of it in which the small SAM's blocks stay fixed.")
+    ] = 0.8,
+    head_start: Annotated[
+        int, typer.Option(help="Steps as a pupil of the small SAM, without prompts.")
+    ] = 150,
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
+    bundled: Annotated[bool, typer.Option(help="Begin with the weights of the package.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+) -> None:
+    """Train the small SAM 2 on objects, parts and groups of Miniworld.
+
+    python -m lexiseg.training.mini sam2 --out run --minutes 45
+    """
+    from lexiseg.training.engine.session import Budget
+    from lexiseg.training.mini.sam.pool import SamPoolConfig
+    from lexiseg.training.mini.sam2.recipe import Sam2Recipe, Sam2Training
+
+    if (minutes is None) == (steps is None):
+        raise typer.BadParameter("give either --minutes or --steps")
+    pool, budget = SamPoolConfig(scenes, seed=seed), Budget(steps, minutes)
+    training = Sam2Training(seed, batch, rate, held=held)
+    Sam2Recipe(out, budget, pool, training, resume, bundled, head_start, device).run()
+
+
+@app.command("evaluate-sam2")
+def evaluate_sam2(
+    folder: Annotated[Path, typer.Argument(help="Weights in Hugging Face's SAM 2 format.")],
+    scenes: Annotated[int, typer.Option(help="Held-out scenes per split.")] = 60,
+    card: Annotated[bool, typer.Option(help="Write the model card with these figures.")] = False,
+) -> None:
+    """Measure a small SAM 2 on held-out scenes and print the figures as JSON.
+
+    python -m lexiseg.training.mini evaluate-sam2 run/sam2/weights --card
+    """
+    from lexiseg.training.mini.sam2.card import write_card
+    from lexiseg.training.mini.sam2.measure import measure_sam2
+
+    figures = {split: measure_sam2(folder, scenes, split) for split in ("val", "test")}
+    if card:
+        write_card(folder, figures, scenes)
+    print(json.dumps(figures))
+
+
+@app.command()
+def beit3(
+    out: Annotated[Path, typer.Option(help="Folder for scenes, checkpoints, curves, weights.")],
+    minutes: Annotated[float | None, typer.Option(help="Time in all.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps in all.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, scenes and chance.")] = 0,
+    scenes: Annotated[int, typer.Option(help="How many to draw for training.")] = 8000,
+    batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 24,
+    rate: Annotated[float, typer.Option(help="Learning rate at its highest.")] = 1.5e-3,
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
+    bundled: Annotated[bool, typer.Option(help="Begin with the weights of the package.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+) -> None:
+    """Train the small BEiT-3 on pictures of Miniworld with captions, names and sentences.
+
+    python -m lexiseg.training.mini beit3 --out run --minutes 40
+    """
+    from lexiseg.training.engine.session import Budget
+    from lexiseg.training.mini.beit3.pool import Beit3PoolConfig
+    from lexiseg.training.mini.beit3.recipe import Beit3Recipe, Beit3Training
+
+    if (minutes is None) == (steps is None):
+        raise typer.BadParameter("give either --minutes or --steps")
+    pool, budget = Beit3PoolConfig(scenes, seed=seed), Budget(steps, minutes)
+    training = Beit3Training(seed, batch, rate)
+    Beit3Recipe(out, budget, pool, training, resume, bundled, device).run()
+
+
+@app.command("evaluate-beit3")
+def evaluate_beit3(
+    folder: Annotated[Path, typer.Argument(help="Weights, with their tokenizer.")],
+    scenes: Annotated[int, typer.Option(help="Held-out scenes per split.")] = 60,
+    card: Annotated[bool, typer.Option(help="Write the model card with these figures.")] = False,
+) -> None:
+    """Measure how much a small BEiT-3's vectors know and print the figures as JSON.
+
+    python -m lexiseg.training.mini evaluate-beit3 run/beit3/weights --card
+    """
+    from lexiseg.training.mini.beit3.card import write_card
+    from lexiseg.training.mini.beit3.measure import measure_beit3
+
+    figures = {split: measure_beit3(folder, scenes, split) for split in ("val", "test")}
+    if card:
+        write_card(folder, figures, scenes)
+    print(json.dumps(figures))
+
+
+@app.command()
+def openworldsam(
+    out: Annotated[Path, typer.Option(help="Folder for scenes, features and runs.")],
+    minutes: Annotated[float | None, typer.Option(help="Time in all.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps in all.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, scenes and chance.")] = 0,
+    scenes: Annotated[int, typer.Option(help="How many to draw for training.")] = 1000,
+    negatives: Annotated[
+        bool, typer.Option(help="Ask absent names too; without, as the paper does.")
+    ] = True,
+    sam2: Annotated[str, typer.Option(help="Bundled name or folder.")] = "mini-sam2",
+    beit3: Annotated[str, typer.Option(help="Bundled name or folder.")] = "mini-beit3",
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+) -> None:
+    """Train the small adapter between the small SAM 2 and the small BEiT-3.
+
+    python -m lexiseg.training.mini openworldsam --out run --minutes 25
+    """
+    from lexiseg.training.mini.openworldsam.recipe import AdapterRecipe
+    from lexiseg.training.openworldsam.config import Schedule
+
+    if (minutes is None) == (steps is None):
+        raise typer.BadParameter("give either --minutes or --steps")
+    AdapterRecipe(
+        out,
+        Schedule(steps, minutes),
+        scenes,
+        seed=seed,
+        negatives=negatives,
+        sam2=sam2,
+        beit3=beit3,
+        resume=resume,
+        device=device,
+    ).run()
 
 
 def main() -> None:

@@ -41,9 +41,7 @@ class Reader(nn.Module):
 
 def prepare(images: Tensor) -> Tensor:
     """Pictures (B, 3, S, S) in [0, 1] as BEiT-3 reads them; see `models.beit3.preprocess`."""
-    resized = nn.functional.interpolate(
-        images, (SIDE, SIDE), mode="bicubic", align_corners=False
-    )
+    resized = nn.functional.interpolate(images, (SIDE, SIDE), mode="bicubic", align_corners=False)
     return (resized - 0.5) / 0.5
 
 

@@ -149,7 +149,12 @@ class Beit3Learner(Learner):
         rows = chance.integers(len(self.pool.images), size=self.config.batch)
         turned = chance.random(len(rows)) < 0.5
         images, regions = (
-            np.stack([array[row][:, ::-1] if turn else array[row] for row, turn in zip(rows, turned, strict=True)])
+            np.stack(
+                [
+                    array[row][:, ::-1] if turn else array[row]
+                    for row, turn in zip(rows, turned, strict=True)
+                ]
+            )
             for array in (self.pool.images, self.pool.regions)
         )
         asked = [
@@ -160,9 +165,7 @@ class Beit3Learner(Learner):
         pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         return pixels.to(self.device), torch.from_numpy(regions).repeat_interleave(2, 0), asked
 
-    def _ask(
-        self, row: int, progress: float, chance: np.random.Generator
-    ) -> tuple[Asked, Asked]:
+    def _ask(self, row: int, progress: float, chance: np.random.Generator) -> tuple[Asked, Asked]:
         facts = self.pool.facts[row]
         if progress >= self.config.captions:
             return ask_regions(facts, self.pool.facts, chance)

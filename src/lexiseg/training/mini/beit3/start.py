@@ -25,9 +25,7 @@ POSITION_STD = 0.02
 
 
 @torch.no_grad()
-def begin_with_clip(
-    network: Beit3Network, clip: Clip, pieces: list[str], pixels: Tensor
-) -> None:
+def begin_with_clip(network: Beit3Network, clip: Clip, pieces: list[str], pixels: Tensor) -> None:
     """Take over what the small CLIP knows.
 
     Args:

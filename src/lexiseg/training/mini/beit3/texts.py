@@ -74,7 +74,9 @@ def ask_regions(
         elsewhere = draw_meaning(others[chance.integers(len(others))], chance)
         if elsewhere.noun not in present:
             break
-    return Asked(meant.text, meant.values, True), Asked(elsewhere.text, (), elsewhere.noun in present)
+    return Asked(meant.text, meant.values, True), Asked(
+        elsewhere.text, (), elsewhere.noun in present
+    )
 
 
 def ask_captions(

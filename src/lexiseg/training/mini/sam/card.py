@@ -47,7 +47,7 @@ pipeline_tag: mask-generation
 # mini-sam
 
 The promptable segmenter of the mini suite: a SAM in transformers' `SamModel` format with
-{_parameters(folder):,} parameters for pictures of 256 x 256 pixels (others are scaled), half
+{count_parameters(folder):,} parameters for pictures of 256 x 256 pixels (others are scaled), half
 precision. Its patches are {vision["patch_size"]} pixels wide; {_attention(vision)}.
 Masks come on {cells} x {cells} cells.
 
@@ -84,7 +84,7 @@ One click at a random pixel of every object of which more than {LARGE} pixels of
 every second scene is a crowd of 6 to 14. The test split has other pictographs and textures than
 training, val the same in other scenes.
 
-{_table(figures)}
+{figure_table(figures, LINES)}
 
 Measured by `python -m lexiseg.training.mini evaluate-sam DIR --scenes {scenes} --card`.
 
@@ -100,7 +100,8 @@ trained. Parts are its weak side, and thin objects come out coarse.
     return target
 
 
-def _parameters(folder: Path) -> int:
+def count_parameters(folder: Path) -> int:
+    """Numbers in the weights of a folder."""
     with safe_open(folder / "model.safetensors", "pt") as file:
         return sum(file.get_tensor(key).numel() for key in file.keys())  # noqa: SIM118
 
@@ -115,10 +116,19 @@ def _attention(vision: Mapping[str, Any]) -> str:
     )
 
 
-def _table(figures: Mapping[str, Mapping[str, float]]) -> str:
-    heads = [f"{split} ({found['objects']:.0f} objects)" for split, found in figures.items()]
+def figure_table(
+    figures: Mapping[str, Mapping[str, float]], lines: Mapping[str, str], counted: str = "objects"
+) -> str:
+    """Figures of several splits side by side.
+
+    Args:
+        figures: split -> figure -> value.
+        lines: figure -> what it is, in their order.
+        counted: the figure that tells of how many things the others are means.
+    """
+    heads = [f"{split} ({found[counted]:.0f} {counted})" for split, found in figures.items()]
     rows = [f"| figure | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
-    for key, label in LINES.items():
+    for key, label in lines.items():
         values = " | ".join(f"{found[key]:.3f}" for found in figures.values())
         rows.append(f"| {label} | {values} |")
     return "\n".join(rows)

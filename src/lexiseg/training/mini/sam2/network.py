@@ -13,7 +13,6 @@ from transformers.models.sam2.modeling_sam2 import Sam2PositionalEmbedding
 from lexiseg.models.sam.decoder import DecoderImage, Informed, MaskDecoder, Sam2Decoder, rows
 from lexiseg.models.sam.modules import Sam2DecoderNetwork
 from lexiseg.models.sam.prompts import PromptEncoder
-from lexiseg.models.sam.upscale import nest
 
 SIDE = 256  # pixels of the input
 STRIDES = (4, 8, 16)  # of the three maps
@@ -236,7 +235,10 @@ class PromptedSam2:
         """Masks and scores of clicks (B, C, 2), then of boxes (B, X, 4), as of the small SAM."""
         with autocast:
             pictures = self.prepare(self.maps(pixels))
-            clicked, boxed = self.ask(pictures, *clicks(points)), self.ask(pictures, *corners(boxes))
+            clicked, boxed = (
+                self.ask(pictures, *clicks(points)),
+                self.ask(pictures, *corners(boxes)),
+            )
         both = zip(clicked[:2], boxed[:2], strict=True)
         logits, scores = (torch.cat(pair, dim=1) for pair in both)
         return logits, scores

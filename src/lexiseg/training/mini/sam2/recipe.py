@@ -180,5 +180,5 @@ def export(learner: Sam2Learner, folder: Path) -> None:
     }
     write_preprocessor(folder, frame)
     config = learner.config
-    settings = {"clicks": config.clicks, "boxes": config.boxes, "refined": config.refined}
-    write_record(learner, folder, **settings)
+    settings = ("clicks", "boxes", "refined", "held")
+    write_record(learner, folder, **{name: getattr(config, name) for name in settings})

@@ -144,7 +144,7 @@ def encoder_optimizer(model: nn.Module) -> Optimizer:
 
 
 def whole_optimizer(model: nn.Module) -> Optimizer:
-    """Steps everything that is trained, Muon the matrices of Hiera's blocks and of the decoder's."""
+    """Steps all that is trained, Muon the matrices of Hiera's blocks and of the decoder's."""
     inside = encoder_optimizer(model).parts
     rest = nn.ModuleDict({n: part for n, part in model.named_children() if n != "vision_encoder"})
     return Optimizer(*inside, *muon_and_adamw(rest, "transformer.layers.").parts)

@@ -1,0 +1,1 @@
+"""The small OpenWorldSAM adapter, trained through the same door as anybody's."""
