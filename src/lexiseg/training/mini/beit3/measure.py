@@ -88,7 +88,8 @@ def ridge(rows: Tensor, wanted: Tensor) -> Tensor:
     """(D, M) matrix that best makes `wanted` (N, M) of rows (N, D)."""
     gram = rows.T @ rows
     strength = RIDGE * gram.diagonal().mean()
-    return torch.linalg.solve(gram + strength * torch.eye(len(gram)), rows.T @ wanted)
+    solved: Tensor = torch.linalg.solve(gram + strength * torch.eye(len(gram)), rows.T @ wanted)
+    return solved
 
 
 def best_level(fitted: Vectors, readings: Tensor) -> Tensor:

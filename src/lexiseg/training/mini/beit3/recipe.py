@@ -42,7 +42,7 @@ from lexiseg.training.mini.beit3.tokenizer import BLANK, learn_tokenizer
 from lexiseg.training.mini.beit3.validation import Validation
 from lexiseg.training.mini.shipping import bundled_sessions
 
-CALIBRATION = 32  # pictures to fit the norms on
+CALIBRATION = 64  # pictures to fit the norms on
 RECOLORED = 0.4  # strength; more would make color words lie
 NAMES_WEIGHT = 20  # times that each name is counted when the tokenizer is learned
 
@@ -55,7 +55,7 @@ class Beit3Training(TrainingConfig):
     rate: float = 1.5e-3
     warmup: int = 30
     checkpoint_every: int = 100
-    captions: float = 0.15  # share of the budget with names and captions, before there are regions
+    captions: float = 0.08  # share of the budget with names and captions, before there are regions
     place_weight: float = 1.0
 
 

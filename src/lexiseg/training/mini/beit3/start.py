@@ -16,32 +16,61 @@ from lexiseg.models.beit3 import Beit3Network
 from lexiseg.models.beit3.config import FIRST_POSITION
 from lexiseg.models.beit3.network import Block as Beit3Block
 from lexiseg.models.beit3.network import FeedForward
+from lexiseg.models.bundled import bundled_names
 from lexiseg.models.clip import Clip, VisionTower
 from lexiseg.models.clip.preprocess import MEAN, STD
 from lexiseg.models.clip.transformer import Block
 from lexiseg.ops.attention import plain
+from lexiseg.training.mini.beit3.marking import compare, mark
 
 POSITION_STD = 0.02
+MARKED = 3  # number of the block whose patches look for words; the later ones carry it to CLS
 
 
 @torch.no_grad()
 def begin_with_clip(network: Beit3Network, clip: Clip, pieces: list[str], pixels: Tensor) -> None:
     """Take over what the small CLIP knows.
 
+    Words pass unchanged through the language half at first.
+
     Args:
         network: of CLIP's width, depth and heads.
-        clip: the teacher, in float32.
+        clip: the teacher, in float32, its shared space as wide as its blocks.
         pieces: what each token id writes.
         pixels: (B, 3, s, s) in [0, 1], pictures to fit the norms on.
     """
     tower = clip.visual
+    names = name_directions(clip)
     tokens = take_patches(network, tower, pixels)
-    for ours, theirs in zip(network.encoder.layers, tower.blocks, strict=True):
-        tokens = take_block(cast(Beit3Block, ours), theirs, tokens)
+    found = compare(clip, tower.run(tokens, stop=len(tower.blocks) - 1), names, width_of_head(network))
+    for number, (ours, theirs) in enumerate(zip(network.encoder.layers, tower.blocks, strict=True)):
+        block = cast(Beit3Block, ours)
+        given = theirs.ln_1(tokens)
+        tokens = take_block(block, theirs, tokens)
+        if number == MARKED:
+            nn.LayerNorm.reset_parameters(block.self_attn_layer_norm.B)
+            mark(block.self_attn, given, found, standardized(names))
     for half in (network.encoder.layer_norm.A, network.encoder.layer_norm.B):
         half.load_state_dict(tower.ln_post.state_dict())
     nn.init.normal_(network.encoder.embed_positions.B.weight, std=POSITION_STD)
-    take_words(network, clip, pieces, tokens.square().mean().sqrt())
+    take_words(network, clip, pieces)
+
+
+def width_of_head(network: Beit3Network) -> int:
+    """Numbers in a head."""
+    return network.config.width // network.config.heads
+
+
+def name_directions(clip: Clip) -> Tensor:
+    """(N, E) in which the bundled names lie around their mean."""
+    known = bundled_names()
+    features = F.normalize(clip.text_features([*known.things, *known.stuff]), dim=-1)
+    return features - features.mean(dim=0)
+
+
+def standardized(rows: Tensor) -> Tensor:
+    """Rows (N, D) of mean 0 and standard deviation 1, as a plain layer norm leaves them."""
+    return F.layer_norm(rows, rows.shape[-1:])
 
 
 def take_patches(network: Beit3Network, tower: VisionTower, pixels: Tensor) -> Tensor:
@@ -76,7 +105,7 @@ def resized(kernel: Tensor, patch: int) -> Tensor:
     """A patch embedding's kernel (D, 3, p, p) for patches of another size, its sums kept."""
     ratio = kernel.shape[-1] / patch
     fitted = F.interpolate(kernel, (patch, patch), mode="bilinear", align_corners=False)
-    return fitted * ratio**2
+    return fitted * (ratio * ratio)
 
 
 def take_block(ours: Beit3Block, theirs: Block, tokens: Tensor) -> Tensor:
@@ -108,6 +137,9 @@ def take_block(ours: Beit3Block, theirs: Block, tokens: Tensor) -> Tensor:
             target.load_state_dict(source.state_dict())
         fit_norm(getattr(attention.inner_attn_ln, half), mixed)
         fit_norm(feed.ffn_layernorm, active)
+    for last in (attention.out_proj.B, cast(FeedForward, ours.ffn.B).fc2):
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
     return tokens + theirs.mlp.c_proj(active)
 
 
@@ -121,15 +153,19 @@ def fit_norm(norm: nn.LayerNorm, values: Tensor) -> None:
     norm.bias.copy_(wanted.mean(dim=0) - scale * normal.mean(dim=0))
 
 
-def take_words(network: Beit3Network, clip: Clip, pieces: list[str], size: Tensor) -> None:
-    """Begin each token with the direction in which CLIP's image tower shows what it names.
+def take_words(network: Beit3Network, clip: Clip, pieces: list[str]) -> None:
+    """Begin words of names with their directions in CLIP, all other tokens by chance.
 
     Args:
         network: whose table of words is filled.
         clip: whose text tower knows the words.
         pieces: what each token id writes.
-        size: root mean square of the new rows.
     """
-    features = F.normalize(clip.text_features([piece or "a" for piece in pieces]), dim=-1)
-    rows = (features - features.mean(dim=0)) @ torch.linalg.pinv(clip.visual.proj.float())
-    network.text_embed.weight.copy_(size * rows / rows.square().mean(dim=1, keepdim=True).sqrt())
+    known = bundled_names()
+    names = [*known.things, *known.stuff]
+    words = {word for name in names for word in name.split()}
+    rows = [number for number, piece in enumerate(pieces) if piece in words]
+    middle = F.normalize(clip.text_features(names), dim=-1).mean(dim=0)
+    features = F.normalize(clip.text_features([pieces[row] for row in rows]), dim=-1)
+    nn.init.normal_(network.text_embed.weight)
+    network.text_embed.weight[rows] = standardized(features - middle)

@@ -48,10 +48,10 @@ class Meaning:
 def draw_meaning(facts: Facts, chance: np.random.Generator) -> Meaning:
     """A name or sentence that means something in a scene."""
     if facts.sentences and chance.random() > NAMED:
-        text, value = facts.sentences[chance.integers(len(facts.sentences))]
+        text, value = facts.sentences[_place(facts.sentences, chance)]
         return Meaning(text, facts.nouns[value], (value,))
     names = list(facts.names)
-    name = names[chance.integers(len(names))]
+    name = names[_place(names, chance)]
     return Meaning(name, name, tuple(facts.names[name]))
 
 
@@ -71,7 +71,7 @@ def ask_regions(
     meant = draw_meaning(facts, chance)
     present = set(facts.names)
     for _ in range(TRIES):
-        elsewhere = draw_meaning(others[chance.integers(len(others))], chance)
+        elsewhere = draw_meaning(others[_place(others, chance)], chance)
         if elsewhere.noun not in present:
             break
     return Asked(meant.text, meant.values, True), Asked(
@@ -83,13 +83,17 @@ def ask_captions(
     facts: Facts, others: Sequence[Facts], chance: np.random.Generator
 ) -> tuple[Asked, Asked]:
     """A caption of a scene, and one of another scene with other names."""
-    own = facts.captions[chance.integers(len(facts.captions))]
+    own = facts.captions[_place(facts.captions, chance)]
     for _ in range(TRIES):
-        other = others[chance.integers(len(others))]
+        other = others[_place(others, chance)]
         if not set(other.names) & set(facts.names):
             break
-    caption = other.captions[chance.integers(len(other.captions))]
+    caption = other.captions[_place(other.captions, chance)]
     return Asked(own, (), True), Asked(caption, (), other is facts)
+
+
+def _place(several: Sequence[object], chance: np.random.Generator) -> int:
+    return int(chance.integers(len(several)))
 
 
 def mirrored(text: str) -> str:

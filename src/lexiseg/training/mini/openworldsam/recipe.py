@@ -16,13 +16,12 @@ from lexiseg.datasets.miniworld.export import write_miniworld
 from lexiseg.models.beit3 import Beit3
 from lexiseg.models.bundled import bundled_or_given
 from lexiseg.models.openworldsam import Adapter, AdapterConfig
-from lexiseg.models.openworldsam.pair_encoders import EarlyFusion
 from lexiseg.models.sam import load_segmenter
 from lexiseg.training.engine.process_group import ProcessGroup
 from lexiseg.training.openworldsam.config import AdapterTraining, Schedule
 from lexiseg.training.openworldsam.examples import FileExamples, JoinedExamples
 from lexiseg.training.openworldsam.features import FeatureCaching
-from lexiseg.training.openworldsam.networks import Networks
+from lexiseg.training.openworldsam.networks import FrozenNetworks
 from lexiseg.training.openworldsam.open_data import DataChoice, open_examples
 from lexiseg.training.openworldsam.run import AdapterRun
 from lexiseg.training.openworldsam.validation import Validation
@@ -105,9 +104,9 @@ class AdapterRecipe:
         with group.main_first():
             self._draw(data, "val", self.held_out)
             self._draw(data, "train", self.scenes)
-        networks = Networks(
+        networks = FrozenNetworks(
             load_segmenter(bundled_or_given(self.sam2), self.device),
-            EarlyFusion(Beit3.load(bundled_or_given(self.beit3), self.device)),
+            Beit3.load(bundled_or_given(self.beit3), self.device),
         )
         config = mini_training(self.seed, self.negatives)
         AdapterRun(
@@ -137,7 +136,7 @@ class AdapterRecipe:
         return named, meant
 
 
-def new_adapter(networks: Networks, seed: int) -> Adapter:
+def new_adapter(networks: FrozenNetworks, seed: int) -> Adapter:
     """An adapter between the small networks, not trained yet."""
     width = len(networks.segmenter.prompts.no_mask)
     sizes = AdapterConfig(

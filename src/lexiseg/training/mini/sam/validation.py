@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lexiseg.datasets.miniworld import Miniworld
+from lexiseg.models.sam.prompts import PromptEncoder
 from lexiseg.training.mini.sam.labels import LEVELS, label_levels
 from lexiseg.training.mini.sam.loss import pairwise_iou
-from lexiseg.training.mini.sam.network import SIDE, PromptedSam, enlarge, normalize
+from lexiseg.training.mini.sam.network import SIDE, enlarge, normalize
 from lexiseg.training.mini.sam.prompts import Prompted, draw_prompts
 
 VALIDATION_SEED = 999  # scenes that no training seed draws
 CLICKS, BOXES = 12, 4  # per scene
 CELLS = 128
+
+
+class Answering(Protocol):
+    """A network of SAM's kind in training."""
+
+    prompts: PromptEncoder
+
+    def answer(
+        self, pixels: Tensor, points: Tensor, boxes: Tensor, autocast: torch.autocast
+    ) -> tuple[Tensor, Tensor]:
+        """Masks and scores of clicks and boxes; see `PromptedSam.answer`."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +53,7 @@ class Validation:
         return pixels, draw_prompts(labels, CLICKS, BOXES, cells, chance)
 
     @torch.no_grad()
-    def __call__(self, sam: PromptedSam, autocast: torch.autocast) -> dict[str, float]:
+    def __call__(self, sam: Answering, autocast: torch.autocast) -> dict[str, float]:
         """Measure a network at its present state."""
         pixels, asked = self.scenes
         found = [
@@ -59,7 +72,7 @@ class Validation:
         return {name: round(value, 4) for name, value in result.items()}
 
     def _overlaps(
-        self, sam: PromptedSam, pixels: Tensor, asked: Prompted, autocast: torch.autocast
+        self, sam: Answering, pixels: Tensor, asked: Prompted, autocast: torch.autocast
     ) -> Tensor:
         device = sam.prompts.no_mask.device
         logits, _ = sam.answer(

@@ -219,7 +219,7 @@ class PromptedSam2:
             kinds: (B, P, T) int64, what each point is.
         """
         with torch.autocast(points.device.type, enabled=False):  # positions need their digits
-            tokens = self.prompts.network._embed_points(points, kinds, pad=False)
+            tokens = self.network.prompt_encoder._embed_points(points, kinds, pad=False)
         return _stack([self.decoder.answer(*pair) for pair in zip(pictures, tokens, strict=True)])
 
     def refine(self, pictures: list[DecoderImage], logits: Tensor) -> Answers:

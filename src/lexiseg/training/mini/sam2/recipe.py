@@ -108,7 +108,7 @@ class Sam2Learner(Learner):
             (clicked, slice(first)), (boxed, slice(first, None)), (refined, slice(first, second)),
         )  # fmt: skip
         every = [mask_losses(answers, asked, prompts) for answers, prompts in parts]
-        losses = {name: sum(part[name] for part in every) / len(every) for name in every[0]}
+        losses = {name: torch.stack([part[name] for part in every]).mean() for name in every[0]}
         there = torch.cat([answers.objects for answers, _ in parts], dim=1)
         losses["object"] = object_loss(there, nothing.objects)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
