@@ -367,6 +367,38 @@ def openworldsam(
     ).run()
 
 
+@app.command("evaluate-openworldsam")
+def evaluate_openworldsam(
+    folder: Annotated[Path, typer.Argument(help="Adapter, in half precision.")],
+    scenes: Annotated[int, typer.Option(help="Held-out scenes per split.")] = 200,
+    present: Annotated[
+        Path | None, typer.Option(help="Adapter trained with present names, to compare.")
+    ] = None,
+    sam2: Annotated[str, typer.Option(help="Bundled name or folder.")] = "mini-sam2",
+    beit3: Annotated[str, typer.Option(help="Bundled name or folder.")] = "mini-beit3",
+    card: Annotated[bool, typer.Option(help="Write the model card with these figures.")] = False,
+) -> None:
+    """Measure a small adapter on held-out scenes and print the figures as JSON.
+
+    python -m lexiseg.training.mini evaluate-openworldsam run/negatives/weights --card
+    """
+    from lexiseg.methods.openworldsam import OpenWorldSam
+    from lexiseg.models.bundled import bundled_names
+    from lexiseg.training.mini.openworldsam.card import write_card
+    from lexiseg.training.mini.openworldsam.measure import measure_openworldsam
+
+    def measured(adapter: Path, splits: tuple[str, ...]) -> dict[str, dict[str, float]]:
+        parts = {"adapter": adapter, "sam2": sam2, "beit3": beit3}
+        method = OpenWorldSam.load("mini", **parts, stuff=bundled_names().stuff)
+        return {split: measure_openworldsam(method, scenes, split) for split in splits}
+
+    figures = measured(folder, ("val", "test"))
+    others = measured(present, ("test",)) if present else {}
+    if card:
+        write_card(folder, figures, others)
+    print(json.dumps({**figures, **{f"present {key}": row for key, row in others.items()}}))
+
+
 def main() -> None:
     """Run the command line; a user's error is one line."""
     try:
