@@ -15,16 +15,26 @@ from torch import Tensor, nn
 from lexiseg.models.beit3 import Beit3Network
 from lexiseg.models.beit3.config import FIRST_POSITION
 from lexiseg.models.beit3.network import Block as Beit3Block
-from lexiseg.models.beit3.network import FeedForward
+from lexiseg.models.beit3.network import FeedForward, Streams
 from lexiseg.models.bundled import bundled_names
 from lexiseg.models.clip import Clip, VisionTower
 from lexiseg.models.clip.preprocess import MEAN, STD
 from lexiseg.models.clip.transformer import Block
 from lexiseg.ops.attention import plain
-from lexiseg.training.mini.beit3.marking import compare, mark
+from lexiseg.training.mini.beit3.marking import (
+    compare,
+    MARK,
+    PLACED,
+    PLACES,
+    mark,
+    point,
+    place_codes,
+    quiet_directions,
+    write_mark,
+)
 
 POSITION_STD = 0.02
-MARKED = 3  # number of the block whose patches look for words; the later ones carry it to CLS
+MARKED = 3  # number of the block whose patches look for words; in the next one CLS looks for them
 
 
 @torch.no_grad()
@@ -40,20 +50,51 @@ def begin_with_clip(network: Beit3Network, clip: Clip, pieces: list[str], pixels
         pixels: (B, 3, s, s) in [0, 1], pictures to fit the norms on.
     """
     tower = clip.visual
-    names = name_directions(clip)
-    tokens = take_patches(network, tower, pixels)
-    found = compare(clip, tower.run(tokens, stop=len(tower.blocks) - 1), names, width_of_head(network))
-    for number, (ours, theirs) in enumerate(zip(network.encoder.layers, tower.blocks, strict=True)):
-        block = cast(Beit3Block, ours)
-        given = theirs.ln_1(tokens)
-        tokens = take_block(block, theirs, tokens)
-        if number == MARKED:
-            nn.LayerNorm.reset_parameters(block.self_attn_layer_norm.B)
-            mark(block.self_attn, given, found, standardized(names))
+    tokens = [take_patches(network, tower, pixels)]
+    for ours, theirs in zip(network.encoder.layers, tower.blocks, strict=True):
+        tokens.append(take_block(cast(Beit3Block, ours), theirs, tokens[-1]))
+    _set_heads(network, clip, tokens[-2], 2 * pixels - 1)
     for half in (network.encoder.layer_norm.A, network.encoder.layer_norm.B):
         half.load_state_dict(tower.ln_post.state_dict())
     nn.init.normal_(network.encoder.embed_positions.B.weight, std=POSITION_STD)
     take_words(network, clip, pieces)
+
+
+def _set_heads(network: Beit3Network, clip: Clip, last: Tensor, pixels: Tensor) -> None:
+    """The heads that look for words and for what was found; see `marking`.
+
+    They are fitted on the network's own tokens, which are not quite CLIP's.
+
+    Args:
+        network: that has the blocks already.
+        clip: the teacher.
+        last: (B, 1 + n, D) CLIP's tokens before its last block.
+        pixels: (B, 3, s, s) prepared for the network.
+    """
+    width, names = width_of_head(network), name_directions(clip)
+    marking, pointing = (
+        cast(Beit3Block, network.encoder.layers[number]) for number in (MARKED, MARKED + 1)
+    )
+    own = torch.cat(trace(network, pixels)[: MARKED + 2])[:, 1:]
+    directions, size = quiet_directions(own.flatten(0, 1), 1 + PLACES), own.std(dim=-1).mean()
+    codes = PLACED * size * place_codes(network.config.grid) @ directions[:, 1:].T
+    network.encoder.embed_positions.A.weight[FIRST_POSITION + 1 :] += codes
+    nn.LayerNorm.reset_parameters(marking.self_attn_layer_norm.B)
+    given = marking.self_attn_layer_norm.A(trace(network, pixels)[MARKED])
+    mark(marking.self_attn, given, compare(clip, last, names, width), standardized(names))
+    write_mark(marking.self_attn, width, directions[:, 0], MARK * size)
+    norm = pointing.self_attn_layer_norm.A
+    point(pointing.self_attn, norm(trace(network, pixels)[MARKED + 1]), directions[:, 0], norm)
+
+
+def trace(network: Beit3Network, pixels: Tensor) -> list[Tensor]:
+    """Tokens (B, 1 + n, D) of pictures alone before every block."""
+    streams: Streams = (network.embed_picture(pixels), None)
+    found = []
+    for block in network.encoder.layers:
+        found.append(cast(Tensor, streams[0]))
+        streams = block(streams, None)
+    return found
 
 
 def width_of_head(network: Beit3Network) -> int:
@@ -154,7 +195,7 @@ def fit_norm(norm: nn.LayerNorm, values: Tensor) -> None:
 
 
 def take_words(network: Beit3Network, clip: Clip, pieces: list[str]) -> None:
-    """Begin words of names with their directions in CLIP, all other tokens by chance.
+    """Begin words of names with their directions in CLIP, all others with what matches nothing.
 
     Args:
         network: whose table of words is filled.
@@ -166,6 +207,9 @@ def take_words(network: Beit3Network, clip: Clip, pieces: list[str]) -> None:
     words = {word for name in names for word in name.split()}
     rows = [number for number, piece in enumerate(pieces) if piece in words]
     middle = F.normalize(clip.text_features(names), dim=-1).mean(dim=0)
+    compared = torch.linalg.svd(name_directions(clip), full_matrices=False).Vh
+    compared = compared[: width_of_head(network)]
     features = F.normalize(clip.text_features([pieces[row] for row in rows]), dim=-1)
-    nn.init.normal_(network.text_embed.weight)
+    chance = torch.randn_like(network.text_embed.weight)
+    network.text_embed.weight.copy_(standardized(chance - chance @ compared.T @ compared))
     network.text_embed.weight[rows] = standardized(features - middle)
