@@ -18,9 +18,7 @@ WORLD = Miniworld("val", 64, 3, (2, 5))
 def perfect(number: int) -> Result:
     """The truth of a scene as an answer to its names."""
     scene = WORLD[number]
-    objects = [
-        Instance(o.name, 0.9, Mask.from_array(o.mask)) for o in scene.objects if o.visible
-    ]
+    objects = [Instance(o.name, 0.9, Mask.from_array(o.mask)) for o in scene.objects if o.visible]
     ids, _ = true_segments(scene, WORLD.names)
     ground = [
         Instance(name, 0.8, Mask.from_array(ids == FIRST_STUFF + k), False)

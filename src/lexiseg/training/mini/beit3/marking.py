@@ -124,7 +124,10 @@ def point(attention: JointAttention, normed: Tensor, direction: Tensor, norm: nn
     for half in (attention.q_proj.A, attention.q_proj.B):
         half.bias[first] = width**0.5
     loudness = LOUDNESS * attention.inner_attn_ln.A.weight.mean()
-    attention.v_proj.A.weight[own], attention.v_proj.A.bias[own] = loudness * weight, loudness * bias
+    attention.v_proj.A.weight[own], attention.v_proj.A.bias[own] = (
+        loudness * weight,
+        loudness * bias,
+    )
     written = torch.empty(len(reading), width)
     nn.init.orthogonal_(written, gain=2 * float(attention.out_proj.A.weight.norm(dim=0).mean()))
     attention.out_proj.A.weight[:, rows_of(width)] = written

@@ -22,13 +22,13 @@ from lexiseg.models.clip.preprocess import MEAN, STD
 from lexiseg.models.clip.transformer import Block
 from lexiseg.ops.attention import plain
 from lexiseg.training.mini.beit3.marking import (
-    compare,
     MARK,
     PLACED,
     PLACES,
+    compare,
     mark,
-    point,
     place_codes,
+    point,
     quiet_directions,
     write_mark,
 )

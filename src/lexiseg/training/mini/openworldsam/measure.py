@@ -157,9 +157,7 @@ def _add(tally: Tally, method: OpenWorldSam, refusing: OpenWorldSam, scene: Worl
     encoded = method.encode(scene.image)
     tally.add_oracle(scene, method.segment(encoded, scene.names))
     asked = (*scene.names, *scene.absent(len(scene.names)))
-    tally.add_mixed(
-        scene, asked, method.segment(encoded, asked), refusing.segment(encoded, asked)
-    )
+    tally.add_mixed(scene, asked, method.segment(encoded, asked), refusing.segment(encoded, asked))
     masks = {item.instance_id: item.mask for item in scene.objects}
     first: dict[int, str] = {}
     for expression in scene.expressions:
