@@ -333,6 +333,7 @@ def evaluate_beit3(
 @app.command()
 def openworldsam(
     out: Annotated[Path, typer.Option(help="Folder for scenes, features and runs.")],
+    beit3: Annotated[str, typer.Option(help="Folder of a small BEiT-3.")],
     minutes: Annotated[float | None, typer.Option(help="Time in all.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, scenes and chance.")] = 0,
@@ -341,13 +342,12 @@ def openworldsam(
         bool, typer.Option(help="Ask absent names too; without, as the paper does.")
     ] = True,
     sam2: Annotated[str, typer.Option(help="Bundled name or folder.")] = "mini-sam2",
-    beit3: Annotated[str, typer.Option(help="Bundled name or folder.")] = "mini-beit3",
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
 ) -> None:
     """Train the small adapter between the small SAM 2 and the small BEiT-3.
 
-    python -m lexiseg.training.mini openworldsam --out run --minutes 25
+    python -m lexiseg.training.mini openworldsam --out run --beit3 run/beit3/weights --steps 400
     """
     from lexiseg.training.mini.openworldsam.recipe import AdapterRecipe
     from lexiseg.training.openworldsam.config import Schedule
@@ -356,12 +356,12 @@ def openworldsam(
         raise typer.BadParameter("give either --minutes or --steps")
     AdapterRecipe(
         out,
+        beit3,
         Schedule(steps, minutes),
         scenes,
         seed=seed,
         negatives=negatives,
         sam2=sam2,
-        beit3=beit3,
         resume=resume,
         device=device,
     ).run()
@@ -370,17 +370,17 @@ def openworldsam(
 @app.command("evaluate-openworldsam")
 def evaluate_openworldsam(
     folder: Annotated[Path, typer.Argument(help="Adapter, in half precision.")],
+    beit3: Annotated[str, typer.Option(help="Folder of a small BEiT-3.")],
     scenes: Annotated[int, typer.Option(help="Held-out scenes per split.")] = 200,
     present: Annotated[
         Path | None, typer.Option(help="Adapter trained with present names, to compare.")
     ] = None,
     sam2: Annotated[str, typer.Option(help="Bundled name or folder.")] = "mini-sam2",
-    beit3: Annotated[str, typer.Option(help="Bundled name or folder.")] = "mini-beit3",
     card: Annotated[bool, typer.Option(help="Write the model card with these figures.")] = False,
 ) -> None:
     """Measure a small adapter on held-out scenes and print the figures as JSON.
 
-    python -m lexiseg.training.mini evaluate-openworldsam run/negatives/weights --card
+    python -m lexiseg.training.mini evaluate-openworldsam run/negatives/weights --beit3 FOLDER
     """
     from lexiseg.methods.openworldsam import OpenWorldSam
     from lexiseg.models.bundled import bundled_names
@@ -388,8 +388,9 @@ def evaluate_openworldsam(
     from lexiseg.training.mini.openworldsam.measure import measure_openworldsam
 
     def measured(adapter: Path, splits: tuple[str, ...]) -> dict[str, dict[str, float]]:
-        parts = {"adapter": adapter, "sam2": sam2, "beit3": beit3}
-        method = OpenWorldSam.load("mini", **parts, stuff=bundled_names().stuff)
+        method = OpenWorldSam.load(
+            adapter=adapter, sam2=sam2, beit3=beit3, stuff=bundled_names().stuff
+        )
         return {split: measure_openworldsam(method, scenes, split) for split in splits}
 
     figures = measured(folder, ("val", "test"))

@@ -6,48 +6,74 @@ from torch import nn
 
 from lexiseg.models.beit3 import Beit3Config, Beit3Network
 from lexiseg.models.clip import Clip, ClipNetwork, TextConfig, VisionConfig
+from lexiseg.models.clip.preprocess import MEAN, STD
 from lexiseg.training.mini.beit3.network import prepare
-from lexiseg.training.mini.beit3.start import begin_with_clip, fit_norm, resized
+from lexiseg.training.mini.beit3.start import (
+    begin_with_clip,
+    fit_norm,
+    name_directions,
+    resized,
+    take_block,
+    take_patches,
+    trace,
+)
 
 WORDS = ["<s>", "<pad>", "</s>", "<unk>", "", "dog", "cat"]
+
+
+SIDE, WIDTH = 48, 128
 
 
 @pytest.fixture(scope="module")
 def clip() -> Clip:
     torch.manual_seed(0)
-    vision = VisionConfig(64, 2, 1, 16, image_size=48, embed_dim=64, activation="gelu")
-    text = TextConfig(64, 1, 1, context=9, vocabulary=99, embed_dim=64)
-    network = ClipNetwork(vision, text)
-
-    def tokenize(texts: list[str]) -> torch.Tensor:
-        return torch.tensor(
-            [[len(word), sum(map(ord, word)) % 90, 98, 0, 0, 0, 0, 0, 0] for word in texts]
-        )
-
-    state = network.state_dict()
-    return Clip.from_state_dict(state, tokenize, "cpu", "float32", activation="gelu")
+    vision = VisionConfig(WIDTH, 6, 2, 16, image_size=SIDE, embed_dim=WIDTH, activation="gelu")
+    text = TextConfig(WIDTH, 1, 2, context=9, vocabulary=99, embed_dim=WIDTH)
+    state = ClipNetwork(vision, text).state_dict()
+    return Clip.from_state_dict(state, _tokenize, "cpu", "float32", activation="gelu")
 
 
+def _tokenize(texts: list[str]) -> torch.Tensor:
+    rows = [[len(text), sum(map(ord, text)) % 90, 98, 0, 0, 0, 0, 0, 0] for text in texts]
+    return torch.tensor(rows)
+
+
+def new_network() -> Beit3Network:
+    config = Beit3Config(WIDTH, 6, 2, 4 * WIDTH, SIDE, 16, vocabulary=len(WORDS), text_positions=16)
+    return Beit3Network(config).eval()
+
+
+@torch.no_grad()
 def test_the_vision_half_follows_clip(clip: Clip) -> None:
-    config = Beit3Config(64, 2, 1, 256, 48, 16, vocabulary=len(WORDS), text_positions=16)
-    network = Beit3Network(config)
-    pixels = torch.rand(12, 3, 48, 48, generator=torch.Generator().manual_seed(1))
+    network = new_network()
+    pixels = torch.rand(12, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    tokens = take_patches(network, clip.visual, pixels)
+    for ours, theirs in zip(network.encoder.layers, clip.visual.blocks, strict=True):
+        tokens = take_block(ours, theirs, tokens)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (MEAN, STD))
+    normal = clip.visual.embed((pixels - mean) / std)
+    torch.testing.assert_close(tokens, clip.visual.run(normal), atol=1e-4, rtol=1e-4)
+    reached = trace(network, 2 * pixels - 1)[1]
+    wanted = clip.visual.run(normal, stop=1)
+    assert F.cosine_similarity(reached, wanted, dim=-1).mean() > 0.9
+
+
+@torch.no_grad()
+def test_words_of_names_begin_with_their_directions(clip: Clip) -> None:
+    network = new_network()
+    pixels = torch.rand(12, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     begin_with_clip(network, clip, WORDS, pixels)
-    with torch.no_grad():
-        ours = network.eval()(2 * pixels - 1)[:, 0] @ clip.visual.proj
-        mean, std = (torch.tensor(v).view(3, 1, 1) for v in _statistics())
-        theirs = clip.visual((pixels - mean) / std)
-    assert F.cosine_similarity(ours, theirs).mean() > 0.9
-    for block in network.encoder.layers:
-        assert torch.equal(block.ffn.A.fc1.weight, block.ffn.B.fc1.weight)
-    rows = network.text_embed.weight.square().mean(dim=1)
-    torch.testing.assert_close(rows, rows[0].expand_as(rows))
-
-
-def _statistics() -> tuple[tuple[float, ...], tuple[float, ...]]:
-    from lexiseg.models.clip.preprocess import MEAN, STD
-
-    return MEAN, STD
+    rows = network.text_embed.weight
+    spread = rows.std(dim=1, correction=0)
+    torch.testing.assert_close(spread, torch.ones(len(WORDS)), atol=5e-3, rtol=0)
+    directions = torch.linalg.svd(name_directions(clip), full_matrices=False).Vh[:64]
+    compared = (rows @ directions.T).norm(dim=1)
+    named = torch.tensor([word in ("dog", "cat") for word in WORDS])
+    assert compared[named].min() > 3 * compared[~named].max()
+    # Words pass the language half as they are.
+    streams = network.embed_picture(2 * pixels[:1] - 1), rows[None]
+    passed = network.encoder.layers[0](streams, None)[1]
+    torch.testing.assert_close(passed[0], rows)
 
 
 def test_a_fitted_norm_changes_least() -> None:

@@ -6,12 +6,14 @@ of its last block, patches are compared with texts, and a linear map reads that 
 earlier block. So one head of a block is set to compare; it writes into a patch how much of its
 attention went to words. One head of the next block lets CLS look at such patches and read where
 they are, or at the words where there are none. As CLIP's patches hardly know where they are, the
-position table tells them, along directions that CLIP does not use. Training goes on from there with all weights.
+position table tells them, along directions that CLIP does not use. Training goes on from there
+with all weights.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +23,8 @@ from lexiseg.models.beit3.network import JointAttention
 from lexiseg.models.clip import Clip
 from lexiseg.training.mini.clip.towers import values_only
 
+Half = Literal["A", "B"]
+HALVES: tuple[Half, Half] = ("A", "B")
 HEAD = 0  # which head of a block is set
 SHARPNESS = 1.3  # of the comparison: how far a patch and a word that is not meant spread
 RIDGE = 1e-2  # times the mean square of what is read
@@ -72,7 +76,34 @@ def quiet_directions(tokens: Tensor, count: int) -> Tensor:
     return found[:, :count]
 
 
-def mark(attention: JointAttention, normed: Tensor, found: Comparison, names: Tensor) -> None:
+class SetHead:
+    """One head of a block, emptied, whose weights are set by hand.
+
+    What it says passes the inner norm nearly as it is.
+
+    Args:
+        attention: of the block.
+    """
+
+    def __init__(self, attention: JointAttention) -> None:
+        self.attention = attention
+        self.width = len(self.linear("out_proj", "A").bias) // attention.heads
+        self.first = HEAD * self.width
+        self.rows = slice(self.first, self.first + self.width)
+        for name in ("q_proj", "k_proj", "v_proj"):
+            for half in HALVES:
+                part = self.linear(name, half)
+                part.weight[self.rows], part.bias[self.rows] = 0, 0
+        norm = cast(nn.LayerNorm, attention.inner_attn_ln.A)
+        norm.weight[self.rows], norm.bias[self.rows] = norm.weight.mean(), 0
+        self.loudness = float(LOUDNESS * norm.weight.mean())
+
+    def linear(self, name: str, half: Half) -> nn.Linear:
+        """Its share of one of the projections, and that of the other heads."""
+        return cast(nn.Linear, getattr(getattr(self.attention, name), half))
+
+
+def mark(attention: JointAttention, normed: Tensor, found: Comparison, names: Tensor) -> SetHead:
     """Make one head of a block compare patches with words, and say how much it found.
 
     Args:
@@ -82,23 +113,21 @@ def mark(attention: JointAttention, normed: Tensor, found: Comparison, names: Te
         names: (N, D) what it is given of names.
     """
     weight, bias = read_off(normed[:, 1:].flatten(0, 1), found.seen.flatten(0, 1))
-    width = len(bias)
     spread = ((normed[:, 1:] @ weight.T + bias) @ (names @ found.words).T).std()
-    scale = SHARPNESS * width**0.5 / spread
-    silence(attention, width)
-    own = rows_of(width)
-    assert isinstance(attention.q_proj.A, nn.Linear) and isinstance(attention.k_proj.B, nn.Linear)
-    attention.q_proj.A.weight[own], attention.q_proj.A.bias[own] = scale * weight, scale * bias
-    attention.k_proj.B.weight[own] = found.words.T
-    loudness = LOUDNESS * attention.inner_attn_ln.A.weight.mean()
-    attention.v_proj.B.bias[own.start] = loudness
+    head = SetHead(attention)
+    scale = SHARPNESS * head.width**0.5 / spread
+    query = head.linear("q_proj", "A")
+    query.weight[head.rows], query.bias[head.rows] = scale * weight, scale * bias
+    head.linear("k_proj", "B").weight[head.rows] = found.words.T
+    head.linear("v_proj", "B").bias[head.first] = head.loudness
+    return head
 
 
-def write_mark(attention: JointAttention, width: int, direction: Tensor, size: Tensor) -> None:
+def write_mark(head: SetHead, direction: Tensor, size: Tensor) -> None:
     """Let the head of `mark` write along a direction (D,), `size` where it found all it can."""
-    loudness = attention.v_proj.B.bias[HEAD * width]
-    attention.out_proj.A.weight[:, rows_of(width)] = 0
-    attention.out_proj.A.weight[:, HEAD * width] = size / loudness * direction
+    written = head.linear("out_proj", "A").weight
+    written[:, head.rows] = 0
+    written[:, head.first] = size / head.loudness * direction
 
 
 def point(attention: JointAttention, normed: Tensor, direction: Tensor, norm: nn.LayerNorm) -> None:
@@ -110,27 +139,22 @@ def point(attention: JointAttention, normed: Tensor, direction: Tensor, norm: nn
         direction: (D,) of the mark.
         norm: what makes `normed`.
     """
-    width = attention.q_proj.A.weight.shape[0] // attention.heads
-    count = normed.shape[1] - 1
-    codes = place_codes(round(count**0.5)).repeat(len(normed), 1)
-    weight, bias = read_off(normed[:, 1:].flatten(0, 1), codes)
-    silence(attention, width)
-    first = HEAD * width
-    own = slice(first, first + PLACES)
+    patches = normed[:, 1:].flatten(0, 1)
+    codes = place_codes(round((normed.shape[1] - 1) ** 0.5)).repeat(len(normed), 1)
+    weight, bias = read_off(patches, codes)
+    head = SetHead(attention)
     reading = POINTING * direction / norm.weight
-    attention.k_proj.A.weight[first] = reading
-    attention.k_proj.A.bias[first] = -(normed[:, 1:].flatten(0, 1) @ reading).mean()
-    attention.k_proj.B.bias[first] = NOWHERE
-    for half in (attention.q_proj.A, attention.q_proj.B):
-        half.bias[first] = width**0.5
-    loudness = LOUDNESS * attention.inner_attn_ln.A.weight.mean()
-    attention.v_proj.A.weight[own], attention.v_proj.A.bias[own] = (
-        loudness * weight,
-        loudness * bias,
-    )
-    written = torch.empty(len(reading), width)
-    nn.init.orthogonal_(written, gain=2 * float(attention.out_proj.A.weight.norm(dim=0).mean()))
-    attention.out_proj.A.weight[:, rows_of(width)] = written
+    seen, heard = head.linear("k_proj", "A"), head.linear("k_proj", "B")
+    seen.weight[head.first], seen.bias[head.first] = reading, -(patches @ reading).mean()
+    heard.bias[head.first] = NOWHERE
+    for half in HALVES:
+        head.linear("q_proj", half).bias[head.first] = head.width**0.5
+    said, own = head.linear("v_proj", "A"), slice(head.first, head.first + PLACES)
+    said.weight[own], said.bias[own] = head.loudness * weight, head.loudness * bias
+    table = head.linear("out_proj", "A").weight
+    written = torch.empty(len(table), head.width)
+    nn.init.orthogonal_(written, gain=2 * float(table.norm(dim=0).mean()))
+    table[:, head.rows] = written
 
 
 def place_codes(grid: int) -> Tensor:
@@ -140,21 +164,6 @@ def place_codes(grid: int) -> Tensor:
     down = turns[:, None].expand(-1, grid, -1)
     across = turns[None].expand(grid, -1, -1)
     return torch.cat([across, down], dim=2).flatten(0, 1)
-
-
-def silence(attention: JointAttention, width: int) -> None:
-    """Empty one head of a block, and let what it says pass the inner norm as it is."""
-    own = rows_of(width)
-    for part in (attention.q_proj, attention.k_proj, attention.v_proj):
-        for half in (part.A, part.B):
-            half.weight[own], half.bias[own] = 0, 0
-    norm = attention.inner_attn_ln.A
-    norm.weight[own], norm.bias[own] = norm.weight.mean(), 0
-
-
-def rows_of(width: int) -> slice:
-    """Rows and columns of the head."""
-    return slice(HEAD * width, (HEAD + 1) * width)
 
 
 def read_off(rows: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:

@@ -79,11 +79,12 @@ def _set_heads(network: Beit3Network, clip: Clip, last: Tensor, pixels: Tensor) 
     directions, size = quiet_directions(own.flatten(0, 1), 1 + PLACES), own.std(dim=-1).mean()
     codes = PLACED * size * place_codes(network.config.grid) @ directions[:, 1:].T
     network.encoder.embed_positions.A.weight[FIRST_POSITION + 1 :] += codes
-    nn.LayerNorm.reset_parameters(marking.self_attn_layer_norm.B)
+    cast(nn.LayerNorm, marking.self_attn_layer_norm.B).reset_parameters()
     given = marking.self_attn_layer_norm.A(trace(network, pixels)[MARKED])
-    mark(marking.self_attn, given, compare(clip, last, names, width), standardized(names))
-    write_mark(marking.self_attn, width, directions[:, 0], MARK * size)
-    norm = pointing.self_attn_layer_norm.A
+    found = compare(clip, last, names, width)
+    head = mark(marking.self_attn, given, found, standardized(names))
+    write_mark(head, directions[:, 0], MARK * size)
+    norm = cast(nn.LayerNorm, pointing.self_attn_layer_norm.A)
     point(pointing.self_attn, norm(trace(network, pixels)[MARKED + 1]), directions[:, 0], norm)
 
 
@@ -178,10 +179,11 @@ def take_block(ours: Beit3Block, theirs: Block, tokens: Tensor) -> Tensor:
             target.load_state_dict(source.state_dict())
         fit_norm(getattr(attention.inner_attn_ln, half), mixed)
         fit_norm(feed.ffn_layernorm, active)
-    for last in (attention.out_proj.B, cast(FeedForward, ours.ffn.B).fc2):
+    for last in (cast(nn.Linear, attention.out_proj.B), cast(FeedForward, ours.ffn.B).fc2):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-    return tokens + theirs.mlp.c_proj(active)
+    passed: Tensor = theirs.mlp.c_proj(active)
+    return tokens + passed
 
 
 def fit_norm(norm: nn.LayerNorm, values: Tensor) -> None:

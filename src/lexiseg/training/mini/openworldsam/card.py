@@ -39,7 +39,7 @@ def write_card(
     """
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     sizes = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    config = record["config"]
+    config, data = record["config"], record["data"]
     columns = {**figures, **{f"{split}, present only": row for split, row in others.items()}}
     scenes = next(iter(figures.values()))["scenes"]
     text = f"""---
@@ -53,7 +53,7 @@ between mini-beit3 and mini-sam2, half precision. It makes {sizes["tie_breakers"
 prompt, {sizes["width"]} numbers each; every query is one token, and every prompt is alone.
 
 ## Data
-{record["scenes"]:,} scenes of Miniworld's train split (seed {record["seed"]}) at 224 pixels, 1 to 6
+{data["scenes"]:,} scenes of Miniworld's train split (seed {data["seed"]}) at 224 pixels, 1 to 6
 things each, in COCO's panoptic and in REFER's layout. The pictographs are from the Noto Color
 Emoji font (SIL Open Font License 1.1).
 
@@ -68,7 +68,7 @@ they are. Nothing of any published network was used.
 ## Sessions
 {session_table(record["sessions"], "pictures", "pictures")}
 
-Command: `python -m lexiseg.training.mini openworldsam --out DIR --seed S --scenes N --steps N`;
+Command: `python -m lexiseg.training.mini openworldsam --out DIR --beit3 FOLDER --steps N`;
 `--resume` with more steps continues it, `--no-negatives` trains as the paper does.
 
 ## Measured on held-out Miniworld scenes
@@ -78,7 +78,8 @@ The test split has other pictographs and textures than training, val the same in
 
 {figure_table(columns, LINES, "scenes")}
 
-Measured by `python -m lexiseg.training.mini evaluate-openworldsam DIR --scenes {scenes:.0f} --card`.
+Measured by `python -m lexiseg.training.mini evaluate-openworldsam DIR --card --scenes
+{scenes:.0f}`.
 
 ## Limits
 It was trained for minutes of one processor core: all of its measures were still rising.

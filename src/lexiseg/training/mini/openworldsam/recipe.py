@@ -16,8 +16,13 @@ from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.datasets.miniworld.export import write_miniworld
 from lexiseg.models.beit3 import Beit3
 from lexiseg.models.bundled import bundled_or_given
-from lexiseg.models.openworldsam import Adapter, AdapterConfig, load_adapter, save_adapter
-from lexiseg.models.sam import load_segmenter
+from lexiseg.models.openworldsam import (
+    Adapter,
+    AdapterConfig,
+    load_adapter,
+    load_sam2,
+    save_adapter,
+)
 from lexiseg.training.engine.process_group import ProcessGroup
 from lexiseg.training.engine.record import RECORD
 from lexiseg.training.openworldsam.config import AdapterTraining, Schedule
@@ -72,25 +77,25 @@ class AdapterRecipe:
 
     Attributes:
         folder: for scenes, features and both kinds of runs.
+        beit3: bundled name or folder.
         schedule: how long.
         scenes: how many to draw.
         held_out: scenes of the val split that are looked at on the way.
         seed: of scenes and chance.
         negatives: see `mini_training`.
         sam2: bundled name or folder.
-        beit3: bundled name or folder.
         resume: continue from the last checkpoint.
         device: where to train.
     """
 
     folder: Path
+    beit3: str
     schedule: Schedule
     scenes: int = 1000
     held_out: int = 60
     seed: int = 0
     negatives: bool = True
     sam2: str = "mini-sam2"
-    beit3: str = "mini-beit3"
     resume: bool = False
     device: str = "auto"
 
@@ -107,7 +112,7 @@ class AdapterRecipe:
             self._draw(data, "val", self.held_out)
             self._draw(data, "train", self.scenes)
         networks = FrozenNetworks(
-            load_segmenter(bundled_or_given(self.sam2), self.device),
+            load_sam2(bundled_or_given(self.sam2), self.device),
             Beit3.load(bundled_or_given(self.beit3), self.device),
         )
         config = mini_training(self.seed, self.negatives)
@@ -122,7 +127,7 @@ class AdapterRecipe:
             FeatureCaching(self.folder / "features", maps="disk", half=True),
             self.resume,
             group=group,
-            about={"scenes": self.scenes, "seed": self.seed},
+            data={"scenes": self.scenes, "seed": self.seed},
         ).run()
         if group.is_main:
             export(self.place, self.place / "weights")
@@ -157,6 +162,8 @@ def new_adapter(networks: FrozenNetworks, seed: int) -> Adapter:
         heads=HEADS,
         hidden=4 * width,
         dropout=0.0,
+        layout="one_token",
+        scope="each",
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
