@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from lexiseg.datasets.miniworld import Miniworld
-from lexiseg.models.bundled import bundled_folder, bundled_names, names_file
+from lexiseg.models.bundled import bundled_folder, bundled_names, bundled_weights, names_file
 from lexiseg.models.clip import Clip
 from lexiseg.training.mini.clip.measure import Sample, naming, prompted
 from lexiseg.training.mini.names import file_text
@@ -28,6 +28,11 @@ def test_parameters_and_bytes_stay_in_their_budget(name: str) -> None:
     assert sum(tensor.numel() for tensor in weights.values()) <= LIMITS[name]
     size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
     assert size <= 16_000_000
+
+
+def test_all_weights_together_stay_in_their_budget() -> None:
+    files = [file for folder in bundled_weights().values() for file in folder.rglob("*")]
+    assert sum(file.stat().st_size for file in files if file.is_file()) <= 64_000_000
 
 
 def test_transformers_gives_the_same_features(name: str) -> None:

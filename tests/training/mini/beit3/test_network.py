@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from lexiseg.models.beit3 import Beit3Network
-from lexiseg.training.mini.beit3.network import CELLS, Reader, beit3_config, coverage
+from lexiseg.training.mini.beit3.network import CELLS, ClsReader, beit3_config, coverage
 
 
 def test_the_network_keeps_its_budget() -> None:
@@ -23,5 +23,5 @@ def test_coverage_is_the_share_of_a_cell() -> None:
 
 
 def test_the_reader_gives_truth_and_cells() -> None:
-    truth, place = Reader(8)(torch.randn(3, 8))
+    truth, place = ClsReader(8)(torch.randn(3, 8))
     assert truth.shape == (3,) and place.shape == (3, CELLS**2)

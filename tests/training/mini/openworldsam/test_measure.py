@@ -4,7 +4,7 @@ import pytest
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.training.mini.openworldsam.measure import (
     FIRST_STUFF,
-    Tally,
+    SceneTally,
     correlation,
     count_objects,
     true_segments,
@@ -31,7 +31,7 @@ def perfect(number: int) -> Result:
 
 
 def test_the_truth_is_a_perfect_answer() -> None:
-    tally = Tally(WORLD.names)
+    tally = SceneTally(WORLD.names)
     for number in range(5):
         tally.add_oracle(WORLD[number], perfect(number))
         tally.add_mixed(WORLD[number], WORLD[number].names, perfect(number), perfect(number))

@@ -18,7 +18,7 @@ def beit3_config(vocabulary: int) -> Beit3Config:
     return Beit3Config(WIDTH, LAYERS, HEADS, 4 * WIDTH, SIDE, PATCH, vocabulary, LONGEST)
 
 
-class Reader(nn.Module):
+class ClsReader(nn.Module):
     """Reads off CLS whether a text is true of a picture and where it is; only used in training.
 
     The region is read without another look at the picture, so CLS has to know the place.

@@ -30,7 +30,7 @@ from lexiseg.training.engine.session import CHECKPOINT, Budget, begin, train
 from lexiseg.training.mini.augment import recolor
 from lexiseg.training.mini.beit3.network import (
     LONGEST,
-    Reader,
+    ClsReader,
     beit3_config,
     coverage,
     prepare,
@@ -88,7 +88,7 @@ class Beit3Learner(Learner):
         super().__init__(config, len(pool.images), device, group)
         self.pool, self.tokenizer, self.validation = pool, tokenizer, validation
         self.model = network.train().to(self.device)
-        self.reader = Reader(network.config.width).to(self.device)
+        self.reader = ClsReader(network.config.width).to(self.device)
         blocks = muon_and_adamw(self.model, "layers.").parts
         heads = torch.optim.AdamW(decayed(self.reader.parameters(), 0.05), betas=(0.9, 0.98))
         self.optimizer = Optimizer(*blocks, heads)

@@ -25,7 +25,7 @@ IOU = 0.5  # from which on an object counts as found
 
 
 @dataclass(frozen=True)
-class TrueSegment:
+class SceneSegment:
     """A segment of the truth, as `metrics.panoptic_matching` wants it."""
 
     id: int
@@ -35,7 +35,7 @@ class TrueSegment:
 
 
 @dataclass(frozen=True)
-class AnsweredSegment:
+class AnswerSegment:
     """A segment of an answer, likewise."""
 
     id: int
@@ -43,7 +43,7 @@ class AnsweredSegment:
 
 
 @dataclass
-class Tally:
+class SceneTally:
     """Running counts over scenes.
 
     Attributes:
@@ -80,7 +80,7 @@ class Tally:
         self.oracle.update(scene.semantic, world_labels(result, self.names))
         truth, true = true_segments(scene, self.names)
         answered = [
-            AnsweredSegment(segment.id, self.names.index(segment.label))
+            AnswerSegment(segment.id, self.names.index(segment.label))
             for segment in result.panoptic.segments
         ]
         self.segments.update(truth, true, result.panoptic.ids, answered)
@@ -136,10 +136,10 @@ def measure_openworldsam(
         split: of Miniworld.
 
     Returns:
-        `Tally.figures` and `scenes`.
+        `SceneTally.figures` and `scenes`.
     """
     world = Miniworld(split, SIDE, MEASURE_SEED, THINGS)
-    tally, refusing = Tally(world.names), with_presence(method)
+    tally, refusing = SceneTally(world.names), with_presence(method)
     for number in tqdm(range(scenes), f"{split} scenes"):
         scene = world[number]
         if scene.names:
@@ -153,7 +153,9 @@ def with_presence(method: OpenWorldSam) -> OpenWorldSam:
     return OpenWorldSam(method.encoder, method.adapter, method.segmenter, config)
 
 
-def _add(tally: Tally, method: OpenWorldSam, refusing: OpenWorldSam, scene: WorldScene) -> None:
+def _add(
+    tally: SceneTally, method: OpenWorldSam, refusing: OpenWorldSam, scene: WorldScene
+) -> None:
     encoded = method.encode(scene.image)
     tally.add_oracle(scene, method.segment(encoded, scene.names))
     asked = (*scene.names, *scene.absent(len(scene.names)))
@@ -177,18 +179,18 @@ def world_labels(result: Result, names: Sequence[str]) -> NDArray[np.uint16]:
 
 def true_segments(
     scene: WorldScene, names: Sequence[str]
-) -> tuple[NDArray[np.int64], list[TrueSegment]]:
+) -> tuple[NDArray[np.int64], list[SceneSegment]]:
     """(H, W) numbers of the segments that are named, 0 elsewhere, and their list."""
     ids = np.zeros(scene.instances.shape, np.int64)
     true = []
     for item in scene.objects:
         if item.visible:
             ids[item.mask] = item.instance_id
-            true.append(TrueSegment(item.instance_id, names.index(item.name), item.area))
+            true.append(SceneSegment(item.instance_id, names.index(item.name), item.area))
     for place, name in enumerate(scene.stuff):
         region = (scene.semantic == 1 + names.index(name)) & (scene.instances == 0)
         ids[region] = FIRST_STUFF + place
-        true.append(TrueSegment(FIRST_STUFF + place, names.index(name), int(region.sum())))
+        true.append(SceneSegment(FIRST_STUFF + place, names.index(name), int(region.sum())))
     return ids, true
 
 

@@ -8,12 +8,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from lexiseg.training.mini.sam.loss import decoder_losses
 from lexiseg.training.mini.sam.prompts import Prompted
-from lexiseg.training.mini.sam2.network import Answers
+from lexiseg.training.mini.sam2.network import PromptAnswers
 
 OBJECT = 0.1  # weight of the object score
 
 
-def mask_losses(answers: Answers, asked: Prompted, prompts: slice) -> dict[str, Tensor]:
+def mask_losses(answers: PromptAnswers, asked: Prompted, prompts: slice) -> dict[str, Tensor]:
     """Losses of masks and scores, as of the small SAM.
 
     Args:

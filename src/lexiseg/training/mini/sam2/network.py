@@ -30,7 +30,7 @@ ATTENTION = "eager"  # fused attention is slower backwards on processors
 INSIDE, OUTSIDE, FIRST_CORNER, LAST_CORNER, NO_POINT = 1, 0, 2, 3, -1
 
 
-class Answers(NamedTuple):
+class PromptAnswers(NamedTuple):
     """What the network says to P prompts on each of B pictures.
 
     Attributes:
@@ -210,7 +210,7 @@ class PromptedSam2:
         single = zip(*(torch.split(part, 1) for part in maps), strict=True)
         return [self.decoder.prepare(own, position, no_mask) for own in single]
 
-    def ask(self, pictures: list[DecoderImage], points: Tensor, kinds: Tensor) -> Answers:
+    def ask(self, pictures: list[DecoderImage], points: Tensor, kinds: Tensor) -> PromptAnswers:
         """Answer points.
 
         Args:
@@ -222,7 +222,7 @@ class PromptedSam2:
             tokens = self.network.prompt_encoder._embed_points(points, kinds, pad=False)
         return _stack([self.decoder.answer(*pair) for pair in zip(pictures, tokens, strict=True)])
 
-    def refine(self, pictures: list[DecoderImage], logits: Tensor) -> Answers:
+    def refine(self, pictures: list[DecoderImage], logits: Tensor) -> PromptAnswers:
         """Answer masks (B, P, s, s) of an earlier answer, without any points."""
         embedded = [self.prompts.network.mask_embed(own[:, None]) for own in logits]
         nothing = logits.new_zeros(logits.shape[1], 0, CHANNELS)
@@ -257,5 +257,5 @@ def corners(boxes: Tensor) -> tuple[Tensor, Tensor]:
     return padded, torch.tensor([FIRST_CORNER, LAST_CORNER, NO_POINT]).expand(padded.shape[:3])
 
 
-def _stack(answers: list[tuple[Tensor, Tensor, Tensor]]) -> Answers:
-    return Answers(*(torch.stack(parts).float() for parts in zip(*answers, strict=True)))
+def _stack(answers: list[tuple[Tensor, Tensor, Tensor]]) -> PromptAnswers:
+    return PromptAnswers(*(torch.stack(parts).float() for parts in zip(*answers, strict=True)))
