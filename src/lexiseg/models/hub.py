@@ -32,6 +32,8 @@ SIDE_FILES = (
     "special_tokens_map.json",
     "vocab.json",
     "merges.txt",
+    "beit3.spm",
+    "sentencepiece.bpe.model",
 )
 
 

@@ -37,6 +37,13 @@ def test_ids_are_those_of_the_pieces_shifted_by_one(folder):
     assert torch.equal(padding, tokens == 1)
 
 
+def test_transformers_name_of_the_file_will_do(folder, tmp_path):
+    (tmp_path / "sentencepiece.bpe.model").write_bytes((folder / "beit3.spm").read_bytes())
+    texts = ["the red dog", "car"]
+    ids, padding = Beit3Tokenizer(tmp_path)(texts)
+    assert torch.equal(ids, Beit3Tokenizer(folder)(texts)[0]) and padding.any()
+
+
 def test_a_long_text_is_cut_and_said_so(folder):
     with pytest.warns(UserWarning, match=r"has \d+ tokens; the first 6 are used"):
         tokens, _ = Beit3Tokenizer(folder, longest=8)(["dog " * 20 + "car " * 20])

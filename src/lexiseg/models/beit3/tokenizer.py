@@ -14,7 +14,8 @@ from torch import Tensor
 from lexiseg.errors import CheckpointError, MissingExtraError, WeightsNotFoundError
 
 START, PAD, END, UNKNOWN = 0, 1, 2, 3
-PIECES, FAST = "beit3.spm", "tokenizer.json"
+# The last is what transformers calls the same file, as beside EVF-SAM's weights.
+FAST, PIECES, PIECES_TOO = "tokenizer.json", "beit3.spm", "sentencepiece.bpe.model"
 LONGEST = 512  # tokens of a text, the habit of EVF-SAM
 
 
@@ -82,11 +83,12 @@ def find_tokenizer(source: Path) -> Path:
     """
     if source.is_file():
         return source
-    found = next((source / name for name in (FAST, PIECES) if (source / name).is_file()), None)
+    names = (FAST, PIECES, PIECES_TOO)
+    found = next((source / name for name in names if (source / name).is_file()), None)
     if found is None:
         raise WeightsNotFoundError(
-            f"{source} has no tokenizer: expected {FAST} or {PIECES}; the latter lies beside "
-            "BEiT-3's published weights."
+            f"{source} has no tokenizer: expected {FAST}, {PIECES} or {PIECES_TOO}; {PIECES} lies "
+            "beside BEiT-3's published weights."
         )
     return found
 
