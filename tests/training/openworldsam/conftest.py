@@ -5,18 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.datasets.miniworld.export import write_miniworld
-from lexiseg.models.beit3 import Beit3, Beit3Config, Beit3Network
 from lexiseg.models.beit3.tokenizer import Beit3Tokenizer
-from lexiseg.models.openworldsam import Adapter, AdapterConfig
+from lexiseg.models.openworldsam import AdapterConfig
 from lexiseg.training.openworldsam.networks import FrozenNetworks
-from tests.models.sam.conftest import build_segmenter
+from tests.training.openworldsam.tiny import tiny_networks
 
 TINY_ADAPTER = AdapterConfig(
     encoder_width=32, width=32, tie_breakers=3, layers=1, heads=4, hidden=32
@@ -44,18 +42,4 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Beit3Tokenizer:
 
 @pytest.fixture(scope="session")
 def networks(tokenizer: Beit3Tokenizer) -> FrozenNetworks:
-    torch.manual_seed(0)
-    size = Beit3Config(32, 2, 4, 48, 48, 16, vocabulary=400, text_positions=20)
-    network = Beit3Network(size)
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    beit3 = Beit3(network, tokenizer, name="tiny", fingerprint="b")
-    segmenter = build_segmenter("sam2")
-    segmenter.fingerprint = "s"
-    return FrozenNetworks(segmenter, beit3)
-
-
-@pytest.fixture
-def adapter() -> Adapter:
-    torch.manual_seed(1)
-    return Adapter(TINY_ADAPTER)
+    return tiny_networks(tokenizer.file.parent)

@@ -88,7 +88,9 @@ class AdapterLearner(Learner):
         self.group.average(gradients)
         norm = self._apply(rate)
         self.step += 1
-        shown = {**losses, "rate": rate, "norm": norm}
+        shown = {**losses, "rate": rate}
+        if np.isfinite(norm):  # else the step was skipped and its gradient is scaled less from now
+            shown["norm"] = norm
         self._recent.append(shown)
         return {name: float(f"{value:.4g}") for name, value in shown.items()}
 
@@ -139,8 +141,8 @@ class AdapterLearner(Learner):
     def measure(self) -> dict[str, float]:
         """Means since the last checkpoint, and figures on held-out examples."""
         recent, self._recent = self._recent, []
-        names = recent[0] if recent else ()
-        means = {name: fmean(row[name] for row in recent) for name in names}
+        names = dict.fromkeys(name for row in recent for name in row)
+        means = {name: fmean(row[name] for row in recent if name in row) for name in names}
         held_out = self.validation(self) if self.validation else {}
         return {name: float(f"{value:.5g}") for name, value in {**means, **held_out}.items()}
 
