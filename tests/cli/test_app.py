@@ -15,6 +15,7 @@ VERBS = [
     "video",
     "evaluate",
     "analyze",
+    "train",
     "convert",
     "models",
     "bench",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from lexiseg.config import read_mapping, read_overrides
 from lexiseg.errors import UsageError
 from lexiseg.types import Vocabulary, split_comma_list, split_cutoff
 
+_POWER_OF_TEN = re.compile(r"[+-]?\d+e[+-]?\d+", re.IGNORECASE)  # 1e-5: to YAML 1.1 a text
 FORMATS = "overlay, png, masks, coco, yolo, labelme, csv, ... (docs/formats.md)"
 Texts = Annotated[
     list[str] | None,
@@ -173,6 +175,8 @@ def _value(text: str) -> object:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         return text
+    if isinstance(value, str) and _POWER_OF_TEN.fullmatch(value):
+        return float(value)
     if isinstance(value, str) and "," in value:
         return [part.strip() for part in value.split(",")]
     return value

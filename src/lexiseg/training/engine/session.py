@@ -64,7 +64,8 @@ def train(learner: Learner, budget: Budget, folder: Path, *, quiet: bool = False
         losses = learner.advance(done)
         learner.seconds = time.monotonic() - began
         bar.n = round(1000 * done)
-        bar.set_postfix({"step": learner.step, **losses})
+        bar.set_postfix({"step": learner.step, **losses}, refresh=False)
+        bar.refresh()
         if group.is_main and learner.step % learner.config.checkpoint_every == 0:
             _log(folder, learner, losses)
             learner.save(folder / CHECKPOINT)

@@ -46,9 +46,7 @@ class Overview:
         )
 
 
-def look_through(
-    examples: Examples, progress: Callable[[range], Iterable[int]] = iter
-) -> Overview:
+def look_through(examples: Examples, progress: Callable[[range], Iterable[int]] = iter) -> Overview:
     """Make every mask once.
 
     Args:

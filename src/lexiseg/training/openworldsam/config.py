@@ -7,7 +7,7 @@ from typing import Literal
 
 from lexiseg.config import check_ranges
 from lexiseg.errors import UsageError
-from lexiseg.models.openworldsam import Layout, Scope
+from lexiseg.models.openworldsam import Layout
 from lexiseg.training.engine.learner import TrainingConfig
 
 Variant = Literal["paper", "released"]
@@ -35,8 +35,6 @@ class AdapterTraining(TrainingConfig):
             present names and low for all queries of absent ones; 0 as published.
         unmatched_weight: of object scores of unmatched queries of present names, which are to be
             low, relative to `presence_weight`.
-        layout: tokens of a query, see `lexiseg.models.openworldsam.Queries.tokens`.
-        scope: whether the prompts of a picture see each other.
         precision: of the forward pass; "auto" is bfloat16 on accelerators that have it, float16
             with scaled gradients on others, float32 on a processor.
     """
@@ -55,8 +53,6 @@ class AdapterTraining(TrainingConfig):
     score_weight: float = 0.0
     presence_weight: float = 0.0
     unmatched_weight: float = 0.0
-    layout: Layout = "one_token"
-    scope: Scope = "joint"
     precision: Precision = "auto"
     checkpoint_every: int = 500
 
@@ -99,6 +95,7 @@ class Schedule:
     epochs: float | None = None
 
 
+LAYOUTS: dict[Variant, Layout] = {"paper": "one_token", "released": "released"}
 RELEASED_STEPS = {"panoptic": 500_000, "instance": 500_000, "referring": 100_000}
 PAPER_EPOCHS = {"panoptic": 25.0, "instance": 25.0, "referring": 15.0}
 
@@ -109,8 +106,8 @@ def settings_of(task: DataTask, variant: Variant = "paper") -> tuple[AdapterTrai
     Args:
         task: "panoptic" and "instance" are trained alike; "referring" is fine-tuning.
         variant: "paper" as the text says, "released" as the authors' code does; they differ in
-            length, drops of the rate, and layout of the tokens, and for referring expressions in
-            rate, warm-up and weight decay too.
+            length and drops of the rate, in the layout of the tokens (`LAYOUTS`), and for referring
+            expressions in rate, warm-up and weight decay too.
     """
     paper = AdapterTraining()
     if task == "referring":
@@ -118,7 +115,7 @@ def settings_of(task: DataTask, variant: Variant = "paper") -> tuple[AdapterTrai
     if variant == "paper":
         return paper, Schedule(epochs=PAPER_EPOCHS[task])
     steps = RELEASED_STEPS[task]
-    released = replace(paper, layout="released", drops=(327_778 / 500_000, 355_092 / 500_000))
+    released = replace(paper, drops=(327_778 / 500_000, 355_092 / 500_000))
     if task == "referring":
         released = replace(released, rate=1e-4, warmup=1000, weight_decay=1e-4, drops=(0.3,))
     return released, Schedule(steps=steps)

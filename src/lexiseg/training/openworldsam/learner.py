@@ -131,12 +131,9 @@ class AdapterLearner(Learner):
         """What the adapter's queries draw for the texts asked about one picture."""
         vectors = self.features.vectors(asked.picture, asked.texts)
         embedding = self.features.embedding(asked.picture)
-        config = self.config
         with self.autocast():
-            return answer(
-                self.adapter, self.features.networks.segmenter, embedding, vectors,
-                layout=config.layout, scope=config.scope, fallback=fallback,
-            )  # fmt: skip
+            segmenter = self.features.networks.segmenter
+            return answer(self.adapter, segmenter, embedding, vectors, fallback)
 
     def measure(self) -> dict[str, float]:
         """Means since the last checkpoint, and figures on held-out examples."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lexiseg.errors import UsageError
-from lexiseg.models.openworldsam import Adapter, Layout, Scope
+from lexiseg.models.openworldsam import Adapter
 from lexiseg.models.sam.segmenter import Segmenter, join_candidates
 from lexiseg.types import Candidates, ImageEmbedding
 
@@ -59,6 +59,11 @@ class FrozenNetworks:
             )
 
     @property
+    def width(self) -> int:
+        """Of the mask decoder's tokens."""
+        return self.segmenter.prompts.no_mask.shape[0]
+
+    @property
     def device(self) -> torch.device:
         """Where SAM 2 runs."""
         return self.segmenter.device
@@ -102,9 +107,6 @@ def answer(
     segmenter: Segmenter,
     embedding: ImageEmbedding,
     vectors: Tensor,
-    *,
-    layout: Layout,
-    scope: Scope,
     fallback: bool,
 ) -> QueryAnswers:
     """Ask P texts of a picture; gradients reach the adapter through the frozen decoder.
@@ -114,13 +116,12 @@ def answer(
         segmenter: of SAM 2's kind.
         embedding: of the picture.
         vectors: (P, D) one for each text.
-        layout: see `lexiseg.models.openworldsam.Queries.tokens`.
-        scope: see `lexiseg.models.openworldsam.Adapter.forward`.
         fallback: an unstable mask gives way to a better one: as at inference, not in training.
     """
     picture = embedding.maps[-1].flatten(2).transpose(1, 2).float()
+    scope = adapter.config.scope
     queries = adapter(vectors.to(picture.device), picture, scope)
-    tokens = queries.tokens(layout, scope)
+    tokens = queries.tokens(adapter.config.layout, scope)
     drawn = join_candidates(list(segmenter.predict_tokens(embedding, tokens, fallback=fallback)))
     return _by_text(drawn, len(vectors))
 

@@ -91,6 +91,7 @@ class AdapterRun:
         Raises:
             UsageError: as `run`.
         """
+        self._check_widths()
         self._check_terms()
         features = Features(self.networks, self.caching)
         learner = KeepingLearner(
@@ -121,6 +122,18 @@ class AdapterRun:
             "pictures": len(self.examples),
             "processes": self.group.size,
         }
+
+    def _check_widths(self) -> None:
+        """Refuse an adapter that does not fit between the networks."""
+        sizes, networks = self.adapter.config, self.networks
+        wanted = (networks.pairs.width, networks.width)
+        if (sizes.encoder_width, sizes.width) != wanted:
+            raise UsageError(
+                f"The adapter takes vectors of {sizes.encoder_width} numbers and makes tokens of "
+                f"{sizes.width}, but {networks.pairs.name} gives {wanted[0]} and "
+                f"{networks.segmenter.name} takes {wanted[1]}; begin a new one or give the "
+                "networks that it was trained with."
+            )
 
     def _check_terms(self) -> None:
         file = self.folder / SETTINGS
