@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -111,25 +110,25 @@ def test_loss_gradients_and_one_step_are_the_official_ones(folder, config, segme
     arrays = np.load(folder / "arrays.npz")
     adapter, found = learned(folder, config, segmenter)
     assert found["loss"] == pytest.approx(arrays["train.final.loss_mask"].item(), rel=1e-3)
+    paper = AdapterTraining()
     named = dict(adapter.named_parameters())
-    compared = [name for name in named if f"train.grad.{name}" in arrays.files]
-    assert len(compared) > 10
-    for name in compared:
-        expected = torch.from_numpy(arrays[f"train.grad.{name}"])
-        assert (named[name].grad - expected).norm() < 1e-2 * expected.norm(), name
     norms = torch.stack([named[name].grad.norm() for name in config["grad_norm_names"]])
-    official = torch.from_numpy(arrays["train.gradnorm.values"]).flatten()
+    official = torch.from_numpy(arrays["train.gradnorm.values"]).float().flatten()
     torch.testing.assert_close(norms, official, rtol=1e-2, atol=1e-6)
-
-    paper = replace(AdapterTraining(), rate=1e-4)
-    optimizer = torch.optim.AdamW(parameter_groups(adapter, paper), lr=paper.rate)
     norm = torch.nn.utils.clip_grad_norm_(adapter.parameters(), paper.clip)
     assert norm.item() == pytest.approx(arrays["train.total_grad_norm"].item(), rel=1e-2)
-    clear = {name: p.grad.abs() > 1e-9 for name, p in named.items()}
+    compared = [name for name in named if f"train.grad.{name}" in arrays.files]
+    assert len(compared) > 10
+    for name in compared:  # as the pack has them: after clipping
+        expected = torch.from_numpy(arrays[f"train.grad.{name}"])
+        assert (named[name].grad - expected).norm() < 1e-2 * expected.norm(), name
+
+    optimizer = torch.optim.AdamW(parameter_groups(adapter, paper), lr=paper.rate)
+    clear = {name: p.grad.abs() > 1e-7 for name, p in named.items()}  # well above AdamW's epsilon
     optimizer.step()
     stepped = [name for name in named if f"train.after_step.{name}" in arrays.files]
     assert stepped
     for name in stepped:
         expected = torch.from_numpy(arrays[f"train.after_step.{name}"])
         error = (named[name] - expected).abs()[clear[name]]
-        assert error.max() < 2e-6, (name, error.max())
+        assert error.numel() and error.max() < 2e-6, (name, error.max())
