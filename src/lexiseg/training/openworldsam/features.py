@@ -102,7 +102,8 @@ class Features:
 
     def vectors(self, picture: PictureFile, texts: Sequence[str]) -> Tensor:
         """(N, D) float32 for N texts, of which only new ones are read."""
-        prefix = f"{self.networks.pairs.fingerprint} {picture.key()}"
+        pairs = self.networks.pairs
+        prefix = f"{pairs.fingerprint} {getattr(pairs, 'dtype', '')} {picture.key()}"
         keys = {text: _digest(f"{prefix} {text}") for text in texts}
         known = {text: self._vectors.get(key) for text, key in keys.items()}
         new = [text for text, vector in known.items() if vector is None]
@@ -182,4 +183,4 @@ class VectorStore:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
