@@ -19,6 +19,7 @@ EXTRAS = {
     "plots": "matplotlib",
     "edgetam": "timm",
     "openworldsam": "sentencepiece",
+    "tensorboard": "tensorboard",
     "web": "fastapi",
     "parquet": "pyarrow",
     "label-studio": "starlette",

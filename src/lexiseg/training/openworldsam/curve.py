@@ -71,7 +71,7 @@ def _lines(axes: Axes, rows: Sequence[Row], names: Sequence[str], title: str) ->
 
 
 class Board:
-    """TensorBoard's files in a folder, where its package is installed; else nothing.
+    """TensorBoard's files in a folder, with ``lexiseg[tensorboard]``; without it, nothing.
 
     Args:
         folder: of the run.
@@ -79,10 +79,12 @@ class Board:
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        self._writer = None
-        if find_spec("tensorboard") is not None:
+        try:
+            import tensorboard  # noqa: F401
             from torch.utils.tensorboard import SummaryWriter
-
+        except ImportError:
+            self._writer = None
+        else:
             self._writer = SummaryWriter(str(folder / BOARD), purge_step=step + 1)
 
     def add(self, row: Row) -> None:
