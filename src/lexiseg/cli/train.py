@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 SHOWN = 10  # complaints on the screen; all of them are in a file
 
 
-class Method(StrEnum):
+class Trainable(StrEnum):
     """What can be trained."""
 
     OPENWORLDSAM = "openworldsam"
 
 
-class Task(StrEnum):
+class AnnotationKind(StrEnum):
     """What the annotations are."""
 
     PANOPTIC = "panoptic"
@@ -39,7 +39,7 @@ class Task(StrEnum):
     REFERRING = "referring"
 
 
-class Variant(StrEnum):
+class Whose(StrEnum):
     """Whose settings."""
 
     PAPER = "paper"
@@ -70,7 +70,8 @@ class DataOptions:
         Path, typer.Option("--data", help="Annotation file, or a folder in a published layout.")
     ]
     task: Annotated[
-        Task | None, typer.Option("--task", help="What the annotations are; default: look.")
+        AnnotationKind | None,
+        typer.Option("--task", help="What the annotations are; default: look."),
     ] = None
     split: Annotated[str, typer.Option("--split", help="Which part of a folder.")] = "train"
     images: Annotated[
@@ -108,8 +109,8 @@ class StartOptions:
         Fused, typer.Option("--fusion", help="How the encoder is used (the paper's Table 4).")
     ] = Fused.EARLY
     variant: Annotated[
-        Variant, typer.Option("--variant", help="Settings of the paper or of the released code.")
-    ] = Variant.PAPER
+        Whose, typer.Option("--variant", help="Settings of the paper or of the released code.")
+    ] = Whose.PAPER
 
     def choice(self) -> NetworkChoice:
         """The weights that are needed."""
@@ -154,7 +155,7 @@ class KeepingOptions:
 
 @grouped
 def train(
-    method: Annotated[Method, typer.Argument(help="What to train.")],
+    method: Annotated[Trainable, typer.Argument(help="What to train.")],
     *,
     data: DataOptions,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run.")],
