@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from lexiseg.errors import UsageError
+from lexiseg.errors import OutputError, UsageError
+from lexiseg.io.folder_lock import FolderLock
 from lexiseg.models.openworldsam import Adapter, load_adapter
 from lexiseg.training.engine.session import CURVE
 from lexiseg.training.openworldsam.config import AdapterTraining, Schedule
+from lexiseg.training.openworldsam.examples import Example
 from lexiseg.training.openworldsam.open_data import DataChoice, open_examples
 from lexiseg.training.openworldsam.run import AdapterRun
 from lexiseg.training.openworldsam.validation import Validation
@@ -21,9 +23,9 @@ from tests.training.openworldsam.conftest import TINY_ADAPTER
 QUICK = AdapterTraining(batch=4, rate=1e-2, clip=10.0, checkpoint_every=3)
 
 
-def new_run(folder: Path, networks, data: Path, **changes: object) -> AdapterRun:
+def new_run(folder: Path, networks, world: Path, **changes: object) -> AdapterRun:
     torch.manual_seed(1)
-    examples, _ = open_examples(DataChoice(data, "instance"))
+    examples, _ = open_examples(DataChoice(world, "instance"))
     run = AdapterRun(
         folder, networks, Adapter(TINY_ADAPTER), examples, QUICK, Schedule(steps=8), quiet=True
     )
@@ -85,3 +87,40 @@ def test_a_run_is_not_continued_under_other_settings(world: Path, networks, tmp_
     other = new_run(tmp_path, networks, world, config=replace(QUICK, rate=0.5), resume=True)
     with pytest.raises(UsageError, match=r"config\.rate 0\.01, not 0\.5"):
         other.run()
+
+
+def test_a_run_is_not_continued_with_other_data(world: Path, networks, tmp_path: Path) -> None:
+    short = {"schedule": Schedule(steps=1)}
+    new_run(tmp_path, networks, world, data={"file": "one.json"}, **short).run()
+    other = new_run(tmp_path, networks, world, data={"file": "two.json"}, resume=True, **short)
+    with pytest.raises(UsageError, match=r"data\.file one\.json, not two\.json"):
+        other.run()
+
+
+def test_two_runs_do_not_share_a_folder(world: Path, networks, tmp_path: Path) -> None:
+    lock = FolderLock(tmp_path / "run")
+    try:
+        with pytest.raises(OutputError, match="another run"):
+            new_run(tmp_path / "run", networks, world).run()
+    finally:
+        lock.release()
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_cannot_be_read_is_left_out_and_told(world: Path, networks, tmp_path: Path) -> None:
+    examples, _ = open_examples(DataChoice(world, "instance"))
+
+    class Odd(list[Example]):
+        def __getitem__(self, index: int) -> Example:  # type: ignore[override]
+            if index == 2:
+                return replace(examples[index], image=world / "gone.jpg")
+            return examples[index]
+
+    odd = Odd(range(len(examples)))
+    look = Validation(odd)
+    run = new_run(tmp_path, networks, world, examples=odd, validation=look, complaints=("One.",))
+    learner = run.run()
+    assert learner.step == 8
+    told = (tmp_path / "left_out.txt").read_text()
+    assert told.startswith("One.\n") and told.count("gone.jpg does not exist") == 2
+    assert "3 records were left out" in (tmp_path / "README.md").read_text()

@@ -34,7 +34,8 @@ pipeline_tag: image-segmentation
 ---
 # An adapter of OpenWorldSAM
 
-{record["parameters"]:,} trained numbers between two frozen networks. Use it with the same ones:
+{record["parameters"]:,} trained numbers between two frozen networks. Use it with the same ones;
+where they are not those of the preset, add `--set sam2=... --set beit3=...`:
 
     lexiseg segment photo.jpg -t NAME --method openworldsam --set adapter=THIS_FOLDER
 

@@ -60,6 +60,7 @@ class AdapterLearner(Learner):
         self.dtype = training_dtype(config.precision, self.device)
         self.optimizer = torch.optim.AdamW(parameter_groups(adapter, config), lr=config.rate)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+        self.scaler.scale(torch.zeros((), device=self.device))  # so that it begins with a scale
         self.best = BestAdapter()
         self._recent: list[dict[str, float]] = []
 

@@ -72,8 +72,8 @@ class FrozenNetworks:
         """Name and sha256 of both."""
         sam, pairs = self.segmenter, self.pairs
         return {
-            "segmenter": f"{sam.name} {sam.fingerprint}",
-            "pairs": f"{pairs.name} {pairs.fingerprint}",
+            "sam2": f"{sam.name} {sam.fingerprint}",
+            "encoder": f"{pairs.name} {pairs.fingerprint}",
         }
 
     def embed(self, image: NDArray[np.uint8]) -> ImageEmbedding:

@@ -11,6 +11,7 @@ from statistics import fmean
 
 from lexiseg.config import flatten, to_dict
 from lexiseg.errors import UsageError
+from lexiseg.io.folder_lock import FolderLock
 from lexiseg.io.output_file import json_text, write_text
 from lexiseg.models.openworldsam import Adapter, save_adapter
 from lexiseg.training.engine.process_group import ALONE, ProcessGroup
@@ -48,7 +49,7 @@ class AdapterRun:
         resume: go on from the checkpoint in the folder.
         quiet: no progress bar.
         group: processes that train together.
-        data: what the model card says of the data.
+        data: what the model card says of the data; a run is not continued with other data.
         complaints: sentences about records that were left out before.
 
     Example:
@@ -77,12 +78,20 @@ class AdapterRun:
         """Train to the end of the schedule; the best adapter lies in the folder then.
 
         Raises:
-            UsageError: the folder holds another run, or one that was begun under other terms.
+            UsageError: the folder holds another run, or one that was begun under other terms; or
+                the adapter does not fit between the networks.
+            OutputError: another process trains in the folder.
         """
-        learner = self.begin()
-        train(learner, self.budget(), self.folder, quiet=self.quiet)
-        if self.group.is_main:
-            self._finish(learner)
+        self._check_widths()
+        lock = FolderLock(self.folder) if self.group.is_main else None
+        try:
+            learner = self.begin()
+            train(learner, self.budget(), self.folder, quiet=self.quiet)
+            if self.group.is_main:
+                self._finish(learner)
+        finally:
+            if lock is not None:
+                lock.release()
         return learner
 
     def begin(self) -> KeepingLearner:
@@ -91,7 +100,6 @@ class AdapterRun:
         Raises:
             UsageError: as `run`.
         """
-        self._check_widths()
         self._check_terms()
         features = Features(self.networks, self.caching)
         learner = KeepingLearner(
@@ -119,7 +127,7 @@ class AdapterRun:
             "config": to_dict(self.config),
             "adapter": asdict(self.adapter.config),
             "networks": self.networks.fingerprints(),
-            "pictures": len(self.examples),
+            "data": {"pictures": len(self.examples), **self.data},
             "processes": self.group.size,
         }
 
@@ -156,7 +164,6 @@ class AdapterRun:
             learner,
             self.folder,
             **self._terms(),
-            data={"pictures": len(self.examples), **self.data},
             best=learner.best.state_dict(),
             left_out=len(left_out),
             parameters=sum(p.numel() for p in self.adapter.parameters()),
