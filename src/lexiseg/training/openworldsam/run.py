@@ -149,11 +149,11 @@ class AdapterRun:
             return
         had = flatten(json.loads(file.read_text(encoding="utf-8")))
         now = flatten(self._terms())
-        other = [key for key in sorted({**had, **now}) if had.get(key) != now.get(key)]
+        other = [key for key in sorted(had.keys() & now.keys()) if had[key] != now[key]]
         if other:
             raise UsageError(
-                f"{self.folder} was begun with {other[0]} {had.get(other[0])}, not "
-                f"{now.get(other[0])}; continue it with the same settings or choose another folder."
+                f"{self.folder} was begun with {other[0]} {had[other[0]]}, not {now[other[0]]}; "
+                "continue it with the same settings or choose another folder."
             )
 
     def _finish(self, learner: KeepingLearner) -> None:
