@@ -67,7 +67,7 @@ def test_a_run_leaves_an_adapter_its_curve_and_its_card(
 def test_a_new_adapter_has_the_sizes_that_are_set(
     lexiseg_command, world: Path, tiny: list[str], tmp_path: Path
 ) -> None:
-    sizes = {"adapter.tie_breakers": 2, "adapter.layers": 0, "adapter.scope": "each"}
+    sizes = {"adapter.tie_breakers": 2, "adapter.layers": 0, "scope": "each"}
     ask = ("train", "openworldsam", "--data", world, "--task", "referring", "-o", tmp_path, "-q")
     code, _, err = lexiseg_command(
         *ask, *tiny[:4], "--init", "new", "--fusion", "text", *SHORT, *settings(**sizes),

@@ -7,7 +7,7 @@ from typing import Literal
 
 from lexiseg.config import check_ranges
 from lexiseg.errors import UsageError
-from lexiseg.models.openworldsam import Layout
+from lexiseg.models.openworldsam import Layout, Scope
 from lexiseg.training.engine.learner import TrainingConfig
 
 Variant = Literal["paper", "released"]
@@ -35,6 +35,8 @@ class AdapterTraining(TrainingConfig):
             present names and low for all queries of absent ones; 0 as published.
         unmatched_weight: of object scores of unmatched queries of present names, which are to be
             low, relative to `presence_weight`.
+        layout: tokens of a query that the adapter is to learn; None for those it has learned so far.
+        scope: whether the prompts of a picture see each other, likewise.
         precision: of the forward pass; "auto" is bfloat16 on accelerators that have it, float16
             with scaled gradients on others, float32 on a processor.
     """
@@ -53,6 +55,8 @@ class AdapterTraining(TrainingConfig):
     score_weight: float = 0.0
     presence_weight: float = 0.0
     unmatched_weight: float = 0.0
+    layout: Layout | None = None
+    scope: Scope | None = None
     precision: Precision = "auto"
     checkpoint_every: int = 500
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from lexiseg.errors import ImageError, LexisegError
 from lexiseg.models.device import choose_dtype
-from lexiseg.models.openworldsam import Adapter
+from lexiseg.models.openworldsam import Adapter, AdapterConfig
 from lexiseg.training.engine.learner import Learner, Stateful
 from lexiseg.training.engine.process_group import ALONE, ProcessGroup
 from lexiseg.training.openworldsam.batches import Asked, Batches
@@ -57,6 +58,7 @@ class AdapterLearner(Learner):
         self.features, self.validation = features, validation
         self.batches = Batches(examples, config, group, warm=self._read_picture)
         self.adapter = adapter.to(self.device).requires_grad_(True).train()
+        adapter.config = taught(adapter.config, config)
         self.dtype = training_dtype(config.precision, self.device)
         self.optimizer = torch.optim.AdamW(parameter_groups(adapter, config), lr=config.rate)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
@@ -178,6 +180,12 @@ class AdapterLearner(Learner):
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return norm
+
+
+def taught(sizes: AdapterConfig, config: AdapterTraining) -> AdapterConfig:
+    """An adapter's settings with the layout and the scope that it is going to learn."""
+    layout, scope = config.layout or sizes.layout, config.scope or sizes.scope
+    return replace(sizes, layout=layout, scope=scope)
 
 
 def training_dtype(precision: str, device: torch.device) -> torch.dtype:

@@ -139,11 +139,10 @@ def load_start(
         return Adapter(override(sizes, settings))
     adapter, _ = load_adapter(choice.adapter, networks.device)
     changed = override(adapter.config, settings)
-    free = ("dropout", "layout", "scope")
-    if replace(changed, **{name: getattr(adapter.config, name) for name in free}) != adapter.config:
+    if replace(changed, dropout=adapter.config.dropout) != adapter.config:
         raise UsageError(
-            f"{choice.adapter} has sizes of its own; of a given adapter only {', '.join(free)} can "
-            "be set, so begin a new one with --init new."
+            f"{choice.adapter} has sizes of its own; of a given adapter only its dropout can be "
+            "set, so begin a new one with --init new."
         )
     return rebuilt(adapter, changed)
 
