@@ -124,3 +124,13 @@ def test_what_cannot_be_read_is_left_out_and_told(world: Path, networks, tmp_pat
     told = (tmp_path / "left_out.txt").read_text()
     assert told.startswith("One.\n") and told.count("gone.jpg does not exist") == 2
     assert "3 records were left out" in (tmp_path / "README.md").read_text()
+
+
+def test_what_it_was_taught_stands_beside_the_weights(
+    world: Path, networks, tmp_path: Path
+) -> None:
+    config = replace(QUICK, layout="one_token", scope="each")
+    new_run(tmp_path, networks, world, config=config, schedule=Schedule(steps=1)).run()
+    sizes = load_adapter(tmp_path)[0].config
+    assert (TINY_ADAPTER.layout, TINY_ADAPTER.scope) == ("released", "joint")
+    assert (sizes.layout, sizes.scope) == ("one_token", "each")

@@ -35,7 +35,7 @@ class AdapterTraining(TrainingConfig):
             present names and low for all queries of absent ones; 0 as published.
         unmatched_weight: of object scores of unmatched queries of present names, which are to be
             low, relative to `presence_weight`.
-        layout: tokens of a query that the adapter is to learn; None for those it has learned so far.
+        layout: tokens of a query that are to be learned; None for those the adapter knows.
         scope: whether the prompts of a picture see each other, likewise.
         precision: of the forward pass; "auto" is bfloat16 on accelerators that have it, float16
             with scaled gradients on others, float32 on a processor.
