@@ -58,8 +58,7 @@ def _answered(
 ) -> tuple[QueryAnswers, list[Tensor]]:
     answers = answer(
         adapter, networks.segmenter, networks.embed(pack, picture),
-        networks.read(pack, picture)[:, 0],
-        layout=RELEASED.layout, scope=RELEASED.scope, fallback=False,
+        networks.read(pack, picture)[:, 0], fallback=False,
     )  # fmt: skip
     truth = [
         pack.input(f"in.img{picture.number}.gt_masks.prompt{place}").float()

@@ -32,7 +32,7 @@ from lexiseg.training.engine.session import Budget, begin, train
 from lexiseg.training.openworldsam.config import AdapterTraining, Schedule
 from lexiseg.training.openworldsam.examples import Examples, JoinedExamples
 from lexiseg.training.openworldsam.features import FeatureCaching, Features, PictureFile
-from lexiseg.training.openworldsam.learner import AdapterLearner
+from lexiseg.training.openworldsam.learner import AdapterLearner, taught
 from lexiseg.training.openworldsam.networks import FrozenNetworks
 from lexiseg.training.openworldsam.open_data import DataChoice, open_examples
 from lexiseg.training.openworldsam.run import AdapterRun
@@ -50,6 +50,7 @@ TRAINING = AdapterTraining(
     clip=0.1,
     prompts=4,
     dice_weight=1.0,
+    layout="one_token",
     scope="each",
     precision="float32",
     checkpoint_every=10_000,
@@ -148,10 +149,8 @@ class School:
         ).run()
 
     def _adapter(self, lesson: Lesson, encoder_width: int) -> Adapter:
-        sizes = replace(
-            self.base.adapter.config, encoder_width=encoder_width, dropout=0.0,
-            layout=TRAINING.layout, scope=TRAINING.scope,
-        )  # fmt: skip
+        sizes = taught(self.base.adapter.config, TRAINING)
+        sizes = replace(sizes, encoder_width=encoder_width, dropout=0.0)
         if lesson.layers is not None:
             sizes = replace(sizes, layers=lesson.layers)
         if lesson.tie_breakers is not None:
