@@ -301,7 +301,8 @@ def _train(
         learner = run.run()
     _complain(tuple(learner.batches.left_out.values()))
     console.tell(f"lexiseg segment PICTURE -t NAME --method openworldsam --set adapter={out}")
-    typer.echo(str(out))
+    if job.group.is_main:
+        typer.echo(str(out))
 
 
 @contextmanager
