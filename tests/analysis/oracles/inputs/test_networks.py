@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import transformers
 from torch.nn.functional import interpolate
 
-from lexiseg.analysis.oracles.inputs.networks import candidates_of
+from lexiseg.analysis.oracles.inference import Inference, Thresholds
+from lexiseg.analysis.oracles.inputs.networks import candidates_of, candidates_of_scene
 from lexiseg.errors import UsageError
+from lexiseg.methods.mask_proposals import FcClip
+from lexiseg.types import Vocabulary
+from tests.models.published_fc_clip import make_fc_clip
 
 
 def output(queries: int = 5, classes: int = 3) -> SimpleNamespace:
@@ -97,3 +102,22 @@ def test_networks_of_transformers_are_understood(make) -> None:
     found = candidates_of(raw)
     assert len(found) == 6 and found.classes.shape[1] == 4
     torch.testing.assert_close(found.probabilities.sum(dim=1), torch.ones(6))
+
+
+def test_fc_clip_decides_alike_among_its_candidates(tmp_path) -> None:
+    make_fc_clip(tmp_path)
+    method = FcClip.load(
+        weights=tmp_path, short_side=64, long_side=96, device="cpu", dtype="float32"
+    )
+    image = np.random.default_rng(0).integers(0, 256, (54, 70, 3), dtype=np.uint8)
+    scene, vocabulary = method.encode(image), Vocabulary.parse(["dog", "grass", "zebra"])
+    found = candidates_of_scene(method, scene, vocabulary)
+    own = Thresholds(method.config.min_score, method.config.min_overlap)
+    is_thing = np.array([name not in method.config.stuff for name in vocabulary.names])
+    shown = Inference(is_thing, own, own)(found, (54, 70))
+    expected = method.segment(scene, vocabulary).panoptic
+    areas = sorted((s.label, s.area) for s in expected.segments)
+    ours = [
+        (vocabulary.names[s.class_index], int((shown.ids == s.id).sum())) for s in shown.segments
+    ]
+    assert sorted(ours) == areas and areas

@@ -8,14 +8,21 @@ thresholds and steps of its own; the raw queries are taken here instead.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from lexiseg.analysis.oracles.case import CandidateSet
 from lexiseg.errors import UsageError
+from lexiseg.methods.mask_proposals import MaskProposalMethod
+from lexiseg.methods.mask_proposals.class_texts import read_names
+from lexiseg.methods.mask_proposals.config import ProposalConfig
+from lexiseg.methods.mask_proposals.method import ProposalScene
 from lexiseg.ops.mask_cost import scaled
+from lexiseg.types import Vocabulary
+
+SettingsT = TypeVar("SettingsT", bound=ProposalConfig)
 
 
 class QueryOutput(Protocol):
@@ -69,3 +76,22 @@ def candidates_of(
     if odd := [column for column in columns if not 0 <= column < known]:
         raise UsageError(f"Column {odd[0]} is none of the network's {known} classes.")
     return CandidateSet(found.masks, found.classes[:, torch.tensor(list(columns))], found.void)
+
+
+@torch.no_grad()
+def candidates_of_scene(
+    method: MaskProposalMethod[SettingsT], scene: ProposalScene, vocabulary: Vocabulary
+) -> CandidateSet:
+    """The candidates that FC-CLIP or MAFT+ decides among.
+
+    Args:
+        method: ``lexiseg.load("fc-clip")`` or ``"maft-plus"``.
+        scene: of its `encode`.
+        vocabulary: the classes of the truth, in the order of their numbers.
+    """
+    texts = read_names(vocabulary, method.model, method.config.templates)
+    logarithms = method.log_probabilities(scene.proposals, texts).cpu()
+    frame = scene.proposals.frame
+    masks = scaled(scene.proposals.masks.cpu(), frame.frame_hw)
+    height, width = frame.content_hw
+    return CandidateSet.from_logits(logarithms, masks[:, :height, :width].contiguous())
