@@ -74,15 +74,6 @@ def test_pickled_code_is_not_executed(tmp_path, capsys):
     assert "executed" not in capsys.readouterr().out
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.torch.jit:DeprecationWarning"
-)  # the test makes such an archive
-def test_torchscript_archive_is_explained(tmp_path):
-    torch.jit.script(nn.Linear(2, 2)).save(tmp_path / "script.pt")
-    with pytest.raises(CheckpointError, match="TorchScript archive"):
-        weights.read_state(tmp_path / "script.pt")
-
-
 def test_unknown_kind_is_reported(tmp_path):
     (tmp_path / "weights.h5").write_bytes(b"x")
     with pytest.raises(CheckpointError, match="unknown kind"):

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from lexiseg.errors import CheckpointError, WeightsNotFoundError
+from lexiseg.models.torchscript import is_torchscript, read_torchscript
 
 # In order of preference; an index lists the shards of a large model.
 WEIGHT_FILES = (
@@ -107,7 +108,8 @@ def _read_file(file: Path) -> dict[str, Tensor]:
             with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
         if file.suffix in PICKLES:
-            _refuse_torchscript(file)
+            if is_torchscript(file):  # as OpenAI's first files are
+                return read_torchscript(file)
             return _unwrap(torch.load(file, map_location="cpu", weights_only=True))
     except (
         SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile,
@@ -117,17 +119,6 @@ def _read_file(file: Path) -> dict[str, Tensor]:
     raise CheckpointError(
         f"{file} is of an unknown kind; expected .safetensors, .npz or one of {' '.join(PICKLES)}."
     )
-
-
-def _refuse_torchscript(file: Path) -> None:
-    """A program instead of weights, which OpenAI's first .pt files are."""
-    if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-                raise CheckpointError(
-                    f"{file} is a TorchScript archive; save its state_dict() as .safetensors and "
-                    "give that."
-                )
 
 
 def _unreadable_message(file: Path, error: Exception) -> str:

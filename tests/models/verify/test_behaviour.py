@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 from transformers import CLIPModel
 
 from lexiseg.models.clip import (
@@ -124,7 +126,7 @@ def test_other_weights_answer_otherwise(tmp_path: Path, pictures: Path) -> None:
 
 @pytest.fixture
 def clips(tmp_path: Path, tokenizer_folder: Path) -> dict[str, Path]:  # noqa: F811
-    """A CLIP in the three layouts: Hugging Face's, OpenAI's, and open_clip's with its prefix."""
+    """A CLIP in Hugging Face's, OpenAI's, its archive's and open_clip's layout."""
     clip = Clip(clip_network(), BpeTokenizer(tokenizer_folder, 24), Preprocessing(32), "it", "")
     paths = {"huggingface": clip.save_pretrained(tmp_path / "huggingface")}
     state = clip.network.state_dict()
@@ -138,7 +140,31 @@ def clips(tmp_path: Path, tokenizer_folder: Path) -> dict[str, Path]:  # noqa: F
         clip.tokenizer.save(folder)
         torch.save(tensors, folder / "model.pt")
         paths[name] = folder / "model.pt"
+    paths["archive"] = clip.tokenizer.folder / "archive.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is going out of use
+        torch.jit.script(tree_of(state)).save(str(paths["archive"]))
     return paths
+
+
+class Tree(nn.Module):
+    """Holds tensors and can do nothing."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+def tree_of(state: dict[str, torch.Tensor]) -> Tree:
+    """Modules in modules, so that the tensors have these dotted names."""
+    root = Tree()
+    for key, tensor in state.items():
+        owner, *parts = root, *key.split(".")
+        for part in parts[:-1]:
+            if part not in owner._modules:
+                owner.add_module(part, Tree())
+            owner = owner._modules[part]
+        owner.register_parameter(parts[-1], nn.Parameter(tensor, requires_grad=False))
+    return root
 
 
 @torch.no_grad()
@@ -160,7 +186,7 @@ def clip_values(folder: Path) -> list[KnownValue]:
     ]
 
 
-@pytest.mark.parametrize("layout", ["huggingface", "openai", "open_clip"])
+@pytest.mark.parametrize("layout", ["huggingface", "openai", "archive", "open_clip"])
 def test_a_clip_answers_as_published_in_every_layout(
     clips: dict[str, Path], pictures: Path, layout: str
 ) -> None:
