@@ -106,7 +106,7 @@ export class Overlay {
     const { context, canvas } = this;
     const at = middle(mask, canvas.width);
     if (!at) return;
-    const size = Math.max(11, Math.round(Math.max(canvas.width, canvas.height) / 42));
+    const size = (13 * canvas.width) / Math.max(1, canvas.clientWidth); // as large as texts of the page
     context.font = `600 ${size}px system-ui, sans-serif`;
     const width = context.measureText(label).width + size * 0.9;
     const x = Math.min(Math.max(0, at[0] - width / 2), canvas.width - width);

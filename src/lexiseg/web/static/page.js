@@ -466,6 +466,7 @@ function wire() {
   $("canvas").addEventListener("pointermove", point);
   $("canvas").addEventListener("pointerdown", point);
   $("canvas").addEventListener("pointerleave", () => { $("tip").hidden = true; overlay.light(-1); });
+  addEventListener("resize", () => overlay.draw());
   $("download").addEventListener("click", () => guarded(download));
   $("link").addEventListener("click", () => guarded(copyLink));
   $("theme").addEventListener("click", () => {
