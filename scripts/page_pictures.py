@@ -16,12 +16,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
-PICTURES = {
+Scheme = Literal["light", "dark"]
+PICTURES: dict[str, tuple[int, int, Scheme]] = {
     "desk": (1360, 940, "light"),
     "tablet": (820, 1180, "dark"),
     "phone": (390, 844, "light"),

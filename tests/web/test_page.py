@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -28,18 +29,31 @@ EXPECTED = ("Failed to load resource: the server responded", "Canvas2D: Multiple
 WIDTHS = {"phone": 390, "tablet": 820, "desk": 1360}
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Of a service that answers."""
+PATIENCE = 60_000  # milliseconds; the processor may have much else to do
+expect.set_options(timeout=PATIENCE)
+
+
+@contextmanager
+def running(**changes: object) -> Iterator[str]:
+    """Address of a service that answers."""
     with colours.registered():
         place = socket.create_server(("127.0.0.1", 0))
-        app = create_app(colours.settings(host="127.0.0.1"))
+        app = create_app(colours.settings(host="127.0.0.1", **changes))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         thread = Thread(target=server.run, kwargs={"sockets": [place]})
         thread.start()
-        yield f"http://127.0.0.1:{place.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{place.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Of a service with the usual limits."""
+    with running() as place:
+        yield place
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +72,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     """The page as it opens; it may say nothing on the console and ask nobody else."""
     context = browser.new_context(viewport={"width": 1360, "height": 900}, accept_downloads=True)
     page = context.new_page()
+    page.set_default_timeout(PATIENCE)
     told: list[str] = []
     page.on("console", lambda message: told.append(message.text))
     page.on("pageerror", lambda error: told.append(str(error)))
@@ -290,10 +305,26 @@ def test_a_link_repeats_the_question(page: Page, browser: Browser) -> None:
     page.locator("#cutoff").fill("0.2")
     page.click("#link")
     other = browser.new_page()
+    other.set_default_timeout(PATIENCE)
     other.goto(page.url)
     other.wait_for_selector("#result:not([hidden])")
     assert here(other) == ["green"] and other.input_value("#cutoff") == "0.2"
     other.close()
+
+
+def test_the_page_asks_for_the_token(browser: Browser) -> None:
+    with running(token="sesame") as address:
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.goto(address)
+        expect(page.locator("#token-dialog")).to_be_visible()
+        page.fill("#token", "sesame")
+        page.press("#token", "Enter")
+        page.wait_for_selector("body[data-ready]")
+        type_names(page, "red")
+        ask(page)
+        assert page.locator("#result").is_visible()
+        page.close()
 
 
 def test_everything_is_reached_with_the_keyboard(page: Page) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import lexiseg
-from lexiseg.errors import LexisegError, UnknownNameError, in_one_line
+from lexiseg.errors import UnknownNameError, in_one_line
 from lexiseg.registry import METHODS
 from lexiseg.types import Method, Task, Verb
 from lexiseg.web.refusal import LOG, RefusedError, busy, unfit
@@ -120,7 +120,7 @@ class MethodShelf:
         """Load what has to be there before the service begins.
 
         Raises:
-            LexisegError: it cannot be loaded.
+            Exception: of any kind; it cannot be loaded.
             RefusedError: the usual method cannot be loaded, which nobody asked for.
         """
         for name in self.offers if self._required else (self.usual,):
@@ -130,7 +130,7 @@ class MethodShelf:
         """The method of a name, which is loaded if it was not yet.
 
         Raises:
-            LexisegError: it cannot be loaded, and is required.
+            Exception: of any kind; it cannot be loaded, and is required.
             RefusedError: it cannot be loaded.
         """
         offer = self.offers[name]
@@ -139,7 +139,7 @@ class MethodShelf:
         if offer.method is None:
             try:
                 offer.method = lexiseg.load(name, preset=self.preset, **self._loading)
-            except LexisegError as error:
+            except Exception as error:  # a third party's method may fail in any way
                 offer.state = "absent"
                 LOG.info("method %s is not offered: %s", name, in_one_line(error))
                 if self._required:
