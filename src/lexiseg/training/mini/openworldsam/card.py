@@ -82,7 +82,7 @@ Measured by `python -m lexiseg.training.mini evaluate-openworldsam DIR --card --
 {scenes:.0f}`.
 
 ## Limits
-It was trained for minutes of one processor core: all of its measures were still rising.
+It was trained on {sum(s["examples"] for s in record["sessions"]):,} pictures, which are few.
 It knows Miniworld's things, stuff and words and nothing else.
 """
     target = folder / "README.md"
