@@ -94,13 +94,11 @@ class StartOptions:
         str | None,
         typer.Option(
             "--init",
-            help="paper, mini: that preset's networks and adapter; new: an adapter that knows "
+            help="A preset, as paper: its networks and adapter; new: an adapter that knows "
             "nothing; or an adapter's file or folder. Default: the preset's adapter.",
         ),
     ] = None
-    preset: Annotated[
-        str, typer.Option("--preset", help="Whose frozen networks: paper or mini.")
-    ] = "paper"
+    preset: Annotated[str, typer.Option("--preset", help="Whose frozen networks.")] = "paper"
     sam2: Annotated[str | None, typer.Option("--sam2", help="Another SAM 2.")] = None
     encoder: Annotated[
         str | None, typer.Option("--encoder", help="Another BEiT-3, or a CLIP with --fusion.")
