@@ -154,14 +154,12 @@ MAPS = ("gradcam", "gradcam++", "layercam", "value", "clip-surgery")
 
 
 def _proposal_rows(base: Row) -> tuple[Row, ...]:
+    once = {"affinity": True, "refinements": 1}
+    ways = {"not refined": {"affinity": False}, "affinity t = 1": once}
     maps = (
-        Row(
-            f"{kind}, affinity t = {times}" if times else f"{kind}, not refined",
-            None,
-            {"proposals": kind, "affinity": times > 0, "refinements": max(1, times)},
-        )
+        Row(f"{kind}, {way}", None, {"proposals": kind, **options})
         for kind in MAPS
-        for times in (0, 1)
+        for way, options in ways.items()
     )
     return (base, *_tower_rows(), *maps)
 
