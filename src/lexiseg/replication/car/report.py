@@ -39,7 +39,7 @@ UNCLEAR = "no clear difference"
 _GOALS = (("mIoU of the base setting", 50.0), ("mIoU above no recurrence (T = 1)", 10.0))
 _GOAL_MCC = 0.7
 _SETTINGS = (
-    "eta", "theta", "lam", "prompts", "affinity", "refinements", "attention_blocks",
+    "proposals", "eta", "theta", "lam", "prompts", "affinity", "refinements", "attention_blocks",
     "background", "background_factor", "templates", "max_steps", "reject_all",
 )  # fmt: skip
 
