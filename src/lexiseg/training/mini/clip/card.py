@@ -11,7 +11,7 @@ from safetensors import safe_open
 from lexiseg.training.engine.record import RECORD, session_table
 
 ROLE = {
-    "proposal": "Proposal tower of the mini suite: Grad-CAM of CLIP as RNN is read from it.",
+    "proposal": "Proposal tower of the mini suite: the maps of CLIP as RNN are read from it.",
     "classifier": "Classifier tower of the mini suite: it judges visually prompted pictures.",
 }
 SIGNAL = {
@@ -68,7 +68,7 @@ def write_card(folder: Path, figures: Mapping[str, float]) -> Path:
         figures: as `measure` returns them.
     """
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    tower = record["tower"]
+    tower, side = record["tower"], record["image_size"]
     text = f"""---
 license: apache-2.0
 library_name: transformers
@@ -77,7 +77,7 @@ pipeline_tag: zero-shot-image-classification
 # mini-clip-{tower}
 
 {ROLE[tower]} A CLIP in Hugging Face's format with {_parameters(folder):,} parameters, for pictures
-of {record["image_size"]} x {record["image_size"]} pixels (other multiples of 16 work), half
+of {side} x {side} pixels (other multiples of {_patch(folder)} work), half
 precision.
 
 ## Data
@@ -89,8 +89,9 @@ Open Font License 1.1).
 {SIGNAL[tower]}
 
 {COURSE[tower]}
-Pictures are mirrored, zoomed, turned and recolored at random. Muon for the matrices of the blocks,
-AdamW for the rest, cosine schedule, bfloat16 where the processor has it.
+Pictures are mirrored, zoomed, turned, bent and recolored at random; a third gets another look. Muon
+for the matrices of the blocks, AdamW for the rest, cosine schedule, bfloat16 where the processor
+has it.
 
 ## Sessions
 {session_table(record["sessions"], "scenes", "pictures")}
@@ -118,6 +119,11 @@ methods of this library without downloads, not for use on photographs.
 def _parameters(folder: Path) -> int:
     with safe_open(folder / "model.safetensors", "pt") as file:
         return sum(file.get_tensor(key).numel() for key in file.keys())  # noqa: SIM118
+
+
+def _patch(folder: Path) -> int:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return int(config["vision_config"]["patch_size"])
 
 
 def _table(figures: Mapping[str, float], things: int) -> str:
