@@ -90,27 +90,27 @@ def _referring(
     return Preset(options, released, classifier=classifier)
 
 
-# Chosen on Miniworld's validation scenes. The small tower that saw prompted pictures also has the
-# sharper Grad-CAM, so it has both roles. On its 14 x 14 patches a second refinement by affinity
-# makes maps worse than none does (benchmarks/car_attention.py), hence plain Grad-CAM; its maps are
-# narrow, hence the exponent; its texts mean the same in any template, so one is enough; drawings
-# have fewer colors than photos, so that pixels of rather different color still belong together.
+# Chosen on Miniworld's validation scenes (docs/presets.md). Value maps of the tower that saw whole
+# pictures meet things better than any Grad-CAM of either tower (benchmarks/car_maps.py), and need
+# no refinement; the tower that saw marked pictures judges. Texts of the small towers mean the same
+# in any template, so one is enough; drawings have fewer colors than photos, so that pixels of
+# rather different color still belong together.
 MINI_PRESET = Preset(
     _thresholds(
         0.5,
         0.2,
         0.5,
         "blur",
-        "gray",
+        proposals="value",
         affinity=False,
         background=("released",),
-        background_factor=1.5,
+        background_factor=2.0,
         templates=TEMPLATES[1:2],
         crf=CrfConfig(image="rgb", color_sigma=8.0),
         reject_all=True,
     ),
     {},
-    proposal="mini-clip-classifier",
+    proposal="mini-clip-proposal",
     classifier="mini-clip-classifier",
 )
 

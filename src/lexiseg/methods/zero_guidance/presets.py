@@ -45,8 +45,8 @@ MINI_ZEROCAP = {
     "beams": 3,
     "max_tokens": 6,
 }
-# Chosen on Miniworld's validation scenes. One masked block of six is the paper's share, four of 24;
-# subtracting as much as the paper does costs IoU here (docs/replication-zero-guidance.md). Siblings
+# Chosen on Miniworld's validation scenes (docs/presets.md). Subtracting as much as the paper does
+# costs IoU here (docs/replication-zero-guidance.md). Siblings
 # of one thing are less alike than in the paper. The small CLIP hears bare words best.
 MINI_PRESET = Preset(
     "mini-dino",
@@ -54,7 +54,7 @@ MINI_PRESET = Preset(
     "mini-gpt2",
     options={
         "stride": 4,
-        "masked_blocks": 1,
+        "masked_blocks": 2,
         "sigma_squared": 0.4,
         "saliency": "outputs",
         "min_similarity": 0.55,
