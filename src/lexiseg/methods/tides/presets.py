@@ -30,9 +30,10 @@ class Preset:
 
 
 B16 = "openai/clip-vit-base-patch16"
-# For the bundled weights, which know Miniworld alone; chosen on scenes of the val split. Things are
-# as large in the windows as the tower learnt them, and compete with all that can lie behind them;
-# since a small thing often speaks a little softer than its ground, names stay that nearly win.
+# For the bundled weights, which know Miniworld alone; chosen on scenes of the val split
+# (docs/presets.md). Windows are fed as they are: the tower's patches of 8 pixels are fine enough,
+# and cells of 4 pixels are half of them. Things compete with all that can lie behind them; since a
+# small thing often speaks a little softer than its ground, names stay that nearly win.
 # Small towers leave cells where neither a class nor the background speaks, and scenes hold several
 # equal objects: the paper's foreground and its assignment to the whole of it would lose both.
 # Their scores are smooth: histograms of a part and of its object differ too little for h = 0.5 to
@@ -43,13 +44,15 @@ B16 = "openai/clip-vit-base-patch16"
 # duplicates score low, and a bound on the score balances what is found with what is true.
 MINIWORLD: Mapping[str, object] = {
     "long_side": 288,
+    "window_input": "own",
+    "cell": 4.0,
     "background": bundled_names().stuff,
     "min_margin": -0.04,
     "foreground_rule": "joint-background",
     "assignment": "component",
     "point_stride": 2,
     "histogram_cells": "mask",
-    "bandwidth": 0.02,
+    "bandwidth": 0.01,
     "min_density": 0.1,
     "cluster": "all",
     "nms_iou": 0.5,
@@ -62,8 +65,9 @@ PRESETS: dict[str, Preset] = {
     "mini": Preset(
         "mini-clip-proposal",
         "mini-sam",
+        scorer="maskclip",
         options=MINIWORLD,
-        measured={"min_density": 0.05, "min_score": 0.0},
+        measured={"min_score": 0.0},
     ),
 }
 

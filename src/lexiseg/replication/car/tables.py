@@ -154,8 +154,11 @@ MAPS = ("gradcam", "gradcam++", "layercam", "value", "clip-surgery")
 
 
 def _proposal_rows(base: Row) -> tuple[Row, ...]:
-    once = {"affinity": True, "refinements": 1}
-    ways = {"not refined": {"affinity": False}, "affinity t = 1": once}
+    once: dict[str, object] = {"affinity": True, "refinements": 1}
+    ways: dict[str, dict[str, object]] = {
+        "not refined": {"affinity": False},
+        "affinity t = 1": once,
+    }
     maps = (
         Row(f"{kind}, {way}", None, {"proposals": kind, **options})
         for kind in MAPS
