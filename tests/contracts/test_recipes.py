@@ -164,14 +164,16 @@ def test_other_steps_are_another_recipe_which_no_call_builds_again(image: Any) -
 
 def test_a_run_goes_on_only_with_the_recipe_it_began_with(tmp_path: Path) -> None:
     dataset = DATASETS["miniworld-instances"](scenes=1)
-    evaluate(load("tides", Path()), dataset, out=tmp_path, quiet=True)
+
+    def measure(**settings: object) -> None:
+        method = load("tides", Path(), scorer="clip-surgery", **settings)
+        evaluate(method, dataset, out=tmp_path, quiet=True)
+
+    measure()
     with pytest.raises(OutputError, match=r"another settings\.scorer\.surgery;"):
-        evaluate(
-            load("tides", Path(), **{"scorer.surgery": "single"}),
-            dataset, out=tmp_path, quiet=True,
-        )  # fmt: skip
+        measure(**{"scorer.surgery": "single"})
     with pytest.raises(OutputError, match="dtypes"):
-        evaluate(load("tides", Path(), dtype="bfloat16"), dataset, out=tmp_path, quiet=True)
+        measure(dtype="bfloat16")
 
 
 def test_weights_that_changed_under_their_name_are_told(folder: Path) -> None:
