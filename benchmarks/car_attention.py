@@ -124,7 +124,7 @@ def refined_maps(
     regions: Regions,
     refinements: Sequence[Refinement],
 ) -> Iterator[tuple[str, Tensor]]:
-    """Label and maps (N, n) of the visible things: Grad-CAM as it is, and refined."""
+    """Label and maps (N, n) of the visible things: those of the preset as they are, and refined."""
     generator = ProposalGenerator(car.proposal, car.config)
     absent = [name for name in true.absent(ASKED) if name not in regions]
     names = [*regions, *absent][:ASKED]
@@ -132,7 +132,7 @@ def refined_maps(
     queries, others = (generator.text_embeddings(texts, "{}") for texts in (names, words))
     cams, _ = generator.activation_maps(scene, queries, others)
     cams = cams[: len(regions)]
-    yield "Grad-CAM, not refined", cams
+    yield f"{car.config.proposals} maps, not refined", cams
     boxes = box_masks(cams, scene.grid_hw, car.config.lam)
     for one in refinements:
         chosen = attentions[[block - 1 for block in one.blocks] or [0]].mean(dim=0)
