@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from lexiseg import cli
+from lexiseg.cli import console
 from lexiseg.io.image import read_image
 from lexiseg.registry import METHODS
 from lexiseg.types import (
@@ -24,6 +25,13 @@ from lexiseg.types import (
     Result,
     Vocabulary,
 )
+
+
+@pytest.fixture(autouse=True)
+def _loud(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verb that is told to be quiet leaves the next test's as it was."""
+    monkeypatch.setattr(console.state, "quiet", False)
+
 
 COLORS = {"red": 0, "green": 1, "blue": 2}
 

@@ -111,7 +111,7 @@ def row_of(result: Result, sha256: str | None = None) -> Row:
         "sha256": sha256,
         "height": result.size_hw[0],
         "width": result.size_hw[1],
-        "presence": record["presence"],
+        "presence": [_plain_texts(verdict) for verdict in cast("list[Entry]", record["presence"])],
         "instances": _regions(record["instances"]),
         **views,
         "method": result.recipe.method,
@@ -133,10 +133,15 @@ def _plain(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def _plain_texts(entry: Entry) -> Row:
+    """The same of all texts of an entry."""
+    return {key: _plain(value) if isinstance(value, str) else value for key, value in entry.items()}
+
+
 def _regions(entries: object) -> list[Row]:
     return [
         {
-            **entry,
+            **_plain_texts(entry),
             "is_thing": entry.get("is_thing", True),
             "counts": entry["segmentation"]["counts"],
             "details": [(name, float(value)) for name, value in entry.get("details", {}).items()],

@@ -43,6 +43,7 @@ def test_little_to_see(tides, image):
 def test_measures_rank_answers_that_pictures_leave_out(tides):
     shown, measured = tides.config, tides.configured(**tides.measured).config
     assert measured.min_score == 0 < shown.min_score
+    assert measured.min_density < shown.min_density
     assert Tides(tides.scorer, tides.segmenter).measured == {}
 
 

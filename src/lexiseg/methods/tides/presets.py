@@ -52,7 +52,7 @@ MINIWORLD: Mapping[str, object] = {
     "assignment": "component",
     "point_stride": 2,
     "histogram_cells": "mask",
-    "bandwidth": 0.01,
+    "bandwidth": 0.02,
     "min_density": 0.1,
     "cluster": "all",
     "nms_iou": 0.5,
@@ -67,7 +67,7 @@ PRESETS: dict[str, Preset] = {
         "mini-sam",
         scorer="maskclip",
         options=MINIWORLD,
-        measured={"min_score": 0.0},
+        measured={"min_density": 0.05, "min_score": 0.0},
     ),
 }
 
