@@ -204,5 +204,7 @@ def test_two_processes_have_the_gradient_of_one_with_their_pictures(
     for parameter, one, other in zip(alone.adapter.parameters(), *read, strict=True):
         assert torch.equal(one, other)
         torch.testing.assert_close(one, parameter.grad, rtol=1e-4, atol=1e-6)
-    first, second = (torch.load(tmp_path / f"adapter{rank}.pt") for rank in (0, 1))
+    first, second = (
+        torch.load(tmp_path / f"adapter{rank}.pt", weights_only=True) for rank in (0, 1)
+    )
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -14,6 +16,7 @@ from lexiseg.training.engine.learner import Learner
 from lexiseg.training.engine.memory import keep_freed_memory
 
 CHECKPOINT, CURVE = "checkpoint.pt", "curve.jsonl"
+LearnerT = TypeVar("LearnerT", bound=Learner)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,37 @@ def train(learner: Learner, budget: Budget, folder: Path, *, quiet: bool = False
             _log(folder, learner, losses)
         learner.save(folder / CHECKPOINT)
     bar.close()
+
+
+def train_and_export(
+    learner: LearnerT,
+    budget: Budget,
+    folder: Path,
+    resume: bool,
+    export: Callable[[LearnerT, Path], object],
+) -> Path:
+    """Train in a folder to the end of a budget, and write the weights beside the checkpoint.
+
+    Args:
+        learner: new.
+        budget: as of `train`.
+        folder: as of `train`.
+        resume: continue from the folder's checkpoint.
+        export: writes what was learnt into a folder; of several processes, one writes.
+
+    Returns:
+        Folder of the weights.
+
+    Raises:
+        UsageError: as of `begin`.
+    """
+    begin(learner, folder, resume)
+    train(learner, budget, folder)
+    weights = folder / "weights"
+    with learner.group.main_first():
+        if learner.group.is_main:
+            export(learner, weights)
+    return weights
 
 
 def _log(folder: Path, learner: Learner, losses: dict[str, float]) -> None:

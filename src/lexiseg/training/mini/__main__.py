@@ -347,7 +347,6 @@ def beit3(
     batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 24,
     rate: Annotated[float, typer.Option(help="Learning rate at its highest.")] = 1.5e-3,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
-    bundled: Annotated[bool, typer.Option(help="Begin with the weights of the package.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
 ) -> None:
     """Train the small BEiT-3 on pictures of Miniworld with captions, names and sentences.
@@ -362,7 +361,7 @@ def beit3(
         raise typer.BadParameter("give either --minutes or --steps")
     pool, budget = Beit3PoolConfig(scenes, seed=seed), Budget(steps, minutes)
     training = Beit3Training(seed, batch, rate)
-    Beit3Recipe(out, budget, pool, training, resume, bundled, device).run()
+    Beit3Recipe(out, budget, pool, training, resume, device).run()
 
 
 @app.command("evaluate-beit3")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from lexiseg.datasets.miniworld import Miniworld
+from lexiseg.training.mini.drawing import draw_chunks, draw_once, make_arrays
 
 CHUNK = 250
 CAPTIONS = 3  # per scene
@@ -60,11 +57,7 @@ class Pool:
 
 def open_pool(folder: Path, config: PoolConfig, workers: int | None = None) -> Pool:
     """Open the pool in a folder, drawing it first if the folder holds no such pool."""
-    marker, wanted = folder / "pool.json", asdict(config)
-    if not (marker.is_file() and json.loads(marker.read_text("utf-8")) == wanted):
-        folder.mkdir(parents=True, exist_ok=True)
-        _draw(folder, config, workers or os.cpu_count() or 1)
-        marker.write_text(json.dumps(wanted), encoding="utf-8")
+    draw_once(folder, config, _draw, workers)
     images = np.load(folder / "images.npy", mmap_mode="r")
     lines = (folder / "facts.jsonl").read_text("utf-8").splitlines()
     facts = [json.loads(line) for line in lines]
@@ -78,16 +71,10 @@ def open_pool(folder: Path, config: PoolConfig, workers: int | None = None) -> P
 
 
 def _draw(folder: Path, config: PoolConfig, workers: int) -> None:
-    shape = (config.scenes, config.size, config.size, 3)
-    np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
+    make_arrays(folder, {"images": (config.scenes, config.size, config.size, 3)})
     starts = range(0, config.scenes, CHUNK)
-    count = len(starts)
-    with (
-        ProcessPoolExecutor(workers, get_context("spawn")) as executor,
-        (folder / "facts.jsonl").open("w", encoding="utf-8") as facts,
-    ):
-        jobs = executor.map(_draw_chunk, [folder] * count, [config] * count, starts)
-        for lines in tqdm(jobs, "drawing scenes", count, unit="chunk"):
+    with (folder / "facts.jsonl").open("w", encoding="utf-8") as facts:
+        for lines in draw_chunks(_draw_chunk, folder, config, starts, workers):
             facts.writelines(lines)
 
 

@@ -64,7 +64,7 @@ processor has it. Nothing of any published network was used.
 {session_table(record["sessions"], "scenes", "pictures, two texts each")}
 
 Command: `python -m lexiseg.training.mini beit3 --out DIR --seed S --scenes N --steps N`; `--resume`
-continues a run of one's own, `--bundled` trains these weights further.
+continues a run of one's own.
 
 ## Measured on held-out Miniworld scenes
 What a linear reading of CLS knows, fitted by ridge regression on {FITTED} other scenes of the

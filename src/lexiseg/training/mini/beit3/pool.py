@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from lexiseg.datasets.miniworld import Miniworld, WorldScene
+from lexiseg.training.mini.drawing import draw_chunks, draw_once, make_arrays
 
 CHUNK = 100
 CAPTIONS = 2  # per scene
@@ -80,11 +77,7 @@ class Beit3Pool:
 
 def open_beit3_pool(folder: Path, config: Beit3PoolConfig, workers: int | None = None) -> Beit3Pool:
     """Open the pool in a folder, drawing it first if the folder holds no such pool."""
-    marker, wanted = folder / "pool.json", asdict(config)
-    if not (marker.is_file() and json.loads(marker.read_text("utf-8")) == wanted):
-        folder.mkdir(parents=True, exist_ok=True)
-        _draw(folder, config, workers or os.cpu_count() or 1)
-        marker.write_text(json.dumps(wanted), encoding="utf-8")
+    draw_once(folder, config, _draw, workers)
     images = np.load(folder / "images.npy", mmap_mode="r")
     regions = np.load(folder / "regions.npy", mmap_mode="r")
     lines = (folder / "facts.jsonl").read_text("utf-8").splitlines()
@@ -121,18 +114,11 @@ def _read_facts(line: str) -> Facts:
 
 
 def _draw(folder: Path, config: Beit3PoolConfig, workers: int) -> None:
-    count, side = config.scenes, config.size
-    shapes = {"images": (count, side, side, 3), "regions": (count, side // STRIDE, side // STRIDE)}
-    for name, shape in shapes.items():
-        np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, shape)
+    count, side, cells = config.scenes, config.size, config.size // STRIDE
+    make_arrays(folder, {"images": (count, side, side, 3), "regions": (count, cells, cells)})
     starts = range(0, count, CHUNK)
-    jobs = len(starts)
-    with (
-        ProcessPoolExecutor(workers, get_context("spawn")) as executor,
-        (folder / "facts.jsonl").open("w", encoding="utf-8") as facts,
-    ):
-        drawn = executor.map(_draw_chunk, [folder] * jobs, [config] * jobs, starts)
-        for lines in tqdm(drawn, "drawing scenes", jobs, unit="chunk"):
+    with (folder / "facts.jsonl").open("w", encoding="utf-8") as facts:
+        for lines in draw_chunks(_draw_chunk, folder, config, starts, workers):
             facts.writelines(lines)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lexiseg.datasets.miniworld.taxonomy import load_taxonomy
-from lexiseg.models.beit3 import Beit3, Beit3Network
+from lexiseg.models.beit3 import Beit3Network
 from lexiseg.models.beit3.tokenizer import FAST, Beit3Tokenizer
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.clip import Clip
@@ -26,7 +26,7 @@ from lexiseg.training.engine.learner import Learner, Stateful, TrainingConfig
 from lexiseg.training.engine.optimizer import Optimizer, decayed, muon_and_adamw
 from lexiseg.training.engine.process_group import ALONE, ProcessGroup
 from lexiseg.training.engine.record import write_record
-from lexiseg.training.engine.session import CHECKPOINT, Budget, begin, train
+from lexiseg.training.engine.session import CHECKPOINT, Budget, train_and_export
 from lexiseg.training.mini.augment import recolor
 from lexiseg.training.mini.beit3.network import (
     LONGEST,
@@ -40,7 +40,6 @@ from lexiseg.training.mini.beit3.start import begin_with_clip
 from lexiseg.training.mini.beit3.texts import Asked, ask_captions, ask_regions, mirrored
 from lexiseg.training.mini.beit3.tokenizer import BLANK, learn_tokenizer
 from lexiseg.training.mini.beit3.validation import Validation
-from lexiseg.training.mini.shipping import bundled_sessions
 
 CALIBRATION = 64  # pictures to fit the norms on
 RECOLORED = 0.4  # strength; more would make color words lie
@@ -197,7 +196,6 @@ class Beit3Recipe:
     pool: Beit3PoolConfig = field(default_factory=Beit3PoolConfig)
     training: Beit3Training = field(default_factory=Beit3Training)
     resume: bool = False
-    bundled: bool = False  # begin with the weights of the package
     device: str = "auto"
 
     def run(self) -> None:
@@ -207,29 +205,17 @@ class Beit3Recipe:
             pool = open_beit3_pool(self.folder / "pool", self.pool)
         place = self.folder / "beit3"
         learner = self._learner(pool, group)
-        begin(learner, place, self.resume)
-        train(learner, self.budget, place)
-        with group.main_first():
-            if group.is_main:
-                export(learner, place / "weights")
+        train_and_export(learner, self.budget, place, self.resume, export)
 
     def _learner(self, pool: Beit3Pool, group: ProcessGroup) -> Beit3Learner:
         device = choose_device(self.device)
         folder = self.folder / "tokenizer"
-        sessions: list[dict[str, object]] = []
-        if self.bundled:
-            shipped = Beit3.load(bundled_folder("mini-beit3"), device, torch.float32)
-            network, folder = shipped.network.requires_grad_(True), bundled_folder("mini-beit3")
-            sessions = bundled_sessions("mini-beit3")
-        else:
-            tokenizer = _open_tokenizer(folder / FAST, pool)
-            network = Beit3Network(beit3_config(tokenizer.get_vocab_size()))
-            if not (self.folder / "beit3" / CHECKPOINT).is_file():
-                _begin(network, pool, tokenizer)
+        tokenizer = _open_tokenizer(folder / FAST, pool)
+        network = Beit3Network(beit3_config(tokenizer.get_vocab_size()))
+        if not (self.folder / "beit3" / CHECKPOINT).is_file():
+            _begin(network, pool, tokenizer)
         words = Beit3Tokenizer(folder, LONGEST - 2)
-        learner = Beit3Learner(self.training, pool, words, network, device, group, Validation())
-        learner.sessions = [*sessions, *learner.sessions]
-        return learner
+        return Beit3Learner(self.training, pool, words, network, device, group, Validation())
 
 
 def _open_tokenizer(file: Path, pool: Beit3Pool) -> Tokenizer:

@@ -13,7 +13,7 @@ from lexiseg.models.clip import BpeTokenizer, Clip, ClipNetwork, Preprocessing, 
 from lexiseg.models.device import choose_device
 from lexiseg.training.engine.process_group import ProcessGroup
 from lexiseg.training.engine.record import write_record
-from lexiseg.training.engine.session import Budget, begin, train
+from lexiseg.training.engine.session import Budget, train_and_export
 from lexiseg.training.mini.clip.learner import ClipLearner, ClipTraining
 from lexiseg.training.mini.clip.texts import TEMPLATES
 from lexiseg.training.mini.clip.towers import text_config, vision_config
@@ -48,11 +48,7 @@ class ClipRecipe:
         for tower in towers:
             place = self.folder / tower
             learner = self._learner(tower, pool, tokenizer, group)
-            begin(learner, place, self.resume)
-            train(learner, self.budget, place)
-            with group.main_first():
-                if group.is_main:
-                    export(learner, place / "weights")
+            train_and_export(learner, self.budget, place, self.resume, export)
 
     def _tokenizer(self, pool: Pool) -> BpeTokenizer:
         if self.bundled:

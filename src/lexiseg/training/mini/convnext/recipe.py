@@ -14,7 +14,7 @@ from lexiseg.models.conv_clip.saving import save_conv_clip
 from lexiseg.models.device import choose_device
 from lexiseg.training.engine.process_group import ProcessGroup
 from lexiseg.training.engine.record import write_record
-from lexiseg.training.engine.session import Budget, begin, train
+from lexiseg.training.engine.session import Budget, train_and_export
 from lexiseg.training.mini.clip.validation import Validation
 from lexiseg.training.mini.convnext.learner import ConvNextLearner, ConvNextTraining
 from lexiseg.training.mini.pool import PoolConfig, open_pool
@@ -67,11 +67,7 @@ class ConvNextRecipe:
         words = BpeTokenizer(source, teacher.text.config.context)
         device = choose_device(self.device)
         learner = ConvNextLearner(self.training, pool, words, teacher, device, group, NameChoice())
-        begin(learner, place, self.resume)
-        train(learner, self.budget, place)
-        with group.main_first():
-            if group.is_main:
-                export(learner, place / "weights")
+        train_and_export(learner, self.budget, place, self.resume, export)
 
 
 def export(learner: ConvNextLearner, folder: Path) -> None:

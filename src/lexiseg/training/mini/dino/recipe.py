@@ -9,7 +9,7 @@ from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.device import choose_device
 from lexiseg.training.engine.process_group import ProcessGroup
 from lexiseg.training.engine.record import write_record
-from lexiseg.training.engine.session import Budget, begin, train
+from lexiseg.training.engine.session import Budget, train_and_export
 from lexiseg.training.mini.dino.learner import NATIVE, DinoLearner, DinoTraining
 from lexiseg.training.mini.dino.network import IMAGE_MEAN, IMAGE_STD, load_backbone
 from lexiseg.training.mini.pool import PoolConfig, open_pool
@@ -38,11 +38,7 @@ class DinoRecipe:
         if self.bundled:
             learner.inherit(load_backbone(bundled_folder("mini-dino")))
             learner.sessions = [*bundled_sessions("mini-dino"), *learner.sessions]
-        begin(learner, place, self.resume)
-        train(learner, self.budget, place)
-        if group.is_main:
-            export(learner, place / "weights")
-        return place / "weights"
+        return train_and_export(learner, self.budget, place, self.resume, export)
 
 
 def export(learner: DinoLearner, folder: Path) -> None:

@@ -13,7 +13,7 @@ from lexiseg.models.device import choose_device
 from lexiseg.models.fc_clip import save_proposal_model
 from lexiseg.training.engine.process_group import ProcessGroup
 from lexiseg.training.engine.record import write_record
-from lexiseg.training.engine.session import Budget, begin, train
+from lexiseg.training.engine.session import Budget, train_and_export
 from lexiseg.training.mini.fc_clip.learner import FcClipLearner, FcClipTraining
 from lexiseg.training.mini.fc_clip.start import small_head
 
@@ -36,11 +36,9 @@ class FcClipRecipe:
         head = small_head(clip.visual.channels, clip.visual.embed_dim)
         place, device = self.folder / "fcclip", choose_device(self.device)
         learner = FcClipLearner(self.training, clip, head, device, group)
-        begin(learner, place, self.resume)
-        train(learner, self.budget, place)
-        with group.main_first():
-            if group.is_main:
-                export(learner, clip, place / "weights")
+        train_and_export(
+            learner, self.budget, place, self.resume, lambda made, at: export(made, clip, at)
+        )
 
 
 def export(learner: FcClipLearner, clip: ConvClip, folder: Path) -> None:

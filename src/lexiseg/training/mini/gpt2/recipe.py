@@ -20,7 +20,7 @@ from lexiseg.training.engine.learner import Learner, Stateful, TrainingConfig
 from lexiseg.training.engine.optimizer import muon_and_adamw
 from lexiseg.training.engine.process_group import ALONE, ProcessGroup
 from lexiseg.training.engine.record import write_record
-from lexiseg.training.engine.session import Budget, begin, train
+from lexiseg.training.engine.session import Budget, train_and_export
 from lexiseg.training.mini.gpt2.texts import draw_text
 from lexiseg.training.mini.gpt2.vocabulary import learn_merges, write_vocabulary
 from lexiseg.training.mini.shipping import bundled_sessions, write_half
@@ -155,11 +155,9 @@ class Gpt2Recipe:
             shipped = GPT2LMHeadModel.from_pretrained(vocabulary, local_files_only=True)
             learner.model.load_state_dict(shipped.state_dict())
             learner.sessions = [*bundled_sessions("mini-gpt2"), *learner.sessions]
-        begin(learner, place, self.resume)
-        train(learner, self.budget, place)
-        if group.is_main:
-            export(learner, vocabulary, place / "weights")
-        return place / "weights"
+        return train_and_export(
+            learner, self.budget, place, self.resume, lambda made, at: export(made, vocabulary, at)
+        )
 
     def _texts(self) -> list[str]:
         rng = np.random.default_rng(self.config.seed)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -14,13 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from lexiseg.datasets.miniworld import Miniworld
+from lexiseg.training.mini.drawing import draw_chunks, draw_once, make_arrays
 from lexiseg.training.mini.sam.labels import LEVELS, label_levels
 
 CHUNK = 100
-MARKER = "pool.json"
 # Shares of scenes and their least and largest number of objects: one, some, crowds.
 KINDS = ((0.1, (1, 1)), (0.35, (2, 6)), (0.55, (6, 14)))
 
@@ -75,11 +70,7 @@ class SamPool:
 
 def open_sam_pool(folder: Path, config: SamPoolConfig, workers: int | None = None) -> SamPool:
     """Open the pool in a folder, drawing it first if the folder holds no such pool."""
-    marker, wanted = folder / MARKER, asdict(config)
-    if not (marker.is_file() and json.loads(marker.read_text("utf-8")) == wanted):
-        folder.mkdir(parents=True, exist_ok=True)
-        _draw(folder, config, workers or os.cpu_count() or 1)
-        marker.write_text(json.dumps(wanted), encoding="utf-8")
+    draw_once(folder, config, _draw, workers)
     return _map(folder, "r")
 
 
@@ -92,16 +83,10 @@ def _map(folder: Path, mode: Literal["r", "r+"]) -> SamPool:
 
 def _draw(folder: Path, config: SamPoolConfig, workers: int) -> None:
     count, side = config.scenes, config.size
-    for name, shape in (
-        ("images", (count, side, side, 3)),
-        ("labels", (count, len(LEVELS), side, side)),
-    ):
-        np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, shape)
-    starts = range(0, count, CHUNK)
-    with ProcessPoolExecutor(workers, get_context("spawn")) as executor:
-        jobs = executor.map(_draw_chunk, [folder] * len(starts), [config] * len(starts), starts)
-        for _ in tqdm(jobs, "drawing scenes", len(starts), unit="chunk"):
-            pass
+    shapes = {"images": (count, side, side, 3), "labels": (count, len(LEVELS), side, side)}
+    make_arrays(folder, shapes)
+    for _ in draw_chunks(_draw_chunk, folder, config, range(0, count, CHUNK), workers):
+        pass
 
 
 def _draw_chunk(folder: Path, config: SamPoolConfig, start: int) -> None:

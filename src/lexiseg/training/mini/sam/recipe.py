@@ -16,7 +16,7 @@ from lexiseg.training.engine.learner import Learner, Stateful, TrainingConfig
 from lexiseg.training.engine.optimizer import muon_and_adamw
 from lexiseg.training.engine.process_group import ALONE, ProcessGroup
 from lexiseg.training.engine.record import write_record
-from lexiseg.training.engine.session import CHECKPOINT, Budget, begin, train
+from lexiseg.training.engine.session import CHECKPOINT, Budget, begin, train, train_and_export
 from lexiseg.training.mini.augment import recolor
 from lexiseg.training.mini.sam.loss import decoder_losses
 from lexiseg.training.mini.sam.network import (
@@ -138,11 +138,7 @@ class SamRecipe:
             pool = open_sam_pool(self.folder / "pool", self.pool)
         place = self.folder / "sam"
         learner = self._learner(pool, group)
-        begin(learner, place, self.resume)
-        train(learner, self.budget, place)
-        with group.main_first():
-            if group.is_main:
-                export(learner, place / "weights")
+        train_and_export(learner, self.budget, place, self.resume, export)
 
     def _learner(self, pool: SamPool, group: ProcessGroup) -> SamLearner:
         device, validation = choose_device(self.device), Validation()

@@ -15,7 +15,7 @@ from lexiseg.models.sam.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from lexiseg.training.engine.learner import Learner, Stateful, TrainingConfig
 from lexiseg.training.engine.process_group import ALONE, ProcessGroup
 from lexiseg.training.engine.record import write_record
-from lexiseg.training.engine.session import CHECKPOINT, Budget, begin, train
+from lexiseg.training.engine.session import CHECKPOINT, Budget, begin, train, train_and_export
 from lexiseg.training.mini.augment import recolor
 from lexiseg.training.mini.sam.network import normalize
 from lexiseg.training.mini.sam.pool import SamPool, SamPoolConfig, open_sam_pool
@@ -138,11 +138,7 @@ class Sam2Recipe:
             pool = open_sam_pool(self.folder / "pool", self.pool)
         place = self.folder / "sam2"
         learner = self._learner(pool, group)
-        begin(learner, place, self.resume)
-        train(learner, self.budget, place)
-        with group.main_first():
-            if group.is_main:
-                export(learner, place / "weights")
+        train_and_export(learner, self.budget, place, self.resume, export)
 
     def _learner(self, pool: SamPool, group: ProcessGroup) -> Sam2Learner:
         device = choose_device(self.device)
