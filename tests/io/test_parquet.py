@@ -108,6 +108,13 @@ def test_what_is_none_is_one_sentence(content, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_a_text_of_broken_letters_is_one_sentence(tmp_path):
+    broken = pyarrow.array([b"a\xb7.png"], pyarrow.binary()).view(pyarrow.string())
+    parquet.write_table(pyarrow.table({"path": broken}), tmp_path / "broken.parquet")
+    with pytest.raises(UsageError, match=r"broken\.parquet is no Parquet file .*0xb7"):
+        list(read_results(tmp_path / "broken.parquet"))
+
+
 def test_rows_of_other_tables_cost_themselves(tmp_path):
     parquet.write_table(pyarrow.table({"x": [1, 2]}), tmp_path / "other.parquet")
     reading = read_results(tmp_path / "other.parquet")

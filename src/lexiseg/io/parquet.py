@@ -289,7 +289,8 @@ def _stored_rows(path: Path) -> Iterator[tuple[int, Entry, Mapping[str, Recipe]]
                 for row in batch.to_pylist():
                     place += 1
                     yield place, row, recipes
-    except (OSError, arrow.ArrowException) as error:
+    # A ValueError tells of a text in it that is no text.
+    except (OSError, ValueError, arrow.ArrowException) as error:
         raise UsageError(f"{shown(path)} is no Parquet file ({in_one_line(error)}).") from error
 
 

@@ -6,19 +6,24 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import Field, asdict
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 MARKER = "pool.json"
-ConfigT = TypeVar("ConfigT", bound="DataclassInstance")
+
+
+class Settings(Protocol):
+    """Any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+ConfigT = TypeVar("ConfigT", bound=Settings)
 DrawnT = TypeVar("DrawnT")
 
 
