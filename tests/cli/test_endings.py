@@ -16,52 +16,7 @@ from PIL import Image
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and /dev/full are Unix's")
 
-PROGRAM = """
-import os, time
-import torch
-from dataclasses import dataclass
-from types import SimpleNamespace
-from lexiseg import cli
-from lexiseg.methods.base import Answer, BaseMethod, BaseScene
-from lexiseg.registry import METHODS
-from lexiseg.types import Instance, Mask, Presence
-
-@dataclass(frozen=True)
-class Settings:
-    pass
-
-class Slow(BaseMethod):
-    name = "slow"
-    scene_type = BaseScene
-    networks = {"eye": SimpleNamespace(name="eye", device=torch.device("cpu"), dtype=torch.float32)}
-
-    @classmethod
-    def load(cls, preset="paper", device="auto", dtype="auto", **options):
-        return cls(Settings())
-
-    answered = 0
-
-    def _encode(self, image, watch):
-        return BaseScene(image)
-
-    def _segment(self, scene, vocabulary, watch):
-        gate = os.environ.get("GATE")
-        if gate and self.answered:
-            open(gate + ".reached", "w").close()
-            while not os.path.exists(gate):
-                time.sleep(0.02)
-        self.answered += 1
-        item = Instance("red", 1.0, Mask.from_array(scene.image[..., 0] > 99))
-        return Answer([item], [Presence("red", 1.0, True, "seen")])
-
-METHODS.register("slow")(Slow)
-if os.environ.get("MOST_BYTES"):
-    import resource, signal
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    most = int(os.environ["MOST_BYTES"])
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-cli.main()
-"""
+PROGRAM = Path(__file__).with_name("slow_program.py")
 ASK = ("--method", "slow", "-t", "red")
 
 
@@ -80,7 +35,7 @@ def start(*words: str | Path, **how) -> subprocess.Popen[bytes]:
     """The program; with a GATE it answers one picture, then waits until that file exists."""
     environment = {**os.environ, **how.pop("env", {})}
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
-    command = [sys.executable, "-c", PROGRAM, *map(str, words)]
+    command = [sys.executable, str(PROGRAM), *map(str, words)]
     return subprocess.Popen(command, env=environment, **streams)
 
 
@@ -107,6 +62,24 @@ def wait_for(folder: Path, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, process.communicate()[1].decode()
         time.sleep(0.05)
     reached.unlink()
+
+
+def workers_of(folder: Path) -> list[int]:
+    return [int(path.suffix[1:]) for path in folder.glob("gate.by.*")]
+
+
+def is_running(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def wait_for_records(run: Path, count: int) -> None:
+    deadline = time.monotonic() + 100
+    while len(recorded(run)) < count and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def check_whole(run: Path) -> None:
@@ -143,11 +116,56 @@ def test_a_killed_run_is_continued(tmp_path: Path, photos: Path) -> None:
     for count in (1, 2, 3):
         process = start("segment", photos, *ASK, "-o", run, env=waiting(tmp_path))
         wait_for(tmp_path, process)
+        wait_for_records(run, count)  # they are written while the next picture is answered
         process.kill()
         process.communicate(timeout=120)
         assert len(recorded(run)) == count
         (run / ".lexiseg-part-0123456789ab").write_bytes(b"half")
     assert finish("segment", photos, *ASK, "-o", run)[0] == 0
+    check_whole(run)
+
+
+def test_ctrl_c_stops_the_processes_too_and_the_run_resumes(tmp_path: Path, photos: Path) -> None:
+    run = tmp_path / "run"
+    how = {"env": waiting(tmp_path), "start_new_session": True}
+    process = start("segment", photos, *ASK, "-o", run, "--jobs", "2", **how)
+    wait_for(tmp_path, process)
+    workers = workers_of(tmp_path)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    err = process.communicate(timeout=120)[1].decode()
+    assert process.returncode == 130 and "Traceback" not in err
+    assert err.splitlines()[-1].startswith("Interrupted; what was finished is in ")
+    assert workers and not any(map(is_running, workers))
+    assert finish("segment", photos, *ASK, "-o", run)[0] == 0
+    check_whole(run)
+
+
+def test_processes_end_with_a_killed_run_and_others_continue_it(
+    tmp_path: Path, photos: Path
+) -> None:
+    run = tmp_path / "run"
+    process = start("segment", photos, *ASK, "-o", run, "--jobs", "2", env=waiting(tmp_path))
+    wait_for(tmp_path, process)
+    workers = workers_of(tmp_path)
+    process.kill()
+    process.communicate(timeout=120)  # their ends of its pipes close when the workers end
+    deadline = time.monotonic() + 100
+    while any(map(is_running, workers)):
+        assert time.monotonic() < deadline
+    assert finish("segment", photos, *ASK, "-o", run, "--jobs", "2")[0] == 0
+    check_whole(run)
+
+
+def test_a_killed_process_loses_no_picture_and_records_none_twice(
+    tmp_path: Path, photos: Path
+) -> None:
+    run = tmp_path / "run"
+    process = start("segment", photos, *ASK, "-o", run, "--jobs", "2", env=waiting(tmp_path))
+    wait_for(tmp_path, process)
+    os.kill(workers_of(tmp_path)[0], signal.SIGKILL)
+    (tmp_path / "gate").touch()
+    err = process.communicate(timeout=120)[1].decode()
+    assert process.returncode == 0, err
     check_whole(run)
 
 

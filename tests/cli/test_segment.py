@@ -114,7 +114,7 @@ def test_finished_run_is_not_computed_again(lexiseg_command, pictures, color_met
 
 
 def test_interrupted_run_resumes(lexiseg_command, pictures, tmp_path, monkeypatch) -> None:
-    real = answering._Run.attempt
+    real = answering.ImageAnswerer.attempt
     calls: list[Path] = []
 
     def interrupted(self, step, path):
@@ -123,10 +123,10 @@ def test_interrupted_run_resumes(lexiseg_command, pictures, tmp_path, monkeypatc
             raise KeyboardInterrupt
         return real(self, step, path)
 
-    monkeypatch.setattr(answering._Run, "attempt", interrupted)
+    monkeypatch.setattr(answering.ImageAnswerer, "attempt", interrupted)
     code, _, err = lexiseg_command("segment", pictures, *ASK, "-o", "run")
     assert code == 130 and "resumes" in err
-    monkeypatch.setattr(answering._Run, "attempt", real)
+    monkeypatch.setattr(answering.ImageAnswerer, "attempt", real)
     code, _, _ = lexiseg_command("segment", pictures, *ASK, "-o", "run")
     records = (tmp_path / "run" / "results.jsonl").read_text().splitlines()
     assert code == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +11,7 @@ import typer
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import ImageRun, grouped
 from lexiseg.cli.options import MethodName
-from lexiseg.cli.segment import Images, run_model
-from lexiseg.types import Result
+from lexiseg.cli.segment import Images, MethodCall, run_model
 
 Decoder = Annotated[
     str | None,
@@ -64,8 +62,4 @@ def label(
     words = {"decoder": finder, "decoder.words": str(vocabulary) if vocabulary else None}
     chosen = {option: value for option, value in words.items() if value}
     model = run.loading.model(run.method, run.preset, **chosen)
-
-    def load_and_bind() -> Callable[..., Result]:
-        return model.load().label
-
-    run_model("label", images, None, model, load_and_bind, run)
+    run_model(images, None, MethodCall(model, "label"), run)

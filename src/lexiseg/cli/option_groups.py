@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
-from functools import wraps
+from functools import partial, wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -19,6 +19,7 @@ from lexiseg.cli.options import (
     Dtype,
     Excluded,
     Formats,
+    Jobs,
     Json,
     MethodName,
     Out,
@@ -137,7 +138,7 @@ class Colours:
             return read_image
         bands = None if self.bands is None else read_bands(self.bands)
         stretch = None if self.stretch is None else Stretch.parse(self.stretch)
-        return lambda path: read_image(path, bands=bands, stretch=stretch)
+        return partial(read_image, bands=bands, stretch=stretch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +150,7 @@ class ImageRun:
     out: Out = None
     format: Formats = "overlay,png,coco"
     json: Json = False
+    jobs: Jobs = 1
     colours: Colours
     loading: Loading
     overwrite: Overwrite = False

@@ -62,6 +62,9 @@ Formats = Annotated[
     str, typer.Option("-f", "--format", help=f"What to write, with commas: {FORMATS}.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per image on stdout.")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", min=1, help="Processes that answer, each with the method loaded.")
+]
 Bands = Annotated[
     str | None,
     typer.Option("--bands", help="Bands that are red, green, blue, as 4,3,2; one alone is grey."),

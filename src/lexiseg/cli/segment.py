@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ from lexiseg.types import Result, Vocabulary
 
 if TYPE_CHECKING:
     from lexiseg.io.answering import Failure
+    from lexiseg.io.samples import ImageArray
 
 Images = Annotated[
     list[str], typer.Argument(help="Images, folders, patterns, or a .txt list of them.")
@@ -33,12 +35,7 @@ def segment(images: Images, asked: NameOptions, run: ImageRun) -> None:
     console.state.quiet = run.quiet
     vocabulary = asked.vocabulary()
     model = run.loading.model(run.method, run.preset)
-
-    def load_and_bind() -> Callable[..., Result]:
-        loaded = model.load()
-        return lambda image: loaded.segment(image, vocabulary)
-
-    run_model("segment", images, vocabulary, model, load_and_bind, run)
+    run_model(images, vocabulary, MethodCall(model, "segment", vocabulary), run)
 
 
 @grouped
@@ -54,12 +51,28 @@ def refer(
     console.state.quiet = run.quiet
     sentences = Vocabulary.parse(text)
     model = run.loading.model(run.method, run.preset)
+    run_model(images, sentences, MethodCall(model, "refer", sentences.names), run)
 
-    def load_and_bind() -> Callable[..., Result]:
-        loaded = model.load()
-        return lambda image: loaded.refer(image, sentences.names)
 
-    run_model("refer", images, sentences, model, load_and_bind, run)
+@dataclass(frozen=True)
+class MethodCall:
+    """What a model is asked, for this process or for others.
+
+    Args:
+        model: which method.
+        verb: what it is to do; also the name of its function for it.
+        question: names or sentences; None where nothing is asked.
+    """
+
+    model: Model
+    verb: str
+    question: Vocabulary | tuple[str, ...] | None = None
+
+    def __call__(self) -> Callable[[ImageArray], Result]:
+        """Load the method; the function that answers one image."""
+        ask: Callable[..., Result] = getattr(self.model.load(), self.verb)
+        given = () if self.question is None else (self.question,)
+        return lambda image: ask(image, *given)
 
 
 def texts_of(asked: Vocabulary | None) -> dict[str, tuple[str, ...]]:
@@ -77,21 +90,14 @@ def rules_of(asked: Vocabulary | None) -> dict[str, object]:
 
 
 def run_model(
-    verb: str,
-    images: list[str],
-    asked: Vocabulary | None,
-    model: Model,
-    load_and_bind: Callable[[], Callable[..., Result]],
-    run: ImageRun,
+    images: list[str], asked: Vocabulary | None, asking: MethodCall, run: ImageRun
 ) -> None:
-    """Answer images one by one into a run folder, and leave with 1 if some failed.
+    """Answer images into a run folder, and leave with 1 if some failed.
 
     Args:
-        verb: what the method is to do; also the name of its function for it.
         images: files, folders, patterns, lists.
         asked: names or sentences; None where nothing is asked.
-        model: which method.
-        load_and_bind: loads it, and gives the function that answers one image.
+        asking: the same as a question to a model.
         run: its `out` is by default a new folder, or none with `json`.
 
     Raises:
@@ -99,8 +105,10 @@ def run_model(
     """
     from lexiseg.io.answering import answer_images
     from lexiseg.io.listing import list_images
+    from lexiseg.io.processes import Processes
     from lexiseg.io.run_folder import Job, RunFolder, open_default
 
+    verb, model = asking.verb, asking.model
     require_verb(model.method, verb)
     read = run.colours.reader()
     settings = {**model.settings, **run.colours.typed()}
@@ -119,7 +127,12 @@ def run_model(
         if folder:
             console.tell(f"results -> {folder.path}")
         stack.enter_context(resumable(folder.path if folder else None))
-        outcomes = answer_images(paths, load_and_bind, folder, read=read, debug=console.state.debug)
+        debug, compute = console.state.debug, None
+        if run.jobs > 1:
+            compute = stack.enter_context(Processes(run.jobs, asking, read, debug)).answers
+        outcomes = stack.enter_context(  # it writes until it is closed
+            closing(answer_images(paths, asking, folder, read=read, debug=debug, compute=compute))
+        )
         failures = tell_outcomes(console.progress(outcomes, len(paths), "image"), as_json=run.json)
     where = f" -> {folder.path}" if folder else ""
     failed = f", {failures} failed" if failures else ""

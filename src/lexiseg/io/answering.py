@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +11,7 @@ from typing import TypeVar
 from lexiseg.errors import LexisegError, OutputError
 from lexiseg.io.fingerprint import Fingerprint
 from lexiseg.io.image import read_image, require_file, shown
+from lexiseg.io.overlap import ahead, behind
 from lexiseg.io.run_folder import RunFolder
 from lexiseg.io.samples import ImageArray
 from lexiseg.types import Result
@@ -17,6 +19,7 @@ from lexiseg.types import Result
 Read = Callable[[Path], ImageArray]
 Answer = Callable[[ImageArray], Result]
 FoundT = TypeVar("FoundT")
+_AHEAD = 2  # pictures that are decoded before they are due
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,28 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A picture that was read, and what tells it from a later one of its name."""
+
+    path: Path
+    picture: Fingerprint
+    pixels: ImageArray
+
+
+@dataclass(frozen=True)
+class AnsweredImage:
+    """An answer, and the picture that was answered."""
+
+    result: Result
+    picture: Fingerprint
+
+
+Computed = AnsweredImage | Failure
+Compute = Callable[[Sequence[Path]], Iterator[Computed]]
+"""Answers pictures, in their order or not."""
+
+
 def answer_images(
     images: Sequence[Path],
     load: Callable[[], Answer],
@@ -34,8 +59,12 @@ def answer_images(
     *,
     read: Read = read_image,
     debug: bool = False,
-) -> Iterator[Result | Failure]:
-    """Answer every image that is not done yet, one by one as the outcomes are taken.
+    compute: Compute | None = None,
+) -> Generator[Result | Failure]:
+    """Answer every image that is not done yet.
+
+    While the method computes, the next pictures are read and the files of the last are written,
+    each in a thread of its own. Closed before its end, it first completes what is being written.
 
     Args:
         images: files to read.
@@ -44,6 +73,8 @@ def answer_images(
         folder: where to write; None to write nothing.
         read: how images are read.
         debug: let the first failure stop the run, with its traceback.
+        compute: answers pictures elsewhere, in place of `load` and `read`; see
+            `lexiseg.io.processes`.
 
     Yields:
         The outcome for each image: what is missing first, the others in their order; answers of
@@ -53,48 +84,66 @@ def answer_images(
         OutputError: the folder cannot be written.
         LexisegError: what `load` raises.
     """
-    run = _Run(load, read, folder, folder.prepare(images) if folder else {}, debug)
+    names = folder.prepare(images) if folder else {}
+    images = sorted(images, key=_is_there)
+    todo = [path for path in images if not folder or path in names]
+    answering = ImageAnswerer(load, read, debug)
+    computed = (compute or answering.answers)(todo)
+    if folder is None:
+        yield from (item.result if isinstance(item, AnsweredImage) else item for item in computed)
+        return
+    run = _Run(folder, names, answering)
     failures: dict[Path, str] = {}
-    for path in sorted(images, key=_is_there):
-        outcome = run.outcome(path)
-        if isinstance(outcome, Failure):
-            failures[path] = outcome.reason
-        yield outcome
-    if folder:
-        folder.finish(failures)
-        folder.report(failures)
+    with closing(behind(run.keep, run.all(images, computed))) as outcomes:
+        for outcome in outcomes:
+            if isinstance(outcome, Failure):
+                failures[outcome.path] = outcome.reason
+            yield outcome
+    folder.finish(failures)
+    folder.report(failures)
 
 
 @dataclass
-class _Run:
+class ImageAnswerer:
+    """Reads pictures and answers them with a method that is loaded once, for the first of them.
+
+    Args:
+        load: loads the method and gives the function that answers.
+        read: how pictures are read.
+        debug: let failures out.
+    """
+
     load: Callable[[], Answer]
     read: Read
-    folder: RunFolder | None
-    names: dict[Path, str]
-    debug: bool
-    solve: Answer | None = None
+    debug: bool = False
+    _solve: Answer | None = None
 
-    def outcome(self, path: Path) -> Result | Failure:
-        earlier = self.attempt(self.earlier, path)
-        return self.answer(path) if earlier is None else earlier
+    def answers(self, paths: Sequence[Path]) -> Iterator[Computed]:
+        """Answer pictures in order, reading ahead."""
+        for seen in ahead(self.look, paths, _AHEAD):
+            yield self.answer(seen)
 
-    def earlier(self, path: Path) -> Result | None:
-        return self.folder.finished(path, self.read) if self.folder else None
+    def look(self, path: Path) -> Seen | Failure:
+        """Read a picture."""
+        return self.attempt(self._look, path)
 
-    def answer(self, path: Path) -> Result | Failure:
-        seen = self.attempt(self.look, path)
+    def _look(self, path: Path) -> Seen:
+        require_file(path)
+        return Seen(path, Fingerprint.of(path), self.read(path))
+
+    def answer(self, seen: Seen | Failure) -> Computed:
+        """Answer a picture that was read.
+
+        Raises:
+            LexisegError: the method cannot be loaded.
+        """
         if isinstance(seen, Failure):
             return seen
-        picture, pixels = seen
-        solve = self.solve = self.solve or self.load()
-        result = self.attempt(lambda path: replace(solve(pixels), path=path), path)
-        if self.folder and not isinstance(result, Failure):
-            self.folder.add(result, self.names[path], picture)
-        return result
-
-    def look(self, path: Path) -> tuple[Fingerprint, ImageArray]:
-        require_file(path)
-        return Fingerprint.of(path), self.read(path)
+        solve = self._solve = self._solve or self.load()
+        return self.attempt(
+            lambda path: AnsweredImage(replace(solve(seen.pixels), path=path), seen.picture),
+            seen.path,
+        )
 
     def attempt(self, step: Callable[[Path], FoundT], path: Path) -> FoundT | Failure:
         """What a step gives for one image, or the reason, said in one line, why nothing."""
@@ -106,6 +155,38 @@ class _Run:
             if self.debug:
                 raise
             return Failure(path, _reason(error, shown(path)))
+
+
+@dataclass
+class _Run:
+    """What is done with the folder; in one thread, as folders are not made for several."""
+
+    folder: RunFolder
+    names: dict[Path, str]
+    answering: ImageAnswerer
+
+    def all(
+        self, images: Iterable[Path], computed: Iterable[Computed]
+    ) -> Iterator[Path | Computed]:
+        """Pictures that are done already by their paths, and answers for the others."""
+        answers = iter(computed)
+        for path in images:
+            yield next(answers) if path in self.names else path
+
+    def keep(self, item: Path | Computed) -> Result | Failure:
+        """Write an answer, or take it from the folder."""
+        if isinstance(item, Failure):
+            return item
+        if isinstance(item, AnsweredImage):
+            path = item.result.path or Path()
+            self.folder.add(item.result, self.names[path], item.picture)
+            return item.result
+        return self.answering.attempt(self._earlier, item)
+
+    def _earlier(self, path: Path) -> Result:
+        found = self.folder.finished(path, self.answering.read)
+        assert found is not None  # it has no name because it is done
+        return found
 
 
 def _is_there(path: Path) -> bool:
