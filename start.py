@@ -98,10 +98,11 @@ def demo() -> None:
 def test() -> None:
     """Install with the test tools and run every check."""
     set_up("[dev]")
-    os.environ.update(HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1")
+    os.environ.update(HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1", NO_MKDOCS_2_WARNING="1")
     run(PYTHON, "-m", "ruff", "check", ".")
     run(PYTHON, "-m", "ruff", "format", "--check", ".")
     run(PYTHON, "-m", "mypy")
+    run(PYTHON, "-m", "mkdocs", "build", "--strict", "-d", VENV / "site")
     run(PYTHON, "-m", "pytest", "-n", "2")
 
 

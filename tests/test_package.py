@@ -19,10 +19,10 @@ from packaging.requirements import Requirement
 from lexiseg.cli.doctor import EXTRAS
 
 ROOT = Path(__file__).resolve().parents[1]
-OWN = {"lexiseg", "tests", "benchmarks"}
+OWN = {"lexiseg", "tests", "benchmarks", "scripts"}
 # Nothing imports these without their extras.
 ROOMS_OF_EXTRAS = ("src/lexiseg/web", "src/lexiseg/integrations/label_studio")
-FOR_PEOPLE = {"test", "dev", "mutation", "programs"}  # extras for who works on the project
+FOR_PEOPLE = {"test", "dev", "docs", "mutation", "programs"}  # extras for who works on the project
 # Not among what the tests need: each brings half a program, with bounds on other packages.
 TRIED_APART = {"timm", "cvat-sdk", "fiftyone"}
 # Used without an import of ours.
@@ -32,6 +32,8 @@ PLUGINS = {
     "imagecodecs": "tifffile imports it for compressed pictures",
     "pytest-xdist": "a plugin of pytest",
     "hatch-fancy-pypi-readme": "a plugin of hatchling",
+    "mkdocs-material": "a theme of MkDocs",
+    "mkdocstrings": "a plugin of MkDocs",
 }
 LINK = re.compile(r"\]\((?!#)([^)\s]+)\)")
 
@@ -111,7 +113,7 @@ def test_the_tests_require_what_they_import(metadata: ProjectMetadata) -> None:
     of_users = required(metadata) | required(metadata, *user_extras(metadata))
     of_tests = required(metadata, "test") - of_users
     imported = used("tests", "benchmarks", "scripts")
-    assert imported <= of_users | of_tests | required(metadata, "mutation", "programs")
+    assert imported <= of_users | of_tests | required(metadata, "docs", "mutation", "programs")
     assert of_tests - PLUGINS.keys() <= imported
 
 

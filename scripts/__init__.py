@@ -1,0 +1,1 @@
+"""Programs for those who work on lexiseg: pictures, settings, the site."""
