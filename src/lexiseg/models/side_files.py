@@ -13,6 +13,7 @@ from lexiseg.errors import CheckpointError, LexisegError
 from lexiseg.models.weights import read_json
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
+OPEN_CLIP_CONFIG = "open_clip_config.json"
 # What the published configs call their sizes: pattern of the key -> the largest that makes sense.
 COUNTS = {
     re.compile(r"(num_hidden|num|n|encoder|decoder)_layers?|depth|iou_head_depth"): 1_000,
@@ -29,6 +30,7 @@ IDS = re.compile(r"(bos|eos|pad|unk|sep|cls|mask)_token_id")
 SHARES = re.compile(r"(attn|embd|resid)_pdrop|dropout")
 WORDS = re.compile(r"hidden_act|activation_function")
 MOST_TOKENS = 10_000_000
+MOST_STATED = 10_000
 # Width and number of heads in one section: the first has to be a multiple of the second.
 SPLIT = (("hidden_size", "num_attention_heads"), ("n_embd", "n_head"))
 
@@ -66,7 +68,19 @@ def read_preprocessor(folder: Path) -> dict[str, Any]:
         CheckpointError: it cannot be read, or its colors are no three numbers each.
     """
     file = folder / PREPROCESSOR
-    settings = read_json(file) if file.is_file() else {}
+    return check_colors(file, read_json(file) if file.is_file() else {})
+
+
+def check_colors(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """The same settings without colors that are null.
+
+    Args:
+        file: for messages.
+        settings: with ``image_mean`` and ``image_std``, or without.
+
+    Raises:
+        CheckpointError: the colors are no three numbers each.
+    """
     for key in ("image_mean", "image_std"):
         if settings.get(key) is None:
             settings.pop(key, None)
@@ -80,6 +94,28 @@ def read_preprocessor(folder: Path) -> dict[str, Any]:
                 "belongs to the weights."
             )
     return settings
+
+
+def stated_count(stated: object, section: str, name: str, file: Path) -> int | None:
+    """A count that a section of open_clip's file may state; None where it does not.
+
+    Args:
+        stated: content of ``model_cfg``.
+        section: for instance "text_cfg".
+        name: of the entry.
+        file: for messages.
+
+    Raises:
+        CheckpointError: it is no count.
+    """
+    within = stated.get(section) if isinstance(stated, Mapping) else None
+    value = within.get(name) if isinstance(within, Mapping) else None
+    if value is not None and not (type(value) is int and 1 <= value <= MOST_STATED):
+        raise CheckpointError(
+            f"{file}: {section}.{name} is {value!r:.60}; expected a whole number from 1 to "
+            f"{MOST_STATED}. Take the file that belongs to the weights."
+        )
+    return value
 
 
 @contextmanager

@@ -102,6 +102,7 @@ def segmenter_values() -> list[KnownValue]:
         value("segmenter-last", scores[-1:].tolist(), **inputs),
         value("segmenter-sorted", scores.sort(descending=True).values.tolist(), **inputs),
         value("segmenter-single", one.iou_scores.flatten().tolist(), box=box),
+        value("segmenter-single-logits", one.pred_masks[0, 0, 0, 0, :3].tolist(), 1e-3, box=box),
         value("segmenter-logits", masks[0, 0, :3].tolist(), 1e-3, **inputs),
         value("segmenter-best-logits", masks[scores.argmax(), 0, :3].tolist(), 1e-3, **inputs),
     ]

@@ -20,6 +20,7 @@ from lexiseg.models.clip.layout import (
     to_openai,
 )
 from lexiseg.models.clip.model import ClipNetwork
+from lexiseg.models.clip.open_clip import find_open_clip
 from lexiseg.models.clip.preprocess import Preprocessing
 from lexiseg.models.clip.text import TextConfig
 from lexiseg.models.clip.vision import PositionTable, VisionConfig
@@ -56,18 +57,23 @@ def read_pretrained(path: Path) -> Pretrained:
     """Read a checkpoint.
 
     Args:
-        path: folder in Hugging Face's CLIP format, or a file whose sizes follow from its shapes.
+        path: folder in Hugging Face's or open_clip's format, or a file whose sizes follow from its
+            shapes; an open_clip_config.json beside it says what no shape tells.
 
     Raises:
         CheckpointError: unreadable or no CLIP.
         WeightsNotFoundError: the folder has no weights.
     """
     state = to_openai(read_state(path))
-    if path.is_dir():
+    colors = read_preprocessor(path)
+    if theirs := find_open_clip(path):
+        vision, text = theirs.configs(state)
+        colors = {**theirs.colors, **colors}
+    elif path.is_dir():
         vision, text = configs_from_huggingface(read_config(path), str(path / CONFIG))
     else:
         vision, text = infer_configs(state)
-    preprocessing = Preprocessing.from_huggingface(read_preprocessor(path), vision.image_size)
+    preprocessing = Preprocessing.from_huggingface(colors, vision.image_size)
     return Pretrained(vision, text, preprocessing, state, str(path))
 
 

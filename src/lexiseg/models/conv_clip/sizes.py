@@ -11,11 +11,8 @@ from torch import Tensor
 from lexiseg.errors import CheckpointError
 from lexiseg.models.conv_clip.convnext import ConvNextConfig
 from lexiseg.models.conv_clip.network import ConvClipConfig, infer_config
-from lexiseg.models.side_files import CONFIG, read_config
+from lexiseg.models.side_files import CONFIG, OPEN_CLIP_CONFIG, read_config, stated_count
 from lexiseg.models.weights import read_json
-
-OPEN_CLIP_CONFIG = "open_clip_config.json"
-MOST = 10_000
 
 
 def read_sizes(path: Path, state: Mapping[str, Tensor]) -> ConvClipConfig:
@@ -55,8 +52,8 @@ def with_stated(
         CheckpointError: an entry is no whole number, or does not divide what it should.
     """
     text, vision = sections
-    heads = _entry(stated, text, "heads", file) or config.text.heads
-    side = _entry(stated, vision, "image_size", file)
+    heads = stated_count(stated, text, "heads", file) or config.text.heads
+    side = stated_count(stated, vision, "image_size", file)
     if config.text.width % heads:
         raise CheckpointError(
             f"{file}: {text}.heads is {heads}, which does not divide the width "
@@ -66,14 +63,3 @@ def with_stated(
     if side and isinstance(seeing, ConvNextConfig):  # a ResNet's table of positions tells its own
         seeing = replace(seeing, image_size=side)
     return ConvClipConfig(seeing, replace(config.text, heads=heads))
-
-
-def _entry(stated: object, section: str, name: str, file: Path) -> int | None:
-    within = stated.get(section) if isinstance(stated, Mapping) else None
-    value = within.get(name) if isinstance(within, Mapping) else None
-    if value is not None and not (type(value) is int and 1 <= value <= MOST):
-        raise CheckpointError(
-            f"{file}: {section}.{name} is {value!r:.60}; expected a whole number from 1 to {MOST}. "
-            "Take the file that belongs to the weights."
-        )
-    return value

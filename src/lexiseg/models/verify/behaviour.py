@@ -216,6 +216,11 @@ def _single_score(subject: Subject) -> list[float]:
     return _flat(_candidates(subject, multimask=False).scores)
 
 
+def _single_logits(subject: Subject) -> list[float]:
+    """The first three of the one mask."""
+    return _flat(_candidates(subject, multimask=False).logits[0, 0, 0, :3])
+
+
 def _logits(subject: Subject) -> list[float]:
     """The first three of the first mask."""
     return _flat(_candidates(subject).logits[0, 0, 0, :3])
@@ -267,6 +272,7 @@ KINDS: Mapping[str, Callable[[Subject], list[float]]] = {
     "segmenter-last": _last_score,
     "segmenter-sorted": _sorted_scores,
     "segmenter-single": _single_score,
+    "segmenter-single-logits": _single_logits,
     "segmenter-logits": _logits,
     "segmenter-best-logits": _best_logits,
     "sentence-cosines": _sentence_cosines,
