@@ -1,7 +1,7 @@
 """Scenes to try the page on, made when they are asked for: no file travels with the package.
 
-They are the ones of the first 41 on which the bundled weights did best, asked by CaR for what is
-there and what is not: a page of examples, no measurement.
+They are the ones of the first 41 on which the bundled weights of the time did best, asked by CaR
+for what is there and what is not: a page of examples, no measurement.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Findings:
         for number, step in enumerate(trace.steps, start=1):
             for query, score in zip(step.alive, step.scores, strict=True):
                 if query not in step.kept:
-                    reason = f"removed in step {number}: score {_below(score, config)}"
+                    reason = f"removed in step {number}: score {below(score, config)}"
                     self._judge(positions[query], score, False, reason, number)
         for query, score in zip(trace.kept, trace.scores, strict=True):
             reason = _kept_reason(len(trace.steps), score, config)
@@ -72,9 +72,21 @@ class Findings:
         return Answer(regions, [self.verdicts[position] for position in range(len(self.names))])
 
 
-def _below(score: float, config: CarConfig) -> str:
+def below(score: float, config: CarConfig) -> str:
+    """That a score does not pass, in digits that show it.
+
+    Args:
+        score: 0..1.
+        config: with theta, and whether a score equal to it passes.
+
+    Example:
+        >>> below(0.1996, CarConfig(theta=0.2))
+        '0.1996 is below 0.2000'
+    """
     relation = "is below" if config.procedure.keep_equal else "is not above"
-    return f"{score:.2f} {relation} {config.theta:.2f}"
+    tells = (n for n in range(2, 8) if f"{score:.{n}f}" != f"{config.theta:.{n}f}")
+    digits = next(tells, 2)
+    return f"{score:.{digits}f} {relation} {config.theta:.{digits}f}"
 
 
 def _kept_reason(steps: int, score: float, config: CarConfig) -> str:
@@ -82,5 +94,5 @@ def _kept_reason(steps: int, score: float, config: CarConfig) -> str:
         return "kept: nothing is judged in a single pass"
     passes = score >= config.theta if config.procedure.keep_equal else score > config.theta
     if not passes:
-        return f"kept as the best although its score {_below(score, config)}"
+        return f"kept as the best although its score {below(score, config)}"
     return f"kept after {steps} step{'s' if steps > 1 else ''}"
