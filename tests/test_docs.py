@@ -26,12 +26,15 @@ def test_what_a_page_says_can_be_done(
 @pytest.mark.parametrize(
     ("block", "complaint"),
     [
-        ("```sh\nlexiseg segment nowhere.png -t dog\n```\n", "ended with 2"),
+        ("```sh\nlexiseg segment nowhere.png -t dog\n```\n", "ended with 1"),
         ("```sh\ncat /etc/passwd\n```\n", "no command of lexiseg"),
-        ("```python\nassert 1 == 2\n```\n", ""),
+        ("```python\nassert 1 == 2, 'not so'\n```\n", "not so"),
     ],
 )
-def test_a_page_that_does_not_hold_is_noticed(tmp_path: Path, block: str, complaint: str) -> None:
+def test_a_page_that_does_not_hold_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: str, complaint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     page = tmp_path / "page.md"
     page.write_text(block, encoding="utf-8")
     with pytest.raises((SystemExit, AssertionError), match=complaint):
