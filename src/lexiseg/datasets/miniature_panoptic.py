@@ -16,7 +16,7 @@ from lexiseg.datasets.coco_panoptic import open_coco_panoptic
 from lexiseg.datasets.miniature import SIDE, find_annotations, scene_numbers
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.datasets.miniworld.scene import WorldScene
-from lexiseg.datasets.miniworld.scene_object import SceneObject
+from lexiseg.datasets.miniworld.taxonomy import Taxonomy, load_taxonomy
 from lexiseg.datasets.panoptic_tables import PanopticTables
 from lexiseg.datasets.sample import PanopticSample, TrueSegment
 
@@ -31,6 +31,8 @@ class MiniworldSegments(Sequence[PanopticSample]):
         world: which world.
         scenes: number of scenes.
         half_absent: ask for what is visible and for as many absent names, rather than for all.
+        policy: whose labels: "A", the names that the bundled weights know, or "B", finer, coarser
+            and other ones; see `lexiseg.datasets.miniworld.taxonomy`.
     """
 
     world: Miniworld
@@ -39,6 +41,7 @@ class MiniworldSegments(Sequence[PanopticSample]):
     name: str = "miniworld-panoptic"
     task: Literal["panoptic"] = "panoptic"
     most_asked: int | None = 20
+    policy: str = "A"
 
     @property
     def split(self) -> str:
@@ -51,11 +54,21 @@ class MiniworldSegments(Sequence[PanopticSample]):
         return self.half_absent
 
     @cached_property
+    def taxonomy(self) -> Taxonomy:
+        """The names of objects and stuff.
+
+        Raises:
+            UnknownNameError: there is no such policy.
+        """
+        return load_taxonomy(self.policy)
+
+    @cached_property
     def classes(self) -> ClassList:
-        """Everything in Miniworld; label k of a scene is class k - 1."""
-        names = self.world.names
-        stuff = frozenset(names) - frozenset(self.world.thing_names)
-        return ClassList("miniworld things and stuff", names, names, stuff)
+        """Everything that has a name; label k of a map is class k - 1."""
+        stuff = frozenset(self.taxonomy.of_stuff.values())
+        title = "miniworld things and stuff"
+        whole = title if self.policy == "A" else f"{title}, policy {self.policy}"
+        return ClassList(whole, self.taxonomy.names, self.taxonomy.names, stuff)
 
     @property
     def category_ids(self) -> tuple[int, ...]:
@@ -74,7 +87,7 @@ class MiniworldSegments(Sequence[PanopticSample]):
         scene = self.world[index]
         numbers = self._numbers(scene)
         present, areas = np.unique(numbers[numbers > 0], return_counts=True)
-        class_of = {item.instance_id: self.classes.number[item.name] - 1 for item in named(scene)}
+        class_of = {number: self.classes.number[name] - 1 for number, name in self._named(scene)}
         segments = tuple(
             TrueSegment(
                 int(number), class_of.get(int(number), int(number) - _FIRST_STUFF), float(area)
@@ -84,13 +97,18 @@ class MiniworldSegments(Sequence[PanopticSample]):
         asked = self._asked(scene, segments) if self.half_absent else None
         return PanopticSample(self.ids[index], index, scene.image, numbers, segments, asked)
 
+    def _named(self, scene: WorldScene) -> list[tuple[int, str]]:
+        """Numbers and names of the objects that can be named."""
+        names = ((item, self.taxonomy.of_cell.get(item.cell)) for item in scene.objects)
+        return [(item.instance_id, name) for item, name in names if item.visible and name]
+
     def _numbers(self, scene: WorldScene) -> NDArray[np.uint32]:
         """An object's own number, `_FIRST_STUFF` and the class index of stuff, 0 for the rest."""
         known = np.zeros(int(scene.instances.max(initial=0)) + 1, dtype=np.uint32)
-        for item in named(scene):
-            known[item.instance_id] = item.instance_id
-        label = scene.semantic.astype(np.uint32)
-        stuff = np.where(label > 0, label - 1 + _FIRST_STUFF, 0)
+        for number, _ in self._named(scene):
+            known[number] = number
+        labels = self.taxonomy.semantic(scene).astype(np.uint32)
+        stuff = np.where(labels > 0, labels - 1 + _FIRST_STUFF, 0)
         numbers: NDArray[np.uint32] = np.where(
             scene.instances > 0, known[scene.instances], stuff
         ).astype(np.uint32)
@@ -98,13 +116,9 @@ class MiniworldSegments(Sequence[PanopticSample]):
 
     def _asked(self, scene: WorldScene, segments: Sequence[TrueSegment]) -> tuple[int, ...]:
         present = {item.class_index for item in segments}
-        absent = [self.classes.number[name] - 1 for name in scene.absent(len(self.classes))]
+        others = (self.classes.number.get(n, 0) - 1 for n in scene.absent(len(self.classes)))
+        absent = [number for number in others if number >= 0 and number not in present]
         return tuple(sorted({*present, *absent[: max(len(present), 1)]}))
-
-
-def named(scene: WorldScene) -> list[SceneObject]:
-    """Objects of a scene that can be named."""
-    return [item for item in scene.objects if item.visible and item.name in scene.vocabulary]
 
 
 def open_miniworld_panoptic(

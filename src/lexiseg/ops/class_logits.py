@@ -57,9 +57,15 @@ def class_logits(
     return best.scatter_reduce(-1, number.expand_as(logits), logits, "amax")
 
 
-def void_probability(logits: Tensor) -> Tensor:
-    """Probability (..., Q) that a candidate has no name, the last of logits (..., Q, C + 1)."""
-    return logits.softmax(dim=-1)[..., -1]
+def void_probability(logits: Tensor, bias: float = 0.0) -> Tensor:
+    """Probability (..., Q) that a candidate has no name, the last of logits (..., Q, C + 1).
+
+    Args:
+        logits: void last.
+        bias: added to void's.
+    """
+    shifted = torch.cat([logits[..., :-1], logits[..., -1:] + bias], dim=-1)
+    return shifted.softmax(dim=-1)[..., -1]
 
 
 def geometric_ensemble(

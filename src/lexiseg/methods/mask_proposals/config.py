@@ -32,6 +32,7 @@ class ProposalConfig:
         templates: sentences whose features are averaged for each wording.
         min_score: a segment's class probability exceeds this.
         min_overlap: a segment keeps at least this share of its mask against the others.
+        void_bias: added to the logit of "no object"; below 0 fewer candidates are discarded.
         stuff: names that are amorphous regions; none of them has more than one segment.
         regions: what the answer lists: the "segments" of the panoptic division, or "ranked" single
             objects, the papers' instances, among them masks that overlap and many that are unsure.
@@ -45,6 +46,7 @@ class ProposalConfig:
     templates: tuple[str, ...] = TEMPLATES
     min_score: float = 0.0
     min_overlap: float = 0.8
+    void_bias: float = 0.0
     stuff: tuple[str, ...] = trained_names("coco-panoptic").stuff
     regions: Literal["segments", "ranked"] = "segments"
     semantic: Literal["found", "every-pixel"] = "found"
@@ -57,7 +59,8 @@ class ProposalConfig:
             UsageError: a number out of its range, or a template without room for a name.
         """
         check_ranges(
-            self, ("min_score", 0, 1), ("min_overlap", 0, 100), ("top", 1, 1_000_000)
+            self, ("min_score", 0, 1), ("min_overlap", 0, 100), ("void_bias", -100, 100),
+            ("top", 1, 1_000_000),
         )  # fmt: skip
         check_templates(self.templates)
         self.input_size  # noqa: B018 - checks both sides

@@ -163,7 +163,8 @@ class FcClip(MaskProposalMethod[FcClipConfig]):
             preset: a name of `presets.FC_CLIP`.
             device: "auto" or a torch device.
             dtype: precision of CLIP's towers: "auto", "float32", "bfloat16".
-            weights: file, folder or hub id of the checkpoint; its authors offer it by hand only.
+            weights: file, folder or hub id of the checkpoint; what was published is offered by hand
+                only.
             backbone: file, folder or hub id of CLIP, for heads without it.
             options: fields of `FcClipConfig`.
 
@@ -187,7 +188,7 @@ class FcClip(MaskProposalMethod[FcClipConfig]):
         mixed = geometric_ensemble(
             own[:, :-1], clip[:, :-1], known, config.alpha, config.beta, valid
         )
-        return with_void(mixed, void_probability(own))
+        return with_void(mixed, void_probability(own, config.void_bias))
 
 
 class MaftPlus(MaskProposalMethod[MaftPlusConfig]):
@@ -222,7 +223,8 @@ class MaftPlus(MaskProposalMethod[MaftPlusConfig]):
             dtype: precision of CLIP's towers: "auto", "float32", "bfloat16".
             variant: "released", as the published weights were trained, or "paper" where its text
                 differs.
-            weights: file, folder or hub id of the checkpoint; its authors offer it by hand only.
+            weights: file, folder or hub id of the checkpoint; what was published is offered by hand
+                only.
             backbone: file, folder or hub id of CLIP, for heads without it.
             options: fields of `MaftPlusConfig`.
 
@@ -256,7 +258,8 @@ class MaftPlus(MaskProposalMethod[MaftPlusConfig]):
         own = class_logits(proposals.in_vocabulary, texts.rows, counts, model.decoder_scale)
         moved = model.transfer(texts.rows, proposals)
         clip = class_logits(proposals.out_vocabulary, moved, counts, model.clip_scale)
-        return with_void(clip[:, :-1].log_softmax(dim=-1), void_probability(own))
+        void = void_probability(own, self.config.void_bias)
+        return with_void(clip[:, :-1].log_softmax(dim=-1), void)
 
 
 def _load_model(
@@ -266,9 +269,9 @@ def _load_model(
     device: str,
     dtype: str,
 ) -> ProposalModel:
-    source = preset.file.find(weights)
+    source = preset.find(weights)
     model = load_proposal_model(
         source, device, dtype, backbone=backbone or preset.backbone, form=preset.form
     )
-    model.name = str(weights)
+    model.name = str(source)
     return model

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from lexiseg.models.bundled import bundled_names
 from lexiseg.models.hub import PublishedFile
 
 CONVNEXT_L = "laion/CLIP-convnext_large_d_320.laion2B-s29B-b131K-ft-soup"
@@ -18,16 +20,26 @@ class Preset:
     """What to load.
 
     Attributes:
-        file: the published checkpoint, which its authors offer outside the hub.
-        backbone: CLIP, for repacked heads that lack it, and its tokenizer.
+        file: the published checkpoint, which its authors offer outside the hub, or bundled weights.
+        backbone: CLIP, for heads that lack it, and its tokenizer.
         options: fields of the config that differ from its defaults.
         form: of MAFT+'s transfer.
     """
 
-    file: PublishedFile
+    file: PublishedFile | str
     backbone: str | None = CONVNEXT_L
     options: Mapping[str, object] = field(default_factory=dict)
     form: Literal["panoptic", "semantic"] = "panoptic"
+
+    def find(self, weights: str | Path | None) -> str | Path:
+        """The checkpoint that was given, or that of the preset.
+
+        Raises:
+            WeightsNotFoundError: nothing was given where something must be, or it is nowhere.
+        """
+        if isinstance(self.file, PublishedFile):
+            return self.file.find(weights)
+        return self.file if weights is None else weights
 
 
 def _drive(name: str, file: str, number: str, size: str, home: str) -> PublishedFile:
@@ -45,8 +57,16 @@ def _resnet(network: str, number: str, size: str) -> Preset:
 
 
 _LARGE = _fc_clip("ConvNeXt-L", "fcclip_cocopan.pth", "1-91PIns86vyNaL3CzMmDD39zKGnPMtvj", "1.5 GB")
+# For the bundled weights, which know Miniworld alone.
+_MINI: Mapping[str, object] = {
+    "short_side": 224,
+    "long_side": 384,
+    "trained_on": "miniworld",
+    "stuff": bundled_names().stuff,
+}
 FC_CLIP: Mapping[str, Preset] = {
     "paper": Preset(_LARGE),
+    "mini": Preset("mini-fc-clip", "mini-convnext-clip", _MINI),
     "cityscapes": Preset(_LARGE, options=STREETS),
     "mapillary": Preset(_LARGE, options=STREETS),
     "rn50": _resnet("RN50", "1tcB-8FNON-LwckXQbUyKcBA2G7TU65Zh", "0.5 GB"),

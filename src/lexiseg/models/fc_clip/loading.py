@@ -203,7 +203,11 @@ def published_state(network: ProposalNetwork) -> dict[str, Tensor]:
 
 
 def save_proposal_model(
-    network: ProposalNetwork, folder: Path, dtype: torch.dtype | None = None
+    network: ProposalNetwork,
+    folder: Path,
+    dtype: torch.dtype | None = None,
+    *,
+    with_clip: bool = True,
 ) -> None:
     """Write a network as safetensors in the published names, with what no shape tells beside it.
 
@@ -211,19 +215,22 @@ def save_proposal_model(
         network: any.
         folder: made if absent.
         dtype: precision to store in; None keeps the present one, scalars always do.
+        with_clip: CLIP's weights too; without them the file is read with ``backbone=``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = network.clip.config
     state = {
         key: tensor.detach().cpu().to(dtype if dtype and tensor.ndim else tensor.dtype).contiguous()
         for key, tensor in published_state(network).items()
+        if with_clip or not key.startswith(CLIP)
     }
     stated: dict[str, object] = {
         "model_type": MODEL_TYPE,
-        "text": {"heads": config.text.heads},
-        "vision": {"image_size": config.vision.image_size},
         "decoder": {"heads": network.head.decoder_heads},
     }
+    if with_clip:
+        stated["text"] = {"heads": config.text.heads}
+        stated["vision"] = {"image_size": config.vision.image_size}
     if network.transfer is not None:
         heads, form = network.transfer.multihead_attn.heads, network.transfer.form
         stated["transfer"] = {"heads": heads, "form": form}

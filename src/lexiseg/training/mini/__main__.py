@@ -11,8 +11,12 @@ from typing import Annotated
 import typer
 
 from lexiseg.errors import LexisegError
+from lexiseg.training.mini.convnext import commands as convnext
+from lexiseg.training.mini.fc_clip import commands as fc_clip
 
 app = typer.Typer(add_completion=False, help="Make and measure the bundled small models.")
+app.add_typer(convnext.app)
+app.add_typer(fc_clip.app)
 
 
 class Tower(StrEnum):
@@ -209,60 +213,6 @@ def evaluate_gpt2(
     if card:
         write_gpt2_card(folder, figures)
     print(json.dumps(figures))
-
-
-@app.command()
-def convnext(
-    out: Annotated[Path, typer.Option(help="Folder for scenes, checkpoints, curve, weights.")],
-    minutes: Annotated[float | None, typer.Option(help="Time, in all.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps, in all.")] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, scenes and chance.")] = 0,
-    scenes: Annotated[int, typer.Option(help="How many to draw for training.")] = 20_000,
-    batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 32,
-    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
-) -> None:
-    """Train a small ConvNeXt on captions of Miniworld, beside the bundled text tower.
-
-    python -m lexiseg.training.mini convnext --out run --minutes 30
-    """
-    from lexiseg.training.engine.session import Budget
-    from lexiseg.training.mini.convnext.learner import ConvNextTraining
-    from lexiseg.training.mini.convnext.recipe import ConvNextRecipe
-    from lexiseg.training.mini.pool import PoolConfig
-
-    if (minutes is None) == (steps is None):
-        raise typer.BadParameter("give either --minutes or --steps")
-    config, pool = ConvNextTraining(seed=seed, batch=batch), PoolConfig(scenes=scenes, seed=seed)
-    ConvNextRecipe(out, Budget(steps, minutes), config, pool, resume, device).run()
-
-
-@app.command()
-def fcclip(
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints, curve, weights.")],
-    clip: Annotated[
-        Path, typer.Option(exists=True, help="Weights of a convolutional CLIP: `convnext` first.")
-    ],
-    minutes: Annotated[float | None, typer.Option(help="Time, in all.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps, in all.")] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, scenes and chance.")] = 0,
-    batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 8,
-    size: Annotated[int, typer.Option(help="Pixels per side, a multiple of 32.")] = 192,
-    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
-) -> None:
-    """Train the decoders of a small FC-CLIP on segments of Miniworld, under its own names.
-
-    python -m lexiseg.training.mini fcclip --out run --clip run/convnext/weights --minutes 30
-    """
-    from lexiseg.training.engine.session import Budget
-    from lexiseg.training.mini.fc_clip.learner import FcClipTraining
-    from lexiseg.training.mini.fc_clip.recipe import FcClipRecipe
-
-    if (minutes is None) == (steps is None):
-        raise typer.BadParameter("give either --minutes or --steps")
-    config = FcClipTraining(seed=seed, batch=batch, size=size)
-    FcClipRecipe(out, Budget(steps, minutes), clip, config, resume, device).run()
 
 
 @app.command("evaluate-sam")

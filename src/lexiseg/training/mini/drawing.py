@@ -41,11 +41,11 @@ def draw_once(
         draw: folder, config, and number of processes.
         workers: that number; None is one for each core.
     """
-    marker, wanted = folder / MARKER, asdict(config)
-    if not (marker.is_file() and json.loads(marker.read_text("utf-8")) == wanted):
+    marker, wanted = folder / MARKER, json.dumps(asdict(config))
+    if not (marker.is_file() and json.loads(marker.read_text("utf-8")) == json.loads(wanted)):
         folder.mkdir(parents=True, exist_ok=True)
         draw(folder, config, workers or os.cpu_count() or 1)
-        marker.write_text(json.dumps(wanted), encoding="utf-8")
+        marker.write_text(wanted, encoding="utf-8")
 
 
 def make_arrays(folder: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -55,8 +55,9 @@ def test_a_run_is_written_resumed_and_answers(clip_folder, tmp_path) -> None:
     weights = tmp_path / "fcclip" / "weights"
     assert (weights / "training.json").is_file()
     method = FcClip.load(
-        weights=weights, device="cpu", dtype="float32", short_side=64, trained_on="miniworld"
-    )
+        weights=weights, backbone=clip_folder, device="cpu", dtype="float32",
+        short_side=64, trained_on="miniworld",
+    )  # fmt: skip
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     assert list(method.segment(image, ["dog", "grass"]).presence) == ["dog", "grass"]
 

@@ -21,6 +21,7 @@ from lexiseg.methods.car.scene import Scene as EncodedScene
 from lexiseg.methods.car.scene import encode_scene
 from lexiseg.methods.car.visual_prompts import draw_prompts, surroundings
 from lexiseg.models.clip import Clip
+from lexiseg.models.conv_clip import ConvClip
 from lexiseg.training.mini.clip.towers import read
 
 MEASURE_SEED = 2024  # neither training nor watching uses these scenes
@@ -84,13 +85,13 @@ def naming(clip: Clip, split: str, count_: int) -> dict[str, float]:
     return result
 
 
-def texts(clip: Clip, names: Sequence[str], template: str) -> Tensor:
+def texts(clip: Clip | ConvClip, names: Sequence[str], template: str) -> Tensor:
     """Unit features (N, E) of names in a template."""
     return F.normalize(clip.text_features([template.format(name) for name in names]), dim=-1).cpu()
 
 
 def image_features(
-    clip: Clip, images: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]
+    clip: Clip | ConvClip, images: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]
 ) -> Tensor:
     """CLS features (N, E) of pictures, at the pair's native size."""
     parts = [

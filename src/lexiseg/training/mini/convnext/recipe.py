@@ -16,6 +16,7 @@ from lexiseg.training.engine.process_group import ProcessGroup
 from lexiseg.training.engine.record import write_record
 from lexiseg.training.engine.session import Budget, train_and_export
 from lexiseg.training.mini.clip.validation import Validation
+from lexiseg.training.mini.convnext.close_ups import CloseUpConfig, open_close_ups
 from lexiseg.training.mini.convnext.learner import ConvNextLearner, ConvNextTraining
 from lexiseg.training.mini.pool import PoolConfig, open_pool
 
@@ -54,6 +55,7 @@ class ConvNextRecipe:
     budget: Budget
     training: ConvNextTraining = field(default_factory=ConvNextTraining)
     pool: PoolConfig = field(default_factory=PoolConfig)
+    close_ups: CloseUpConfig = field(default_factory=CloseUpConfig)
     resume: bool = False
     device: str = "auto"
 
@@ -62,11 +64,14 @@ class ConvNextRecipe:
         group = ProcessGroup.join()
         with group.main_first():
             pool = open_pool(self.folder / "pool", self.pool)
+            near = open_close_ups(self.folder / "close-ups", self.close_ups)
         place, source = self.folder / "convnext", bundled_folder(TEACHER)
         teacher = Clip.load(source, "cpu", torch.float32).network
         words = BpeTokenizer(source, teacher.text.config.context)
         device = choose_device(self.device)
-        learner = ConvNextLearner(self.training, pool, words, teacher, device, group, NameChoice())
+        learner = ConvNextLearner(
+            self.training, pool, near, words, teacher, device, group, NameChoice()
+        )
         train_and_export(learner, self.budget, place, self.resume, export)
 
 

@@ -22,19 +22,35 @@ from lexiseg.training.mini.fc_clip.pictures import Pictures
 from lexiseg.training.mini.fc_clip.start import begin_decoders
 
 LARGEST_SCALE = 100.0
+NOVEL = 0.2  # share of objects that policy A has no name for, in scenes labelled under B
 LARGEST_STEP = 0.01  # norm of the gradients, as published
 
 
 @dataclass(frozen=True)
 class FcClipTraining(TrainingConfig):
-    """Settings of the small FC-CLIP's training."""
+    """Settings of the small FC-CLIP's training.
+
+    Attributes:
+        scenes: different pictures; they come again.
+        policy: of their labels, "A" or "B"; under B a fifth of the objects has no name in A.
+    """
 
     batch: int = 8
     rate: float = 1e-3
     warmup: int = 20
     checkpoint_every: int = 50
     size: int = 192  # pixels per side
-    points: int = 1024  # that masks are compared at
+    points: int = 768  # that masks are compared at
+    scenes: int = 20_000
+    policy: str = "A"
+
+    @property
+    def pictures(self) -> Pictures:
+        """What it learns from."""
+        novel = 0.0 if self.policy == "A" else NOVEL
+        return Pictures(
+            self.size, self.seed, scenes=self.scenes, policy=self.policy, novel=novel
+        )
 
 
 class FcClipLearner(Learner):
@@ -58,7 +74,7 @@ class FcClipLearner(Learner):
         device: torch.device | str = "cpu",
         group: ProcessGroup = ALONE,
     ) -> None:
-        self.pictures = Pictures(config.size, config.seed)
+        self.pictures = config.pictures
         super().__init__(config, self.pictures.scenes, device, group)
         self.network = ProposalNetwork(clip.network.config, head)
         begin_decoders(self.network)

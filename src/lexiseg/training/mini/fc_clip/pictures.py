@@ -34,7 +34,7 @@ class SegmentTruth:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Draws batches under label policy A, in which objects too small to be named are void.
+    """Draws batches; objects too small to be named are void.
 
     Args:
         size: pixels per side.
@@ -42,6 +42,8 @@ class Pictures:
         split: of the world.
         things: least and largest number of objects.
         scenes: how many different ones there are; they come again in the same order.
+        policy: whose labels, "A" or "B".
+        novel: share of objects that policy A has no name for, 0..1.
     """
 
     size: int = 192
@@ -49,12 +51,14 @@ class Pictures:
     split: str = "train"
     things: tuple[int, int] = (1, 6)
     scenes: int = 20_000
+    policy: str = "A"
+    novel: float = 0.0
 
     @cached_property
     def segments(self) -> MiniworldSegments:
         """All scenes there are."""
-        world = Miniworld(self.split, self.size, self.seed, self.things)
-        return MiniworldSegments(world, self.scenes)
+        world = Miniworld(self.split, self.size, self.seed, self.things, self.novel)
+        return MiniworldSegments(world, self.scenes, policy=self.policy)
 
     def draw(
         self, first: int, count: int, generator: torch.Generator

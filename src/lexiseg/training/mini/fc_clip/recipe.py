@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from lexiseg.models.clip import BpeTokenizer
 from lexiseg.models.conv_clip import ConvClip
 from lexiseg.models.device import choose_device
 from lexiseg.models.fc_clip import save_proposal_model
@@ -24,13 +23,13 @@ class FcClipRecipe:
 
     folder: Path
     budget: Budget
-    clip: Path  # weights that `convnext` wrote
+    clip: str | Path  # bundled name, or weights that `convnext` wrote
     training: FcClipTraining = field(default_factory=FcClipTraining)
     resume: bool = False
     device: str = "auto"
 
     def run(self) -> None:
-        """Train, and write the weights with CLIP among them."""
+        """Train, and write the decoders; CLIP's weights stay where they are."""
         group = ProcessGroup.join()
         clip = ConvClip.load(self.clip, "cpu", torch.float32)
         head = small_head(clip.visual.channels, clip.visual.embed_dim)
@@ -42,8 +41,6 @@ class FcClipRecipe:
 
 
 def export(learner: FcClipLearner, clip: ConvClip, folder: Path) -> None:
-    """Write the network in half precision with CLIP's tokenizer and a record of its making."""
-    save_proposal_model(learner.network, folder, torch.float16)
-    if isinstance(clip.tokenizer, BpeTokenizer):
-        clip.tokenizer.save(folder)
-    write_record(learner, folder, clip=clip.fingerprint, names=len(learner.names))
+    """Write the decoders in half precision with a record of their making."""
+    save_proposal_model(learner.network, folder, torch.float16, with_clip=False)
+    write_record(learner, folder, clip=clip.fingerprint, names=len(learner.names), policy=learner.config.policy)

@@ -14,10 +14,10 @@ from lexiseg.models.fc_clip.config import LEVELS, POINTS
 SMALL = {
     "width": 96,
     "queries": 30,
-    "encoder_layers": 3,
+    "encoder_layers": 2,
     "encoder_hidden": 256,
     "encoder_heads": 3,
-    "decoder_layers": 6,
+    "decoder_layers": 3,
     "decoder_hidden": 384,
     "decoder_heads": 3,
 }
