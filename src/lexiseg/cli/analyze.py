@@ -13,6 +13,7 @@ from lexiseg.cli.option_groups import Loading, grouped
 from lexiseg.cli.options import ConfigFile, Overwrite, Preset, Quiet, Settings, read_settings
 
 if TYPE_CHECKING:
+    from lexiseg.analysis.oracles.inputs.opening import Sources
     from lexiseg.analysis.oracles.perfect_masks import Wording
     from lexiseg.analysis.terms import Terms
 
@@ -167,9 +168,9 @@ class Judged:
     """Answers, what is true, and what else is known of them."""
 
     truth: Annotated[
-        Path,
+        Path | None,
         typer.Option("--truth", help="COCO panoptic or instances JSON, or a folder of label maps."),
-    ]
+    ] = None
     pred: Annotated[
         Path | None,
         typer.Option(
@@ -213,12 +214,62 @@ class Judged:
     set: Settings = None
     config: ConfigFile = None
 
+    def sources(self) -> Sources:
+        """Where truth and answers come from.
+
+        Raises:
+            UsageError: nothing says what is true.
+        """
+        from lexiseg.analysis.oracles.inputs.opening import Sources
+        from lexiseg.errors import UsageError
+
+        if self.truth is None:
+            raise UsageError(
+                "Nothing says what is true; give --truth, or --replicate for the paper's tables."
+            )
+        return Sources(
+            self.truth, self.pred, self.candidates, self.images, self.synonyms, self.trained_on,
+            self.classes, self.count_background, self.encoder, self.size,
+            cast("Wording", self.wording),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replicated:
+    """The paper's tables in miniature, on Miniworld."""
+
+    replicate: Annotated[
+        bool, typer.Option("--replicate", help="The paper's tables in miniature, on Miniworld.")
+    ] = False
+    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Scenes for --replicate.")] = 200
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Processes for --replicate; default: cores.")
+    ] = None
+
+    def run(self, judged: Judged, out: Path, *, overwrite: bool) -> None:
+        """Measure all tables and print the page.
+
+        Raises:
+            UsageError: answers were given, too.
+        """
+        from lexiseg.errors import UsageError
+        from lexiseg.registry import REPLICATIONS
+
+        if judged != Judged():
+            raise UsageError("--replicate goes with -o, --scenes and --jobs; leave out the rest.")
+        page = REPLICATIONS["fc-clip"](
+            out=out, overwrite=overwrite, scenes=self.scenes, jobs=self.jobs,
+            quiet=console.state.quiet,
+        )  # fmt: skip
+        typer.echo(page)
+
 
 @app.command("oracles")
 @grouped
 def oracles(
     *,
     judged: Judged,
+    replicated: Replicated,
     out: Out,
     gallery: Annotated[
         int, typer.Option("--gallery", min=0, help="Pictures of every type of error.")
@@ -239,17 +290,16 @@ def oracles(
     from dataclasses import replace
 
     from lexiseg.analysis.oracles.config import OracleConfig
-    from lexiseg.analysis.oracles.inputs.opening import Sources, open_cases
+    from lexiseg.analysis.oracles.inputs.opening import open_cases
     from lexiseg.analysis.oracles.study import study_files
     from lexiseg.config import override
 
     console.state.quiet = quiet
+    if replicated.replicate:
+        replicated.run(judged, out, overwrite=overwrite)
+        return
+    sources = judged.sources()
     config = override(OracleConfig(), read_settings(judged.set, judged.config))
-    sources = Sources(
-        judged.truth, judged.pred, judged.candidates, judged.images, judged.synonyms,
-        judged.trained_on, judged.classes, judged.count_background, judged.encoder, judged.size,
-        cast("Wording", judged.wording),
-    )  # fmt: skip
     other = replace(sources, answers=judged.against, candidates=None, encoder=None)
     report = study_files(
         open_cases(sources, config), out, config,

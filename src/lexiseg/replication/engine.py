@@ -109,6 +109,7 @@ class Replication(Generic[TaskT, AnswerT, ReportT]):
         records: worker, where the files go and the stack that closes them -> the records.
         to_markdown: report and where the page goes -> its text.
         plots: names of the files beside the page.
+        command: of lexiseg that generates the page; by default ``evaluate METHOD``.
     """
 
     method: str
@@ -117,6 +118,7 @@ class Replication(Generic[TaskT, AnswerT, ReportT]):
     records: Callable[..., Records[TaskT, AnswerT, ReportT]]
     to_markdown: Callable[[ReportT, Destination], str]
     plots: tuple[str, ...] = ()
+    command: str = ""
 
     def __call__(
         self,
@@ -160,9 +162,8 @@ class Replication(Generic[TaskT, AnswerT, ReportT]):
             bar = tqdm(answers, total=len(tasks), unit="scene", disable=silent)
             for task, answer in zip(tasks, bar, strict=True):
                 records.add(task, answer)
-            report = records.report(
-                f"lexiseg evaluate {self.method} --replicate --scenes {scenes} -o {folder}"
-            )
+            asked = self.command or f"evaluate {self.method}"
+            report = records.report(f"lexiseg {asked} --replicate --scenes {scenes} -o {folder}")
         page = self.to_markdown(report, files)
         files.text(folder / self.page, page)
         return page

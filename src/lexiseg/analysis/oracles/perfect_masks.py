@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, Protocol
 
@@ -29,10 +30,13 @@ from lexiseg.analysis.oracles.classification import with_merged_stuff
 from lexiseg.analysis.oracles.inputs.cases import CaseKey, CaseTruth
 from lexiseg.errors import UsageError
 from lexiseg.io.image import read_image, shown
+from lexiseg.models.bundled import bundled_or_given
 from lexiseg.models.clip import Clip
 from lexiseg.models.conv_clip import ConvClip
+from lexiseg.models.conv_clip.saving import MODEL_TYPE
 from lexiseg.models.hub import checkpoints
 from lexiseg.models.image_text import load_image_text
+from lexiseg.models.side_files import CONFIG, read_config
 from lexiseg.models.siglip import Siglip
 from lexiseg.scorers.maskclip import MaskClip
 
@@ -272,8 +276,9 @@ def load_encoder(source: str, device: str = "auto", dtype: str = "auto") -> Regi
     """An encoder by name.
 
     Args:
-        source: known name, hub id, folder or file of a CLIP or SigLIP; of a convolutional CLIP a
-            known name, or ``convnext:`` before a folder or file.
+        source: known or bundled name, hub id, folder or file of a CLIP or SigLIP; of a
+            convolutional CLIP a known or bundled name, a folder that lexiseg wrote, or
+            ``convnext:`` before any other folder or file.
         device: "auto" or a torch device.
         dtype: "auto" or a precision.
 
@@ -281,10 +286,17 @@ def load_encoder(source: str, device: str = "auto", dtype: str = "auto") -> Regi
         WeightsNotFoundError: the weights are not on this machine.
         CheckpointError: they do not fit.
     """
-    known = checkpoints().get(source)
-    if source.startswith(CONVOLUTIONAL) or (known is not None and known.network == "conv-clip"):
+    if source.startswith(CONVOLUTIONAL) or _is_convolutional(source):
         return ConvEncoder(ConvClip.load(source.removeprefix(CONVOLUTIONAL), device, dtype))
     return PatchEncoder(load_image_text(source, device, dtype))
+
+
+def _is_convolutional(source: str) -> bool:
+    """Whether a name is known to stand for a convolutional CLIP, or a folder says so."""
+    known, place = checkpoints().get(source), Path(bundled_or_given(source))
+    if known is not None or not (place / CONFIG).is_file():
+        return known is not None and known.network == "conv-clip"
+    return read_config(place).get("model_type") == MODEL_TYPE
 
 
 @dataclass(frozen=True)

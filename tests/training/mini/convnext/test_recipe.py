@@ -10,21 +10,17 @@ import torch.nn.functional as F
 from lexiseg.models.clip import BpeTokenizer, Clip
 from lexiseg.models.conv_clip import ConvClip
 from lexiseg.training.engine.session import Budget, begin, train
-from lexiseg.training.mini.clip.validation import Validation
 from lexiseg.training.mini.convnext.close_ups import CloseUpConfig, open_close_ups
-from lexiseg.training.mini.convnext.learner import ConvNextLearner, ConvNextTraining, read_convnext
-from lexiseg.training.mini.convnext.recipe import NameChoice, export
-from lexiseg.training.mini.pool import Pool, PoolConfig, open_pool
+from lexiseg.training.mini.convnext.learner import ConvNextLearner, ConvNextTraining, pool_regions
+from lexiseg.training.mini.convnext.recipe import RegionNames, export
+from lexiseg.training.mini.fc_clip.pictures import Pictures, SegmentTruth
+from lexiseg.training.mini.pool import Pool
 from tests.training.mini.convnext.conftest import TEACHER, TINY, tiny_clip
 
 TRAINING = ConvNextTraining(
-    batch=4, vision=TINY, first_size=32, first_batch=5, early_size=32, warmup=1, checkpoint_every=2
+    batch=3, vision=TINY, first_size=32, first_batch=5, early_size=32, warmup=1, checkpoint_every=2
 )
-
-
-@pytest.fixture(scope="module")
-def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
-    return open_pool(tmp_path_factory.mktemp("pool"), PoolConfig(scenes=10, size=64), workers=1)
+CLOSE_UPS, SCENES, LARGER = 0.1, 0.5, 0.9  # shares of the budget
 
 
 @pytest.fixture(scope="module")
@@ -38,51 +34,57 @@ def teacher() -> Clip:
     return Clip.load(TEACHER, "cpu", torch.float32)
 
 
-def make_learner(pool: Pool, close_ups: Pool, teacher: Clip) -> ConvNextLearner:
-    return ConvNextLearner(TRAINING, pool, close_ups, BpeTokenizer(TEACHER), teacher.network)
+def make_learner(close_ups: Pool, teacher: Clip) -> ConvNextLearner:
+    return ConvNextLearner(TRAINING, close_ups, BpeTokenizer(TEACHER), teacher.network)
 
 
-def test_only_the_image_tower_changes(pool, close_ups, teacher) -> None:
-    learner = make_learner(pool, close_ups, teacher)
+def test_only_the_image_tower_changes(close_ups, teacher) -> None:
+    learner = make_learner(close_ups, teacher)
     before = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
-    losses = learner.advance(0.5)
-    assert {"choice", "value", "caption"} <= set(losses)
+    learner.advance(SCENES)
     after = learner.network.state_dict()
     changed = {name for name, tensor in after.items() if not tensor.equal(before[name])}
     assert changed and all(name.startswith("visual.") for name in changed)
     torch.testing.assert_close(learner.network.logit_scale, teacher.network.logit_scale)
 
 
-def test_first_words_are_close_ups_of_things_and_captions_come_later(
-    pool, close_ups, teacher
-) -> None:
-    learner = make_learner(pool, close_ups, teacher)
-    generator = torch.Generator().manual_seed(0)
-    pixels, labels, said = learner._close_ups(generator)
-    assert pixels.shape == (5, 3, 32, 32) and all(text.startswith("a photo of") for text in said)
-    assert (labels.present.sum(dim=1) == 1).all()
-    assert not labels.judged[:, pool.thing_count :].any()
-    assert "caption" not in learner.advance(0.1)
-    assert "caption" in learner.advance(0.5) and learner.current_size == 32
-    learner.advance(0.9)
-    assert learner.current_size == 64
+def test_close_ups_come_first_then_scenes_that_grow(close_ups, teacher) -> None:
+    learner = make_learner(close_ups, teacher)
+    assert set(learner.advance(CLOSE_UPS)) == {"close-ups"}
+    assert set(learner.advance(SCENES)) == {"regions", "whole"} and learner.current_size == 32
+    learner.advance(LARGER)
+    assert learner.current_size == TINY.image_size
 
 
-def test_readings_are_the_image_and_its_cells(pool, close_ups, teacher) -> None:
-    learner = make_learner(pool, close_ups, teacher)
-    pixels = torch.randn(2, 3, 64, 96)
-    seen = read_convnext(learner.tower, pixels)
-    assert seen.value.shape == (2, 6, 192)
-    torch.testing.assert_close(seen.cls, learner.tower(pixels))
-    torch.testing.assert_close(seen.mean, seen.value.mean(dim=1))
+def test_the_same_close_ups_seen_again_are_named_better(close_ups, teacher) -> None:
+    learner = make_learner(close_ups, teacher)
+    learner.generator = lambda: torch.Generator().manual_seed(0)
+    first, *_, last = [learner.advance(CLOSE_UPS)["close-ups"] for _ in range(12)]
+    assert last < first
 
 
-def test_what_is_written_is_read_back(pool, close_ups, teacher, tmp_path) -> None:
-    learner = make_learner(pool, close_ups, teacher)
-    learner.validation = NameChoice(Validation(count=4))
+def test_regions_are_means_by_the_area_that_they_cover() -> None:
+    """The slow twin adds up pixels; a segment of one pixel has the features of its cell."""
+    generator = torch.Generator().manual_seed(1)
+    dense = torch.randn(2, 5, 3, 4, generator=generator)
+    first = torch.rand(3, 12, 16, generator=generator) > 0.6
+    second = torch.zeros(1, 12, 16, dtype=torch.bool)
+    second[0, 5, 9] = True
+    truths = [SegmentTruth(torch.zeros(len(m)), m.float()) for m in (first, second)]
+    found = pool_regions(dense, truths)
+    pixels = dense.repeat_interleave(4, dim=2).repeat_interleave(4, dim=3)
+    for features, masks, means in zip(pixels, (first, second), found, strict=True):
+        slow = torch.stack([features[:, mask].mean(dim=1) for mask in masks])
+        torch.testing.assert_close(means, slow)
+    torch.testing.assert_close(found[1][0], dense[1, :, 1, 2])
+
+
+def test_what_is_written_is_read_back(close_ups, teacher, tmp_path) -> None:
+    learner = make_learner(close_ups, teacher)
+    learner.validation = RegionNames(Pictures(32, 7, "val"), count=2)
     begin(learner, tmp_path, resume=False)
     train(learner, Budget(steps=2), tmp_path, quiet=True)
-    assert "val_top1" in (tmp_path / "curve.jsonl").read_text()
+    assert "val_regions" in (tmp_path / "curve.jsonl").read_text()
     export(learner, tmp_path / "weights")
     clip = ConvClip.load(tmp_path / "weights", "cpu", "float32")
     assert clip.preprocessing.size == 64

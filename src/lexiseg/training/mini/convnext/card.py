@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lexiseg.training.engine.record import RECORD, session_table
-from lexiseg.training.mini.convnext.learner import SIZES, ConvNextTraining
+from lexiseg.training.mini.convnext.learner import SIZES, WHOLE, ConvNextTraining
 from lexiseg.training.mini.convnext.measure import LARGE
 from lexiseg.training.mini.sam.card import count_parameters, figure_table
 
@@ -39,26 +39,26 @@ precision: a ConvNeXt of {depths} blocks with {", ".join(map(str, SIZES.widths))
 the text tower of {record["teacher"]}, which was not trained. mini-fc-clip sees through it.
 
 ## Data
-Scenes of Miniworld's train split (see the sessions) with their captions and the names that captions
-mention, and close-ups of single things cut out of other scenes of it. No mask was used but for
-framing the close-ups. The pictographs are from the Noto Color Emoji font (SIL Open Font License
-1.1).
+Close-ups of single things, cut out of scenes of Miniworld's train split, and scenes of it with the
+regions that they show (see the sessions). The pictographs are from the Noto Color Emoji font (SIL
+Open Font License 1.1).
 
 ## Training signal
-The image's embedding against the names (softmax over a random part of the vocabulary, and yes or
-no for each) and, of whole scenes, against the captions of the batch; the embeddings of single cells
-against the names, pooled by log-mean-exp. It is the signal of mini-clip-proposal.
+Published towers learn from sentences about whole pictures. This one had too little time for that
+and was told what is where: the embedding of a close-up against all names of things, and those of
+the mean features of every true region against all names (softmax); whole scenes against the names
+that they show at weight {WHOLE:g}. Names stand in the sentences that mini-clip-proposal knows.
 
-First words: close-ups at {plan.first_size} pixels ({plan.first_share:.0%} of the budget), mirrored
-only. Then whole scenes at {plan.early_size} pixels, mirrored, zoomed, turned, bent and recolored at
-random; at the end ({1 - plan.early_share:.0%}) at {plan.vision.image_size}. Muon for the matrices
-of the blocks, AdamW for the rest, cosine schedule, bfloat16 where the processor has it.
+First close-ups at {plan.first_size} pixels ({plan.first_share:.0%} of the budget), then regions of
+scenes at {plan.early_size}, at the end ({1 - plan.early_share:.0%}) at {plan.vision.image_size}.
+Pictures are mirrored and recolored at random. Muon for the matrices of the blocks, AdamW for the
+rest, cosine schedule, bfloat16 where the processor has it.
 
 ## Sessions
 {session_table(record["sessions"], "scenes", "pictures")}
 
-In the first words a step shows {plan.first_batch} close-ups, which count as {plan.batch} pictures.
-Command: `python -m lexiseg.training.mini convnext --out DIR --seed S --scenes N --minutes M`;
+A step shows {plan.first_batch} close-ups, which count as {plan.batch} pictures. Command:
+`python -m lexiseg.training.mini convnext --out DIR --seed S --minutes M`;
 `--resume` continues a run of one's own.
 
 ## Measured on held-out Miniworld scenes

@@ -13,16 +13,16 @@ app = typer.Typer()
 
 @app.command()
 def convnext(
-    out: Annotated[Path, typer.Option(help="Folder for scenes, checkpoints, curve, weights.")],
+    out: Annotated[Path, typer.Option(help="Folder for close-ups, checkpoints, curve, weights.")],
     minutes: Annotated[float | None, typer.Option(help="Time, in all.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps, in all.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, scenes and chance.")] = 0,
-    scenes: Annotated[int, typer.Option(help="How many to draw for training.")] = 20_000,
+    scenes: Annotated[int, typer.Option(help="Different ones; they come again.")] = 20_000,
     batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 32,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
 ) -> None:
-    """Train a small ConvNeXt on captions of Miniworld, beside the bundled text tower.
+    """Train a small ConvNeXt on named regions of Miniworld, beside the bundled text tower.
 
     python -m lexiseg.training.mini convnext --out run --minutes 30
     """
@@ -30,13 +30,11 @@ def convnext(
     from lexiseg.training.mini.convnext.close_ups import CloseUpConfig
     from lexiseg.training.mini.convnext.learner import ConvNextTraining
     from lexiseg.training.mini.convnext.recipe import ConvNextRecipe
-    from lexiseg.training.mini.pool import PoolConfig
 
     if (minutes is None) == (steps is None):
         raise typer.BadParameter("give either --minutes or --steps")
-    config, pool = ConvNextTraining(seed=seed, batch=batch), PoolConfig(scenes=scenes, seed=seed)
-    near = CloseUpConfig(seed=seed)
-    ConvNextRecipe(out, Budget(steps, minutes), config, pool, near, resume, device).run()
+    config, near = ConvNextTraining(seed, batch, scenes=scenes), CloseUpConfig(seed=seed)
+    ConvNextRecipe(out, Budget(steps, minutes), config, near, resume, device).run()
 
 
 @app.command("evaluate-convnext")
@@ -53,9 +51,7 @@ def evaluate_convnext(
     from lexiseg.training.mini.convnext.card import write_card
     from lexiseg.training.mini.convnext.measure import measure_convnext
 
-    figures = {
-        split: measure_convnext(folder, single, several, split) for split in ("val", "test")
-    }
+    figures = {split: measure_convnext(folder, single, several, split) for split in ("val", "test")}
     if card:
         write_card(folder, figures, several)
     print(json.dumps(figures))

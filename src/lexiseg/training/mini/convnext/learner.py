@@ -1,17 +1,18 @@
 """A small ConvNeXt learns to see what the bundled text tower already says.
 
 The text tower of the bundled proposal pair stays as it is, and with it the space of names; the
-image tower begins with nothing. It learns the words of things from close-ups, then names and
-captions of whole pictures, never masks.
+image tower begins with nothing. It learns the words of things from close-ups, then the names of all
+regions of scenes. Published towers learn from sentences about whole pictures; that takes some
+hundred times as many as a processor sees in half an hour.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lexiseg.models.clip import BpeTokenizer, ClipNetwork
@@ -19,33 +20,32 @@ from lexiseg.models.conv_clip import ConvClipConfig, ConvClipNetwork, ConvNextCo
 from lexiseg.training.engine.learner import Learner, Stateful, TrainingConfig
 from lexiseg.training.engine.optimizer import muon_and_adamw
 from lexiseg.training.engine.process_group import ALONE, ProcessGroup
-from lexiseg.training.mini.augment import distort, mirror, normalize
-from lexiseg.training.mini.clip.learner import draw_vocabulary
-from lexiseg.training.mini.clip.objective import WEIGHTS, NameLabels, Objective
+from lexiseg.training.mini.augment import mirror, normalize, recolor
+from lexiseg.training.mini.clip.losses import shared_softmax_loss
 from lexiseg.training.mini.clip.texts import NameTable
-from lexiseg.training.mini.clip.towers import Readings
+from lexiseg.training.mini.fc_clip.pictures import Pictures, SegmentTruth
 from lexiseg.training.mini.pool import Pool
 
 SIZES = ConvNextConfig((32, 64, 128, 256), (2, 2, 6, 2), embed_dim=192, hidden=256, image_size=224)
-Change = Callable[[Tensor, int, torch.Generator], Tensor]
 FIRST_GAMMA = 1.0  # published trainings begin with 1e-6, and last a thousand times longer
+WHOLE = 0.3  # weight of the whole picture beside its regions
 
 
 @dataclass(frozen=True)
 class ConvNextTraining(TrainingConfig):
     """Settings of the small ConvNeXt's training.
 
-    First words: close-ups, mirrored only, asked for things only. Then all pictures, still small;
-    at the end at native size.
+    First words: close-ups. Then regions of scenes, small at first and larger at the end.
     """
 
     batch: int = 32
     rate: float = 2e-3
     vision: ConvNextConfig = SIZES
-    first_share: float = 0.4  # of the budget, end of the first words
+    scenes: int = 20_000  # different ones; they come again
+    first_share: float = 0.35  # of the budget, end of the close-ups
     first_size: int = 64  # pixels per side of close-ups
     first_batch: int = 64  # close-ups per step and process
-    early_share: float = 0.85  # of the budget, end of the small pictures
+    early_share: float = 0.85  # of the budget, end of the small scenes
     early_size: int = 128  # pixels per side until then
 
 
@@ -54,8 +54,7 @@ class ConvNextLearner(Learner):
 
     Args:
         config: sizes and settings.
-        pool: drawn scenes.
-        close_ups: pictures of one thing each, of the same names.
+        close_ups: pictures of one thing each.
         tokenizer: of the teacher.
         teacher: a trained pair, whose text tower is taken over.
         device, group: as of `Learner`.
@@ -68,7 +67,6 @@ class ConvNextLearner(Learner):
     def __init__(
         self,
         config: ConvNextTraining,
-        pool: Pool,
         close_ups: Pool,
         tokenizer: BpeTokenizer,
         teacher: ClipNetwork,
@@ -76,15 +74,12 @@ class ConvNextLearner(Learner):
         group: ProcessGroup = ALONE,
         validation: Callable[[ConvNextLearner], dict[str, float]] | None = None,
     ) -> None:
-        super().__init__(config, len(pool.images), device, group)
-        self.pool, self.close_ups = pool, close_ups
-        self.tokenizer, self.validation = tokenizer, validation
+        super().__init__(config, config.scenes, device, group)
+        self.close_ups, self.tokenizer, self.validation = close_ups, tokenizer, validation
         self.network = begin_network(config.vision, teacher).to(self.device)
-        self.objective = Objective(WEIGHTS["proposal"]).to(self.device)
-        self.table = NameTable(tokenizer, pool.names)
-        learning = nn.ModuleList([self.network.visual, self.objective])
-        self.parameters = list(learning.parameters())
-        self.optimizer = muon_and_adamw(learning, "blocks")
+        self.table = NameTable(tokenizer, close_ups.names)
+        self.parameters = list(self.tower.parameters())
+        self.optimizer = muon_and_adamw(self.tower, "blocks")
         self.current_size = config.first_size
 
     @property
@@ -95,11 +90,7 @@ class ConvNextLearner(Learner):
 
     def parts(self) -> dict[str, Stateful]:
         """Everything with a state, by the name it has in a checkpoint."""
-        return {
-            "network": self.network,
-            "objective": self.objective,
-            "optimizer": self.optimizer,
-        }
+        return {"network": self.network, "optimizer": self.optimizer}
 
     def measure(self) -> dict[str, float]:
         """A quick look at held-out scenes."""
@@ -107,66 +98,75 @@ class ConvNextLearner(Learner):
 
     def advance(self, progress: float) -> dict[str, float]:
         """Make one step and return the losses."""
-        generator, config = self.generator(), self.config
-        first, early = progress < config.first_share, progress < config.early_share
-        self.current_size = (
-            config.first_size if first else config.early_size if early else config.vision.image_size
-        )
-        pixels, labels, said = self._close_ups(generator) if first else self._scenes(generator)
-        with self.autocast():
-            seen = read_convnext(self.tower, pixels)
-        names, captions = self._texts(said, self.table.draw(generator))
-        scale = self.network.logit_scale.exp()
-        parts = self.objective(seen, names, None if first else captions, labels, scale)
+        config, generator = self.config, self.generator()
+        names = self._names(self.table.draw(generator))
+        if progress < config.first_share:
+            parts = self._close_ups(names, generator)
+        else:
+            early = progress < config.early_share
+            self.current_size = config.early_size if early else config.vision.image_size
+            parts = self._scenes(names, generator)
         torch.autograd.backward(torch.stack(list(parts.values())).sum())
-        self.group.average(p.grad for p in self.parameters if p.grad is not None)
+        self.group.average(parameter.grad for parameter in self.parameters)
         self.optimizer.step(self.rate(progress))
         self.step += 1
         return {name: round(loss.item(), 4) for name, loss in parts.items()}
 
     @torch.no_grad()
-    def _texts(self, said: list[str], templates: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (W, E) of all names and (B, E) of a caption for each picture."""
-        text = self.network.text
-        ids = (self.table.pick(templates), self.tokenizer(said))
-        names, captions = (text(rows.to(self.device)).float() for rows in ids)
-        return names, captions
+    def _names(self, templates: Tensor) -> Tensor:
+        """(W, E) unit features of all names, times the temperature."""
+        features = self.network.text(self.table.pick(templates).to(self.device)).float()
+        return F.normalize(features, dim=-1) * self.network.logit_scale.exp()
 
-    def _close_ups(self, generator: torch.Generator) -> tuple[Tensor, NameLabels, list[str]]:
-        """Close-ups; all names of things are asked, those of stuff are unknown."""
-        rows = torch.randint(
-            len(self.close_ups.images), (self.config.first_batch,), generator=generator
-        )
-        pixels, present, said = self._drawn(self.close_ups, rows, generator, mirror)
-        judged = torch.ones_like(present)
-        judged[:, self.pool.thing_count :] = False
-        return pixels, self._labels(present, judged, judged), said
+    def _close_ups(self, names: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Which of all things does a picture show?"""
+        pool, count = self.close_ups, self.config.first_batch
+        rows = torch.randint(len(pool.images), (count,), generator=generator)
+        images = torch.from_numpy(pool.images[rows.numpy()]).to(self.device)
+        labels = torch.from_numpy(pool.present[rows.numpy()].argmax(axis=1)).to(self.device)
+        pixels = recolor(mirror(images, self.config.first_size, generator), generator, 0.5)
+        with self.autocast():
+            seen = self.tower(normalize(pixels))
+        logits = F.normalize(seen.float(), dim=-1) @ names[: pool.thing_count].T
+        return {"close-ups": F.cross_entropy(logits, labels)}
 
-    def _scenes(self, generator: torch.Generator) -> tuple[Tensor, NameLabels, list[str]]:
-        """Whole pictures, asked for drawn vocabularies."""
-        rows = torch.randint(len(self.pool.images), (self.config.batch,), generator=generator)
-        pixels, present, said = self._drawn(self.pool, rows, generator, distort)
-        asked = draw_vocabulary(present, generator)
-        return pixels, self._labels(present, asked, torch.ones_like(present)), said
+    def _scenes(self, names: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """What is every region, and what is in the picture?"""
+        config = self.config
+        first = config.batch * (self.step * self.group.size + self.group.rank)
+        pictures = Pictures(self.current_size, config.seed, scenes=config.scenes)
+        pixels, truths = pictures.draw(first, config.batch, generator)
+        pixels = recolor(pixels, generator).to(self.device)
+        known = [truth.to(self.device) for truth in truths]
+        with self.autocast():
+            dense = self.tower.levels(normalize(pixels))[-1]
+            pooled = [*pool_regions(dense.float(), known), dense.float().mean(dim=(2, 3))]
+            seen = F.normalize(self.tower.embed(torch.cat(pooled)).float(), dim=-1)
+        logits, places = seen @ names.T, len(seen) - len(known)
+        regions, wholes = logits[:places], logits[places:]
+        present = torch.zeros_like(wholes, dtype=torch.bool)
+        for row, truth in enumerate(known):
+            present[row, truth.labels] = True
+        labels = torch.cat([truth.labels for truth in known])
+        whole = shared_softmax_loss(wholes, present, torch.ones_like(present))
+        return {"regions": F.cross_entropy(regions, labels), "whole": WHOLE * whole}
 
-    def _drawn(
-        self, pool: Pool, rows: Tensor, generator: torch.Generator, change: Change
-    ) -> tuple[Tensor, Tensor, list[str]]:
-        """Changed pictures, which names are present, and a caption for each."""
-        numbers = rows.tolist()
-        images = torch.from_numpy(np.stack([pool.images[row] for row in numbers]))
-        which = torch.randint(3, (len(numbers),), generator=generator).tolist()
-        captions = [pool.captions[row] for row in numbers]
-        said = [own[k % len(own)] for own, k in zip(captions, which, strict=True)]
-        pixels = normalize(change(images.to(self.device), self.current_size, generator))
-        return pixels, torch.from_numpy(pool.present[numbers]), said
 
-    def _labels(self, present: Tensor, asked: Tensor, judged: Tensor) -> NameLabels:
-        whole = torch.ones(len(present), dtype=torch.bool)
-        present, asked, judged, whole = (
-            part.to(self.device) for part in (present, asked, judged, whole)
-        )
-        return NameLabels(present, asked, judged, whole)
+def pool_regions(dense: Tensor, truths: Sequence[SegmentTruth]) -> list[Tensor]:
+    """Means (G, C) of features over the segments of every picture.
+
+    A cell counts by the area that a segment covers of it, so that no segment is too small.
+
+    Args:
+        dense: (B, C, h, w).
+        truths: of the B pictures.
+    """
+    pooled = []
+    for features, truth in zip(dense, truths, strict=True):
+        cells = F.interpolate(truth.masks[:, None], features.shape[1:], mode="area").flatten(1)
+        weights = cells / cells.sum(dim=1, keepdim=True).clamp_min(1e-6)
+        pooled.append(weights @ features.flatten(1).T)
+    return pooled
 
 
 def begin_network(vision: ConvNextConfig, teacher: ClipNetwork) -> ConvClipNetwork:
@@ -178,12 +178,5 @@ def begin_network(vision: ConvNextConfig, teacher: ClipNetwork) -> ConvClipNetwo
     network.logit_scale.requires_grad_(False)
     for name, parameter in network.visual.named_parameters():
         if name.endswith(".gamma"):
-            parameter.data.fill_(FIRST_GAMMA)
+            nn.init.constant_(parameter, FIRST_GAMMA)
     return network
-
-
-def read_convnext(tower: ConvNextTower, pixels: Tensor) -> Readings:
-    """The image's embedding, and those of single cells with their mean, all (.., E) float32."""
-    dense = tower.levels(pixels)[-1]
-    cells = tower.embed_cells(dense).flatten(2).transpose(1, 2).float()
-    return Readings(tower.embed(dense.mean(dim=(2, 3))).float(), cells.mean(dim=1), cells)

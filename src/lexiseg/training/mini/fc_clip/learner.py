@@ -48,9 +48,7 @@ class FcClipTraining(TrainingConfig):
     def pictures(self) -> Pictures:
         """What it learns from."""
         novel = 0.0 if self.policy == "A" else NOVEL
-        return Pictures(
-            self.size, self.seed, scenes=self.scenes, policy=self.policy, novel=novel
-        )
+        return Pictures(self.size, self.seed, scenes=self.scenes, policy=self.policy, novel=novel)
 
 
 class FcClipLearner(Learner):

@@ -43,4 +43,10 @@ class FcClipRecipe:
 def export(learner: FcClipLearner, clip: ConvClip, folder: Path) -> None:
     """Write the decoders in half precision with a record of their making."""
     save_proposal_model(learner.network, folder, torch.float16, with_clip=False)
-    write_record(learner, folder, clip=clip.fingerprint, names=len(learner.names), policy=learner.config.policy)
+    write_record(
+        learner,
+        folder,
+        clip=clip.fingerprint,
+        names=len(learner.names),
+        policy=learner.config.policy,
+    )

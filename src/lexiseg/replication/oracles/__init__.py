@@ -1,0 +1,1 @@
+"""The oracles of "What Holds Back Open-Vocabulary Segmentation?" in miniature."""
