@@ -82,7 +82,7 @@ def plot_few_labels(page: OraclesPage, files: Destination) -> None:
     ):
         _line(axes, curve, label, colour)
     away = page.trained_away
-    axes.axhline(100 * away.value, color=INK, linestyle="--", label="policy A, as many steps")
+    axes.axhline(100 * away.value, color=INK, linestyle="--", label="policy A, as many steps more")
     axes.axhspan(100 * away.low, 100 * away.high, color=INK, alpha=0.08)
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)

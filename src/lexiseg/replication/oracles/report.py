@@ -199,9 +199,10 @@ class OraclesPage:
     def _few_labels(self, plot: str | None) -> Iterator[str]:
         yield from ("## Figure 4: how many labels of policy B are worth as much", "")
         yield (
-            f"Every model of the curve learned for {STEPS} steps from nothing, the bundled one for "
-            f"{self.steps:,}; so the line to compare with is a model that learned policy A for "
-            f"{STEPS} steps: {_points(self.trained_away)}. In the paper some 300 pictures match."
+            f"Decoders that began with the bundled ones ({self.steps:,} steps under policy A) and "
+            f"learned for {STEPS} steps more under policy B, on so many pictures. As many steps "
+            f"more under policy A give {_points(self.trained_away)}. In the paper, whose in-domain "
+            "models begin without COCO, some 300 pictures are worth as much as COCO's labels."
         )
         yield ""
         yield table_row(["pictures of policy B", "with CLIP", "decoder alone"])

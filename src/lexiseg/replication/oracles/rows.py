@@ -75,7 +75,7 @@ FC_CLIP = Row(
 )  # fmt: skip
 VALIDATION = Row("fc-clip-validation", "the same on validation", oracles=True, validation=True)
 
-FEW = (10, 100, 1000, 3000)
+FEW = (10, 100, 1000)
 """Labelled pictures of the curve."""
 HOME = tuple(Lesson(f"b-{count}", "B", count) for count in FEW)
 AWAY = Lesson("a-20000", "A", 20_000)
@@ -92,7 +92,7 @@ IN_DOMAIN = {
     for ensemble in (True, False)
 }
 """Figure 4, with and without CLIP in the ensemble."""
-TRAINED_AWAY = Row(AWAY.key, "policy A, as many steps", lesson=AWAY)
+TRAINED_AWAY = Row(AWAY.key, "policy A, as many steps more", lesson=AWAY)
 
 
 def all_rows() -> tuple[Row, ...]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from lexiseg.methods.mask_proposals import FcClip
 from lexiseg.models.conv_clip import ConvClip
@@ -73,3 +77,21 @@ def test_a_resumed_run_goes_on_as_if_never_stopped(clip_folder, tmp_path) -> Non
     again.advance(0.5)
     for name, tensor in whole.network.state_dict().items():
         torch.testing.assert_close(again.network.state_dict()[name], tensor, msg=name)
+
+
+def test_decoders_can_begin_with_trained_ones_and_learn_another_policy(
+    clip_folder, tmp_path
+) -> None:
+    FcClipRecipe(tmp_path / "a", Budget(steps=1), clip_folder, TRAINING, device="cpu").run()
+    weights = tmp_path / "a" / "fcclip" / "weights"
+    other = replace(TRAINING, policy="B", scenes=4, rate=0.0)
+    recipe = FcClipRecipe(
+        tmp_path / "b", Budget(steps=1), clip_folder, other, weights, device="cpu"
+    )
+    recipe.run()
+    again = tmp_path / "b" / "fcclip" / "weights"
+    first, second = (load_file(folder / "model.safetensors") for folder in (weights, again))
+    for name, tensor in first.items():
+        torch.testing.assert_close(second[name], tensor, msg=name)
+    record = json.loads((again / "training.json").read_text(encoding="utf-8"))
+    assert record["policy"] == "B" and record["names"] == 195

@@ -50,9 +50,8 @@ the mean features of every true region against all names (softmax); whole scenes
 that they show at weight {WHOLE:g}. Names stand in the sentences that mini-clip-proposal knows.
 
 First close-ups at {plan.first_size} pixels ({plan.first_share:.0%} of the budget), then regions of
-scenes at {plan.early_size}, at the end ({1 - plan.early_share:.0%}) at {plan.vision.image_size}.
-Pictures are mirrored and recolored at random. Muon for the matrices of the blocks, AdamW for the
-rest, cosine schedule, bfloat16 where the processor has it.
+scenes at {plan.vision.image_size}. Pictures are mirrored and recolored at random. Muon for the
+matrices of the blocks, AdamW for the rest, cosine schedule, bfloat16 where the processor has it.
 
 ## Sessions
 {session_table(record["sessions"], "scenes", "pictures")}

@@ -18,7 +18,7 @@ def convnext(
     steps: Annotated[int | None, typer.Option(help="Steps, in all.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, scenes and chance.")] = 0,
     scenes: Annotated[int, typer.Option(help="Different ones; they come again.")] = 20_000,
-    batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 32,
+    batch: Annotated[int, typer.Option(help="Pictures per step and process.")] = 10,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
 ) -> None:

@@ -35,18 +35,16 @@ WHOLE = 0.3  # weight of the whole picture beside its regions
 class ConvNextTraining(TrainingConfig):
     """Settings of the small ConvNeXt's training.
 
-    First words: close-ups. Then regions of scenes, small at first and larger at the end.
+    First words: close-ups. Then regions of scenes at native size, where they cover cells.
     """
 
-    batch: int = 32
+    batch: int = 10
     rate: float = 2e-3
     vision: ConvNextConfig = SIZES
     scenes: int = 20_000  # different ones; they come again
     first_share: float = 0.35  # of the budget, end of the close-ups
     first_size: int = 64  # pixels per side of close-ups
     first_batch: int = 64  # close-ups per step and process
-    early_share: float = 0.85  # of the budget, end of the small scenes
-    early_size: int = 128  # pixels per side until then
 
 
 class ConvNextLearner(Learner):
@@ -80,7 +78,6 @@ class ConvNextLearner(Learner):
         self.table = NameTable(tokenizer, close_ups.names)
         self.parameters = list(self.tower.parameters())
         self.optimizer = muon_and_adamw(self.tower, "blocks")
-        self.current_size = config.first_size
 
     @property
     def tower(self) -> ConvNextTower:
@@ -103,8 +100,6 @@ class ConvNextLearner(Learner):
         if progress < config.first_share:
             parts = self._close_ups(names, generator)
         else:
-            early = progress < config.early_share
-            self.current_size = config.early_size if early else config.vision.image_size
             parts = self._scenes(names, generator)
         torch.autograd.backward(torch.stack(list(parts.values())).sum())
         self.group.average(parameter.grad for parameter in self.parameters)
@@ -134,7 +129,7 @@ class ConvNextLearner(Learner):
         """What is every region, and what is in the picture?"""
         config = self.config
         first = config.batch * (self.step * self.group.size + self.group.rank)
-        pictures = Pictures(self.current_size, config.seed, scenes=config.scenes)
+        pictures = Pictures(config.vision.image_size, config.seed, scenes=config.scenes)
         pixels, truths = pictures.draw(first, config.batch, generator)
         pixels = recolor(pixels, generator).to(self.device)
         known = [truth.to(self.device) for truth in truths]

@@ -39,7 +39,7 @@ class RegionNames:
         count: how many.
     """
 
-    pictures: Pictures = field(default_factory=lambda: Pictures(128, VALIDATION_SEED, "val"))
+    pictures: Pictures = field(default_factory=lambda: Pictures(224, VALIDATION_SEED, "val"))
     count: int = 32
 
     @cached_property

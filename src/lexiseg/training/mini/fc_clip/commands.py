@@ -24,6 +24,7 @@ def fcclip(
     scenes: Annotated[int, typer.Option(help="Different pictures; they come again.")] = 20_000,
     policy: Annotated[str, typer.Option(help="Of the labels: A, or B with other names.")] = "A",
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
+    bundled: Annotated[bool, typer.Option(help="Begin with the weights of the package.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
 ) -> None:
     """Train the decoders of a small FC-CLIP on segments of Miniworld, under its own names.
@@ -37,7 +38,8 @@ def fcclip(
     if (minutes is None) == (steps is None):
         raise typer.BadParameter("give either --minutes or --steps")
     config = FcClipTraining(seed, batch, size=size, scenes=scenes, policy=policy)
-    FcClipRecipe(out, Budget(steps, minutes), clip, config, resume, device).run()
+    start = "mini-fc-clip" if bundled else None
+    FcClipRecipe(out, Budget(steps, minutes), clip, config, start, resume, device).run()
 
 
 @app.command("evaluate-fcclip")

@@ -99,6 +99,12 @@ class FcClipLearner(Learner):
         """Everything with a state, by the name it has in a checkpoint."""
         return {**self.learning, "optimizer": self.optimizer}
 
+    def inherit(self, network: ProposalNetwork) -> None:
+        """Begin with the decoders of a trained network."""
+        self.network.pixel_decoder.load_state_dict(network.pixel_decoder.state_dict())
+        self.network.mask_decoder.load_state_dict(network.mask_decoder.state_dict())
+        self.network.void_embedding.load_state_dict(network.void_embedding.state_dict())
+
     def advance(self, progress: float) -> dict[str, float]:
         """Make one step and return the losses."""
         generator, count = self.generator(), self.config.batch

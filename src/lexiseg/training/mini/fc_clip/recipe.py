@@ -9,7 +9,7 @@ import torch
 
 from lexiseg.models.conv_clip import ConvClip
 from lexiseg.models.device import choose_device
-from lexiseg.models.fc_clip import save_proposal_model
+from lexiseg.models.fc_clip import load_proposal_model, save_proposal_model
 from lexiseg.training.engine.process_group import ProcessGroup
 from lexiseg.training.engine.record import write_record
 from lexiseg.training.engine.session import Budget, train_and_export
@@ -25,6 +25,7 @@ class FcClipRecipe:
     budget: Budget
     clip: str | Path  # bundled name, or weights that `convnext` wrote
     training: FcClipTraining = field(default_factory=FcClipTraining)
+    start: str | Path | None = None  # decoders to begin with; None begins with nothing
     resume: bool = False
     device: str = "auto"
 
@@ -35,6 +36,9 @@ class FcClipRecipe:
         head = small_head(clip.visual.channels, clip.visual.embed_dim)
         place, device = self.folder / "fcclip", choose_device(self.device)
         learner = FcClipLearner(self.training, clip, head, device, group)
+        if self.start is not None:
+            begun = load_proposal_model(self.start, "cpu", torch.float32, backbone=self.clip)
+            learner.inherit(begun.network)
         train_and_export(
             learner, self.budget, place, self.resume, lambda made, at: export(made, clip, at)
         )
