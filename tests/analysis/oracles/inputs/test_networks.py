@@ -93,12 +93,23 @@ def eomt() -> torch.nn.Module:
     return transformers.EomtForUniversalSegmentation(config)
 
 
-@pytest.mark.parametrize("make", [mask2former, maskformer, eomt])
+def oneformer() -> torch.nn.Module:
+    config = transformers.OneFormerConfig(
+        backbone_config=swin(), hidden_dim=32, conv_dim=32, mask_dim=32, num_queries=6,
+        decoder_layers=3, encoder_layers=1, num_attention_heads=2, dim_feedforward=16,
+        encoder_feedforward_dim=16, num_labels=4, task_seq_len=5, text_encoder_width=16,
+        query_dec_layers=1, is_training=False,
+    )  # fmt: skip
+    return transformers.OneFormerForUniversalSegmentation(config)
+
+
+@pytest.mark.parametrize("make", [mask2former, maskformer, eomt, oneformer])
 def test_networks_of_transformers_are_understood(make) -> None:
     torch.manual_seed(0)
     model = make().eval()
+    task = {"task_inputs": torch.randint(0, 99, (1, 5))} if make is oneformer else {}
     with torch.no_grad():
-        raw = model(pixel_values=torch.randn(1, 3, 64, 64))
+        raw = model(pixel_values=torch.randn(1, 3, 64, 64), **task)
     found = candidates_of(raw)
     assert len(found) == 6 and found.classes.shape[1] == 4
     torch.testing.assert_close(found.probabilities.sum(dim=1), torch.ones(6))

@@ -1,6 +1,6 @@
 """Candidates straight from a running network of Mask2Former's kind.
 
-Mask2Former, MaskFormer and EoMT of transformers all return ``class_queries_logits`` and
+Mask2Former, MaskFormer, OneFormer and EoMT of transformers all return ``class_queries_logits`` and
 ``masks_queries_logits``, with "no object" as the last class. Their own panoptic post-processing has
 thresholds and steps of its own; the raw queries are taken here instead.
 """
