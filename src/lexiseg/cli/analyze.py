@@ -208,6 +208,10 @@ class Judged:
     size: Annotated[
         str, typer.Option("--size", help="At which it looks at pictures: 512, 640, 800x1333.")
     ] = "640"
+    near: Annotated[
+        str | None,
+        typer.Option("--near", help="A CLIP or SigLIP that tells which names are nearly the same."),
+    ] = None
     wording: Annotated[
         str, typer.Option("--wording", help="ensemble (fourteen sentences) or single.")
     ] = "ensemble"
@@ -291,6 +295,8 @@ def oracles(
 
     from lexiseg.analysis.oracles.config import OracleConfig
     from lexiseg.analysis.oracles.inputs.opening import open_cases
+    from lexiseg.analysis.oracles.near_names import near_names
+    from lexiseg.analysis.oracles.perfect_masks import load_encoder
     from lexiseg.analysis.oracles.study import study_files
     from lexiseg.config import override
 
@@ -301,11 +307,16 @@ def oracles(
     sources = judged.sources()
     config = override(OracleConfig(), read_settings(judged.set, judged.config))
     other = replace(sources, answers=judged.against, candidates=None, encoder=None)
+    cases = open_cases(sources, config)
     report = study_files(
-        open_cases(sources, config), out, config,
+        cases, out, config,
         against=open_cases(other, config) if judged.against else None, gallery=gallery,
         overwrite=overwrite, limit=limit, quiet=quiet,
     )  # fmt: skip
+    if judged.near:
+        encoder, words = load_encoder(judged.near), sources.wording
+        near = near_names(encoder, cases.classes, report.confused, wording=words)
+        report = replace(report, near=near)
     written = report.save(out, overwrite=overwrite)
     typer.echo(report.sentence)
     _finish(written, report.terms, report.failures)

@@ -12,6 +12,7 @@ from lexiseg.analysis.oracles.gallery import Shot
 from lexiseg.analysis.oracles.helps import TITLES
 from lexiseg.analysis.oracles.plots import Bar, bars, curves, histograms, stacked, stairs
 from lexiseg.analysis.oracles.tables import (
+    NEAR,
     class_columns,
     interval,
     points,
@@ -58,6 +59,7 @@ def _sections(report: OracleReport) -> Iterator[tuple[str, str, str]]:
     yield "sizes", "Sizes and candidates", _sizes(report)
     yield "void", "The balance of no object", _void(report)
     yield "wordings", "Which texts win", _wordings(report)
+    yield "near", "Names that are nearly the same", _near(report)
     yield "comparison", "Against another run", _comparison(report)
     yield "gallery", "The largest errors", _gallery(report.gallery)
     yield "measured", "How it was measured", _measured(report)
@@ -256,6 +258,13 @@ def _wordings(report: OracleReport) -> str:
     ]
     heads = ["true class", "text that won", "class right", "class wrong"]
     return _table(heads, rows, text=(1,))
+
+
+def _near(report: OracleReport) -> str:
+    rows: list[list[object]] = [
+        [pair.first, pair.second, pair.cosine, pair.confused] for pair in report.near
+    ]
+    return _table(NEAR, rows, text=(1,)) if rows else ""
 
 
 def _comparison(report: OracleReport) -> str:

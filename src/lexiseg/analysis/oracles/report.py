@@ -14,6 +14,7 @@ from lexiseg.analysis.oracles.config import OracleConfig
 from lexiseg.analysis.oracles.error_types import FOUND_MEANINGS, MEANINGS
 from lexiseg.analysis.oracles.gallery import Shot
 from lexiseg.analysis.oracles.levers import Estimate, Lever, Stair, Tallies, biggest_lever
+from lexiseg.analysis.oracles.near_names import NearNames
 from lexiseg.analysis.oracles.summary import (
     ClassLine,
     SizeLine,
@@ -58,6 +59,7 @@ class OracleReport:
         sizes: true segments by size.
         void: the balance of "no object"; None without candidates.
         wordings: which texts won; empty where predictors do not tell.
+        near: names that a text encoder hardly tells apart; empty where none was asked.
         surplus: true segments beyond the number of candidates.
         failures: picture -> why it could not be judged.
         gallery: pictures of the worst errors.
@@ -85,6 +87,7 @@ class OracleReport:
     surplus: int
     failures: Mapping[str, str]
     gallery: Sequence[Shot] = field(default=())
+    near: Sequence[NearNames] = ()
     comparison: RunComparison | None = None
 
     @classmethod

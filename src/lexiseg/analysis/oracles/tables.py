@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lexiseg.analysis.oracles.report import OracleReport
 
 SHOWN = 15  # lines of a table of pairs
+NEAR = ("class", "other class", "cosine of their texts", "taken for each other")
 
 
 def class_csv(report: OracleReport) -> str:
@@ -106,7 +107,8 @@ def markdown(report: OracleReport) -> str:
     """The report without its plots, for a terminal or a pull request."""
     parts = (
         _quality(report), _levers(report), _staircases(report), _errors(report), _policies(report),
-        _sizes(report), _void(report), _comparison(report), _classes(report), _footer(report),
+        _sizes(report), _void(report), _near(report), _comparison(report), _classes(report),
+        _footer(report),
     )  # fmt: skip
     return "\n".join([f"# {report.sentence}", "", *(line for part in parts for line in part)])
 
@@ -212,6 +214,11 @@ def void_sentence(report: OracleReport) -> str:
         f"Best is {best}: {signed(void.gain)} {report.measure} on these pictures; chosen on one "
         f"half of them and measured on the other: {signed(void.held_out)}."
     )
+
+
+def _near(report: OracleReport) -> list[str]:
+    rows = [(pair.first, pair.second, pair.cosine, pair.confused) for pair in report.near]
+    return ["## Names that are nearly the same", "", *_table(NEAR, rows)] if rows else []
 
 
 def _comparison(report: OracleReport) -> list[str]:

@@ -14,7 +14,7 @@ from lexiseg.training.engine.session import CHECKPOINT, Budget
 from lexiseg.training.mini.fc_clip.learner import FcClipTraining
 from lexiseg.training.mini.fc_clip.recipe import FcClipRecipe
 
-STEPS = 120
+STEPS = 100
 RATE = 3e-4  # of decoders that are trained already
 CLIP, START = "mini-convnext-clip", "mini-fc-clip"
 
