@@ -18,6 +18,7 @@ from lexiseg.analysis.oracles.perfect_masks import (
     Regions,
     class_texts,
     grid_weights,
+    load_encoder,
     with_seen_names,
 )
 from lexiseg.models.bundled import bundled_folder
@@ -118,3 +119,8 @@ def test_a_convolutional_clip_pools_before_its_head() -> None:
     found = ConvEncoder(clip).regions(image, np.ones((1, 64, 96), bool), PictureSize(96))
     whole = clip.image_features(clip.preprocessing.normalize(image))
     torch.testing.assert_close(found.features, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_bundled_encoders_are_known_by_their_names() -> None:
+    assert isinstance(load_encoder("mini-convnext-clip", "cpu"), ConvEncoder)
+    assert isinstance(load_encoder("mini-clip-proposal", "cpu"), PatchEncoder)

@@ -15,6 +15,11 @@ from lexiseg.training.engine.record import read_sessions
 def write_half(model: PreTrainedModel, folder: Path) -> None:
     """Write config.json and model.safetensors, in half precision and readable by everyone."""
     model.half().save_pretrained(folder)  # type: ignore[no-untyped-call]
+    readable(folder)
+
+
+def readable(folder: Path) -> None:
+    """Let everyone read the weights in a folder."""
     (folder / "model.safetensors").chmod(0o644)
 
 

@@ -12,9 +12,11 @@ from lexiseg.training.mini.convnext.measure import LARGE
 from lexiseg.training.mini.sam.card import count_parameters, figure_table
 
 LINES = {
-    "top1": "one thing, named among all names of things, bare name",
-    "regions": "true segments, named among all names",
-    "large_regions": f"the same, segments of at least {LARGE} pixels",
+    "regions": "true segments named right among all names, by bare names",
+    "things": "those of things",
+    "large_things": f"those of things with at least {LARGE} pixels",
+    "stuff": "those of stuff",
+    "top1": "whole scenes with one thing, named among all names of things",
 }
 
 
@@ -27,6 +29,7 @@ def write_card(folder: Path, figures: Mapping[str, Mapping[str, float]], several
         several: scenes that the segments are from.
     """
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    single = next(iter(figures.values()))["scenes"]
     plan, depths = ConvNextTraining(), ", ".join(map(str, SIZES.depths))
     text = f"""---
 license: apache-2.0
@@ -56,7 +59,7 @@ matrices of the blocks, AdamW for the rest, cosine schedule, bfloat16 where the 
 ## Sessions
 {session_table(record["sessions"], "scenes", "pictures")}
 
-A step shows {plan.first_batch} close-ups, which count as {plan.batch} pictures. Command:
+A step shows {plan.first_batch} close-ups, which count as one batch of pictures. Command:
 `python -m lexiseg.training.mini convnext --out DIR --seed S --minutes M`;
 `--resume` continues a run of one's own.
 
@@ -66,11 +69,13 @@ split has other pictographs and textures than training, val the same in other sc
 
 {figure_table(figures, LINES, "scenes")}
 
-Measured by `python -m lexiseg.training.mini evaluate-convnext DIR --card --several {several}`.
+Measured by `python -m lexiseg.training.mini evaluate-convnext DIR --card --single {single:.0f}
+--several {several}`.
 
 ## Limits
 It was trained for minutes on Miniworld's drawings alone and knows nothing else. A cell of its last
-feature map is 32 pixels wide: what is smaller is named by its surroundings.
+feature map is 32 pixels wide: what is smaller is named by its surroundings. The embedding of a
+whole picture says what covers most of it, which is stuff: it is no use for finding things in it.
 """
     target = folder / "README.md"
     target.write_text(text, encoding="utf-8")

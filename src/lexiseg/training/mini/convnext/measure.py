@@ -1,7 +1,8 @@
-"""What the small ConvNeXt is worth on held-out scenes: whole pictures, and true regions of them."""
+"""What the small ConvNeXt is worth on held-out scenes: true regions of them, and whole ones."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -20,6 +21,26 @@ SIDE = 224
 LARGE = 1024  # pixels of 224 x 224 from which on a region covers a cell of the last feature map
 
 
+@dataclass(frozen=True)
+class NamedRegions:
+    """True segments.
+
+    Attributes:
+        right: (N,) bool, named right.
+        things: (N,) bool, no stuff.
+        large: (N,) bool, of at least `LARGE` pixels.
+    """
+
+    right: Tensor
+    things: Tensor
+    large: Tensor
+
+    def share(self, chosen: Tensor | None = None) -> float:
+        """Share of those named right, of all or some; NaN of none."""
+        right = self.right if chosen is None else self.right[chosen]
+        return round(float(right.float().mean()), 4)
+
+
 @torch.no_grad()
 def measure_convnext(
     folder: Path, single: int = 500, several: int = 100, split: str = "test"
@@ -33,16 +54,19 @@ def measure_convnext(
         split: of Miniworld.
 
     Returns:
-        ``top1``: share of single things named right among all names of things; ``regions`` and
-        ``large_regions``: share of true segments named right among all names; ``scenes``.
+        ``regions``, ``things``, ``large_things``, ``stuff``: share of true segments named right
+        among all names; ``top1``: the same of whole scenes with one thing, among names of things;
+        ``scenes``.
     """
     clip = ConvClip.load(folder, "cpu")
-    right, large = region_names(clip, split, several)
+    named = region_names(clip, split, several)
     return {
         "scenes": float(single),
+        "regions": named.share(),
+        "things": named.share(named.things),
+        "large_things": named.share(named.things & named.large),
+        "stuff": named.share(~named.things),
         "top1": round(thing_names(clip, split, single), 4),
-        "regions": round(float(right.float().mean()), 4),
-        "large_regions": round(float(right[large].float().mean()), 4),
     }
 
 
@@ -56,11 +80,13 @@ def thing_names(clip: ConvClip, split: str, count: int) -> float:
     return float((guess == truth).float().mean())
 
 
-def region_names(clip: ConvClip, split: str, count: int) -> tuple[Tensor, Tensor]:
-    """Of every true segment whether it is named right, and whether it is large; (N,) bool each."""
+@torch.no_grad()
+def region_names(clip: ConvClip, split: str, count: int) -> NamedRegions:
+    """Name every true segment of scenes with two to six things, by bare names."""
     dataset = MiniworldSegments(Miniworld(split, SIDE, MEASURE_SEED, (2, 6)), count)
     names = texts(clip, dataset.classes.names, "{}")
-    right, large = [], []
+    stuff = {dataset.classes.number[name] - 1 for name in dataset.classes.stuff}
+    right, things, large = [], [], []
     for number in tqdm(range(count), f"{split} regions"):
         sample = dataset[number]
         ids = np.array([item.id for item in sample.segments])
@@ -70,5 +96,6 @@ def region_names(clip: ConvClip, split: str, count: int) -> tuple[Tensor, Tensor
         dense = clip.visual.levels(pixels.to(clip.device, clip.dtype))[-1]
         seen = clip.visual.embed_masks(dense, masks[None].to(dense) - 0.5)[0].float().cpu()
         right.append((F.normalize(seen, dim=-1) @ names.T).argmax(dim=1) == truth)
+        things.append(torch.tensor([label not in stuff for label in truth.tolist()]))
         large.append(masks.sum(dim=(1, 2)) >= LARGE)
-    return torch.cat(right), torch.cat(large)
+    return NamedRegions(torch.cat(right), torch.cat(things), torch.cat(large))

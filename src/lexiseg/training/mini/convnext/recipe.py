@@ -26,6 +26,7 @@ from lexiseg.training.mini.convnext.learner import (
     pool_regions,
 )
 from lexiseg.training.mini.fc_clip.pictures import Pictures, SegmentTruth
+from lexiseg.training.mini.shipping import readable
 
 TEACHER = "mini-clip-proposal"
 
@@ -89,4 +90,5 @@ def export(learner: ConvNextLearner, folder: Path) -> None:
     """Write the network in half precision with its tokenizer and a record of its making."""
     save_conv_clip(learner.network, folder, torch.float16)
     learner.tokenizer.save(folder)
+    readable(folder)
     write_record(learner, folder, teacher=TEACHER, things=learner.close_ups.thing_count)

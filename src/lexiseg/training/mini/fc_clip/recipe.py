@@ -15,6 +15,7 @@ from lexiseg.training.engine.record import write_record
 from lexiseg.training.engine.session import Budget, train_and_export
 from lexiseg.training.mini.fc_clip.learner import FcClipLearner, FcClipTraining
 from lexiseg.training.mini.fc_clip.start import small_head
+from lexiseg.training.mini.shipping import readable
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class FcClipRecipe:
 def export(learner: FcClipLearner, clip: ConvClip, folder: Path) -> None:
     """Write the decoders in half precision with a record of their making."""
     save_proposal_model(learner.network, folder, torch.float16, with_clip=False)
+    readable(folder)
     write_record(
         learner,
         folder,
