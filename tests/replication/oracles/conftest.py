@@ -20,7 +20,7 @@ from lexiseg.analysis.oracles.helps import (
 )
 from lexiseg.datasets.miniature_panoptic import MiniworldSegments
 from lexiseg.datasets.miniworld import Miniworld
-from lexiseg.replication.oracles.numbers import Numbers
+from lexiseg.replication.oracles.numbers import RowNumbers
 from lexiseg.replication.oracles.rows import Row, all_rows
 from lexiseg.replication.oracles.worker import BIASES, classes_of
 
@@ -66,8 +66,8 @@ def dataset() -> MiniworldSegments:
 
 
 @pytest.fixture(scope="session")
-def numbers(dataset: MiniworldSegments) -> dict[Row, Numbers]:
+def numbers(dataset: MiniworldSegments) -> dict[Row, RowNumbers]:
     return {
-        row: Numbers([record(row, scene, dataset) for scene in (0, 1)], classes_of(dataset))
+        row: RowNumbers([record(row, scene, dataset) for scene in (0, 1)], classes_of(dataset))
         for row in all_rows()
     }

@@ -6,7 +6,7 @@ import pytest
 
 from lexiseg.analysis.oracles.helps import BIAS
 from lexiseg.replication.oracles.calibration import Calibration
-from lexiseg.replication.oracles.numbers import Numbers
+from lexiseg.replication.oracles.numbers import RowNumbers
 from lexiseg.replication.oracles.rows import FC_CLIP, VALIDATION
 from tests.replication.oracles.conftest import GOOD_BIAS
 
@@ -23,6 +23,6 @@ def test_what_is_best_on_the_test_is_not_looked_at(numbers) -> None:
         {**record, "runs": {name: [[0, 0.3, 1, 0, 0]] for name in record["runs"]}}
         for record in numbers[VALIDATION].records
     ]
-    found = Calibration(Numbers(flat, numbers[VALIDATION].classes), numbers[FC_CLIP])
+    found = Calibration(RowNumbers(flat, numbers[VALIDATION].classes), numbers[FC_CLIP])
     assert found.bias == 0 and found.share == 0
     assert found.best_here == GOOD_BIAS

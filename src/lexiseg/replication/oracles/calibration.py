@@ -12,7 +12,7 @@ from functools import cached_property
 
 from lexiseg.analysis.oracles.helps import BASELINE, BIAS, CANDIDATE_NAMES, NO_VOID, SELECTION
 from lexiseg.analysis.oracles.levers import Estimate
-from lexiseg.replication.oracles.numbers import Numbers, Place, difference
+from lexiseg.replication.oracles.numbers import Place, RowNumbers, difference
 from lexiseg.replication.oracles.worker import BIASES
 
 
@@ -30,8 +30,8 @@ class Calibration:
         measured_on: test under policy B.
     """
 
-    chosen_on: Numbers
-    measured_on: Numbers
+    chosen_on: RowNumbers
+    measured_on: RowNumbers
 
     @cached_property
     def curve(self) -> Mapping[float, tuple[float, float]]:

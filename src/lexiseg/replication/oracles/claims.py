@@ -14,7 +14,7 @@ from lexiseg.analysis.oracles.helps import (
     WITH_VOID,
 )
 from lexiseg.analysis.oracles.levers import Estimate
-from lexiseg.replication.oracles.numbers import Numbers, Place, difference
+from lexiseg.replication.oracles.numbers import Place, RowNumbers, difference
 from lexiseg.replication.oracles.rows import (
     CONVNEXT,
     FC_CLIP,
@@ -74,7 +74,7 @@ class Claim:
         known = [value for point in self.points if (value := point.paper) is not None]
         return sum(known) if len(known) == len(self.points) else None
 
-    def measured(self, numbers: Mapping[Row, Numbers]) -> Estimate:
+    def measured(self, numbers: Mapping[Row, RowNumbers]) -> Estimate:
         """The sum here, in [0, 1], with its interval over scenes."""
         return difference([Place(numbers[p.row], p.run, p.group, p.sign) for p in self.points])
 

@@ -1,4 +1,4 @@
-"""Numbers of one row of the replication, and paired differences of several."""
+"""RowNumbers of one row of the replication, and paired differences of several."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lexiseg.metrics import bootstrap_interval
 
 
 @dataclass(frozen=True)
-class Numbers:
+class RowNumbers:
     """What one row found.
 
     Args:
@@ -65,7 +65,7 @@ class Place:
         sign: with which it enters a sum.
     """
 
-    numbers: Numbers
+    numbers: RowNumbers
     run: str = BASELINE
     group: str = "all"
     sign: int = 1

@@ -15,7 +15,7 @@ from lexiseg.models.hub import find_weights
 from lexiseg.models.weights import fingerprint
 from lexiseg.replication.engine import Replication
 from lexiseg.replication.oracles.lessons import School
-from lexiseg.replication.oracles.numbers import Numbers
+from lexiseg.replication.oracles.numbers import RowNumbers
 from lexiseg.replication.oracles.plots import FEW_LABELS, PROGRESS, plot_few_labels, plot_progress
 from lexiseg.replication.oracles.report import OraclesPage
 from lexiseg.replication.oracles.rows import FC_CLIP, Row, all_rows
@@ -73,7 +73,7 @@ class OraclesRecords(RowRecords[Row]):
             command=command,
             protocol=self._protocol(FC_CLIP),
             numbers={
-                row: Numbers(found, classes_of(worker.scenes_of(row)))
+                row: RowNumbers(found, classes_of(worker.scenes_of(row)))
                 for row, found in records.items()
             },
             dataset=worker.dataset,

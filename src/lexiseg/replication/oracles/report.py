@@ -22,7 +22,7 @@ from lexiseg.replication.oracles.calibration import Calibration
 from lexiseg.replication.oracles.claims import GROUPS, all_claims
 from lexiseg.replication.oracles.kinds import MEANINGS, kinds_of_names
 from lexiseg.replication.oracles.lessons import STEPS
-from lexiseg.replication.oracles.numbers import Numbers
+from lexiseg.replication.oracles.numbers import RowNumbers
 from lexiseg.replication.oracles.plots import milestones
 from lexiseg.replication.oracles.rows import (
     FC_CLIP,
@@ -62,7 +62,7 @@ class OraclesPage:
 
     command: str
     protocol: Protocol
-    numbers: Mapping[Row, Numbers]
+    numbers: Mapping[Row, RowNumbers]
     dataset: MiniworldSegments
     steps: int
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from tqdm import tqdm
@@ -15,18 +13,11 @@ from lexiseg.methods.mask_proposals import FcClip
 from lexiseg.methods.mask_proposals.method import ProposalScene
 from lexiseg.metrics.panoptic import PanopticQuality
 from lexiseg.ops.full_size_masks import FullSizeMasks
+from lexiseg.training.mini.openworldsam.measure import AnswerSegment
 
 SIDE, THINGS = 224, (1, 6)
 MEASURE_SEED = 2025  # neither training nor choosing uses these scenes
 FITS = 0.5  # IoU from which on a candidate fits
-
-
-@dataclass(frozen=True)
-class AnsweredSegment:
-    """A segment of an answer, as `metrics.panoptic_matching` wants it."""
-
-    id: int
-    class_index: int
 
 
 def measure_fc_clip(method: FcClip, scenes: int = 200, split: str = "test") -> dict[str, float]:
@@ -52,7 +43,7 @@ def measure_fc_clip(method: FcClip, scenes: int = 200, split: str = "test") -> d
             sample.ids,
             sample.segments,
             answer.ids,
-            [AnsweredSegment(item.id, classes.number[item.label] - 1) for item in answer.segments],
+            [AnswerSegment(item.id, classes.number[item.label] - 1) for item in answer.segments],
         )
         fits += fitting(scene, sample)
     stuff = [classes.number[name] - 1 for name in sorted(classes.stuff)]
