@@ -59,7 +59,7 @@ def _resnet(network: str, number: str, size: str) -> Preset:
 _LARGE = _fc_clip("ConvNeXt-L", "fcclip_cocopan.pth", "1-91PIns86vyNaL3CzMmDD39zKGnPMtvj", "1.5 GB")
 # For the bundled weights, which know Miniworld alone.
 _MINI: Mapping[str, object] = {
-    "short_side": 224,
+    "short_side": 192,  # as in training
     "long_side": 384,
     "trained_on": "miniworld",
     "stuff": bundled_names().stuff,

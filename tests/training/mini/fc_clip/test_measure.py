@@ -20,11 +20,12 @@ def method() -> FcClip:
     return FcClip.load("mini", device="cpu")
 
 
-@pytest.mark.parametrize(("split", "pq", "recall"), [("val", 0.1, 0.5), ("test", 0.1, 0.5)])
+# On 16 scenes of three other seeds: PQ .20 to .21 and .13 to .20, recall .73 to .78 and .68 to .84.
+@pytest.mark.parametrize(("split", "pq", "recall"), [("val", 0.15, 0.62), ("test", 0.09, 0.58)])
 def test_scenes_are_divided(method, split: str, pq: float, recall: float) -> None:
     figures = measure_fc_clip(method, 16, split)
     assert figures["pq"] > pq and figures["recall"] > recall
-    assert figures["stuff"] > figures["pq"]
+    assert figures["stuff"] > 0.35 > figures["things"] > 0
 
 
 def test_a_segment_is_found_if_any_candidate_fits_it(method) -> None:
