@@ -302,6 +302,7 @@ REPLICATIONS = Registry(
         "car": "lexiseg.replication.car.records:replicate_car",
         "tides": "lexiseg.replication.tides.records:replicate_tides",
         "zero-guidance": "lexiseg.replication.zero_guidance.records:replicate_zero_guidance",
+        "fc-clip": "lexiseg.replication.oracles.records:replicate_oracles",
     },
 )
 

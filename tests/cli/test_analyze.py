@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from lexiseg.methods.tides import Tides
-from lexiseg.registry import DATASETS, METHODS
+from lexiseg.registry import DATASETS, METHODS, REPLICATIONS
 from tests.analysis.tides.conftest import SCENES, Boxes, build
 
 
@@ -134,6 +134,25 @@ def test_what_bundled_models_know_is_said(lexiseg_command, tmp_path, monkeypatch
     assert code == 0 and "note: bundled small models: they know Miniworld, not photographs" in err
 
 
-def test_oracles_need_a_truth(lexiseg_command, tmp_path):
+def test_the_papers_tables_are_measured_where_that_is_asked(
+    lexiseg_command, tmp_path, monkeypatch
+):
+    asked = {}
+
+    def replicate(**how):
+        asked.update(how)
+        return "# the page"
+
+    monkeypatch.setitem(REPLICATIONS._targets, "fc-clip", replicate)
+    words = ("analyze", "oracles", "--replicate", "-o", tmp_path / "out", "--scenes", "3")
+    code, out, _ = lexiseg_command(*words, "--jobs", "1")
+    assert code == 0 and out == "# the page\n"
+    assert asked["scenes"] == 3 and asked["jobs"] == 1 and asked["out"] == tmp_path / "out"
+
+
+def test_oracles_need_a_truth_or_the_papers_tables(lexiseg_command, tmp_path):
     code, _, err = lexiseg_command("analyze", "oracles", "-o", tmp_path)
     assert code == 2 and "Nothing says what is true" in err
+    words = ("analyze", "oracles", "--replicate", "--pred", tmp_path, "-o", tmp_path)
+    code, _, err = lexiseg_command(*words)
+    assert code == 2 and "--replicate goes with -o, --scenes and --jobs" in err

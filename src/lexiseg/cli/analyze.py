@@ -228,7 +228,9 @@ class Judged:
         from lexiseg.errors import UsageError
 
         if self.truth is None:
-            raise UsageError("Nothing says what is true; give --truth.")
+            raise UsageError(
+                "Nothing says what is true; give --truth, or --replicate for the paper's tables."
+            )
         return Sources(
             self.truth, self.pred, self.candidates, self.images, self.synonyms, self.trained_on,
             self.classes, self.count_background, self.encoder, self.size,
@@ -236,11 +238,42 @@ class Judged:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class Replicated:
+    """The paper's tables in miniature, on Miniworld."""
+
+    replicate: Annotated[
+        bool, typer.Option("--replicate", help="The paper's tables in miniature, on Miniworld.")
+    ] = False
+    scenes: Annotated[int, typer.Option("--scenes", min=1, help="Scenes for --replicate.")] = 200
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Processes for --replicate; default: cores.")
+    ] = None
+
+    def run(self, judged: Judged, out: Path, *, overwrite: bool) -> None:
+        """Measure all tables and print the page.
+
+        Raises:
+            UsageError: answers were given, too.
+        """
+        from lexiseg.errors import UsageError
+        from lexiseg.registry import REPLICATIONS
+
+        if judged != Judged():
+            raise UsageError("--replicate goes with -o, --scenes and --jobs; leave out the rest.")
+        page = REPLICATIONS["fc-clip"](
+            out=out, overwrite=overwrite, scenes=self.scenes, jobs=self.jobs,
+            quiet=console.state.quiet,
+        )  # fmt: skip
+        typer.echo(page)
+
+
 @app.command("oracles")
 @grouped
 def oracles(
     *,
     judged: Judged,
+    replicated: Replicated,
     out: Out,
     gallery: Annotated[
         int, typer.Option("--gallery", min=0, help="Pictures of every type of error.")
@@ -268,6 +301,9 @@ def oracles(
     from lexiseg.config import override
 
     console.state.quiet = quiet
+    if replicated.replicate:
+        replicated.run(judged, out, overwrite=overwrite)
+        return
     sources = judged.sources()
     config = override(OracleConfig(), read_settings(judged.set, judged.config))
     other = replace(sources, answers=judged.against, candidates=None, encoder=None)
