@@ -134,9 +134,7 @@ def test_what_bundled_models_know_is_said(lexiseg_command, tmp_path, monkeypatch
     assert code == 0 and "note: bundled small models: they know Miniworld, not photographs" in err
 
 
-def test_the_papers_tables_are_measured_where_that_is_asked(
-    lexiseg_command, tmp_path, monkeypatch
-):
+def test_the_papers_tables_are_measured_where_that_is_asked(lexiseg_command, tmp_path, monkeypatch):
     asked = {}
 
     def replicate(**how):

@@ -65,6 +65,11 @@ class Calibration:
         return self.gain(SELECTION)
 
     @property
+    def names(self) -> Estimate:
+        """What true names would gain for candidates that fit, the choice as it was."""
+        return self.gain(CANDIDATE_NAMES)
+
+    @property
     def share(self) -> float:
         """Part of the gap that the chosen bias closes; NaN without a gap."""
         gap = self.gap.value
@@ -77,8 +82,6 @@ class Calibration:
             "the chosen bias": self.gain(run_of(self.bias)),
             "the best bias of these very scenes": self.gain(run_of(self.best_here)),
             "no object is no choice at all": self.gain(NO_VOID),
-            "candidates that fit have their true names, the choice as it was": self.gain(
-                CANDIDATE_NAMES
-            ),
+            "candidates that fit have their true names, the choice as it was": self.names,
             "the best candidates (oracle)": self.gap,
         }

@@ -237,6 +237,15 @@ class OraclesPage:
             f"Goal, half of the gap that the selection oracle opens: {reached} "
             f"({_share(found.share)} of it)."
         )
+        if found.share < 0.5 and found.names.value > found.gap.value:
+            yield ""
+            yield (
+                "A bias cannot do more here: most of the gap is not a matter of balance. Even the "
+                "best bias of these very scenes, or no object left out altogether, stays below it, "
+                "while true names for candidates that fit would be worth "
+                f"{_signed(found.names)} without any selection: what is kept instead of discarded "
+                "mostly has a wrong name, and wins pixels from what is right."
+            )
 
     def _directions(self) -> Iterator[str]:
         yield from ("## Directions", "")
@@ -251,7 +260,8 @@ class OraclesPage:
             if word != _AS_THERE and claim.cause:
                 causes.append(claim.cause)
         if causes:
-            yield from ("", "What may be behind directions that are missing or turned around:", "")
+            head = "What may be behind directions that are missing or turned around (not tested):"
+            yield from ("", head, "")
             yield from (f"- {cause}" for cause in dict.fromkeys(causes))
 
 

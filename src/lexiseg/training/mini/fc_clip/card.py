@@ -73,8 +73,8 @@ Measured by `python -m lexiseg.training.mini evaluate-fcclip DIR --clip FOLDER -
 {scenes:.0f}`.
 
 ## Limits
-It was trained for minutes, where FC-CLIP was for 50 epochs of COCO. Its candidates fit most segments,
-and it names stuff; things it mostly names wrong. It knows Miniworld's words and nothing else.
+It was trained for minutes, where FC-CLIP was for 50 epochs of COCO. Its candidates fit most
+segments, and it names stuff; things it mostly names wrong. It knows Miniworld's words alone.
 """
     target = folder / "README.md"
     target.write_text(text, encoding="utf-8")
