@@ -24,12 +24,13 @@ OWN = {"lexiseg", "tests", "benchmarks", "scripts"}
 ROOMS_OF_EXTRAS = ("src/lexiseg/web", "src/lexiseg/integrations/label_studio")
 FOR_PEOPLE = {"test", "dev", "docs", "mutation", "programs"}  # extras for who works on the project
 # Not among what the tests need: each brings half a program, with bounds on other packages.
-TRIED_APART = {"timm", "cvat-sdk", "fiftyone"}
+TRIED_APART = {"timm", "cvat-sdk", "fiftyone", "ray", "s3fs"}
 # Used without an import of ours.
 PLUGINS = {
     "timm": "transformers imports it for EdgeTAM",
     "python-multipart": "starlette imports it for forms",
     "imagecodecs": "tifffile imports it for compressed pictures",
+    "s3fs": "fsspec imports it for addresses that begin with s3://",
     "pytest-xdist": "a plugin of pytest",
     "hatch-fancy-pypi-readme": "a plugin of hatchling",
     "mkdocs-material": "a theme of MkDocs",
@@ -122,7 +123,7 @@ def test_the_extra_of_the_tests_holds_those_of_the_users(metadata: ProjectMetada
 
 
 def test_errors_and_the_doctor_name_extras_that_exist(metadata: ProjectMetadata) -> None:
-    pattern = re.compile(r'MissingExtraError\([^)]*?"([a-z-]+)"\)|lexiseg\[([a-z-]+)\]')
+    pattern = re.compile(r'MissingExtraError\([^)]*?"([a-z0-9-]+)"\)|lexiseg\[([a-z0-9-]+)\]')
     named = {
         match[1] or match[2]
         for path in (ROOT / "src").rglob("*.py")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -142,3 +144,36 @@ def test_many_rows_are_written_in_groups(result, tmp_path):
     path = write(tmp_path, *([small] * 300))
     assert parquet.ParquetFile(path).num_row_groups == 2
     assert len(list(read_results(path))) == 300
+
+
+def shown(language):
+    """The programs of that language on the page about these files."""
+    page = Path(__file__).parents[2].joinpath("docs/clusters.md").read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.M | re.S)
+
+
+def in_a_run(result, tmp_path, monkeypatch):
+    """Be where the page's programs are: beside the folder `out` of a run."""
+    (tmp_path / "out").mkdir()
+    write_parquet.write(iter([result]), Destination(tmp_path / "out", "annotations"))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_what_the_page_shows_in_python_works(result, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("pandas", reason="extra tables")
+    in_a_run(result, tmp_path, monkeypatch)
+    ours, counting, decoding = ({}, {}, {})
+    for program, names in zip(shown("python"), (ours, counting, decoding), strict=True):
+        exec(program, names)
+    labels = [item.label for item in result.instances]
+    assert str(list(labels)) in capsys.readouterr().out.replace("(", "[").replace(")", "]")
+    assert counting["labels"].tolist() == labels
+    assert (decoding["pixels"] == result.instances[0].mask.to_array()).all()
+
+
+def test_what_the_page_shows_in_sql_works(result, tmp_path, monkeypatch):
+    duckdb = pytest.importorskip("duckdb", reason="tried with the programs")
+    in_a_run(result, tmp_path, monkeypatch)
+    (program,) = shown("sql")
+    counted = {label: number for label, number, _ in duckdb.sql(program).fetchall()}
+    assert counted == Counter(item.label for item in result.instances)

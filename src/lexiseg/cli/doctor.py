@@ -25,6 +25,8 @@ EXTRAS = {
     "label-studio": "starlette",
     "cvat": "cvat-sdk",
     "fiftyone": "fiftyone",
+    "ray": "ray",
+    "s3": "s3fs",
 }
 
 

@@ -10,6 +10,9 @@ from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 
+import typer
+
+from lexiseg.cli import console
 from lexiseg.errors import LexisegError
 
 
@@ -42,7 +45,7 @@ class EarlyEndError(Exception):
 
 
 @contextmanager
-def resumable(folder: Path | None) -> Iterator[None]:
+def resumable(folder: Path | str | None) -> Iterator[None]:
     """Say on Ctrl-C where the finished part is; without a folder nothing is kept."""
     try:
         yield
@@ -53,6 +56,21 @@ def resumable(folder: Path | None) -> Iterator[None]:
             ExitCode.INTERRUPTED,
             f"Interrupted; what was finished is in {folder}, and the same command resumes.",
         ) from error
+
+
+def tell_end(images: int, failures: int, where: object) -> None:
+    """Say how a run ended, and leave with 1 if some images failed.
+
+    Args:
+        images: all of them.
+        failures: those without an answer.
+        where: the folder; None if nothing was written.
+    """
+    failed = f", {failures} failed" if failures else ""
+    place = f" -> {where}" if where else ""
+    console.tell(f"{images - failures} of {images} images done{failed}{place}")
+    if failures:
+        raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def ending_of(error: BaseException) -> tuple[ExitCode, str]:

@@ -11,7 +11,7 @@ import typer
 
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import Loading, Model, grouped
-from lexiseg.cli.options import Overwrite, Preset, Quiet, read_settings
+from lexiseg.cli.options import Engine, Overwrite, Preset, Quiet, read_settings
 from lexiseg.errors import UsageError
 from lexiseg.types import Recipe, Task
 
@@ -49,8 +49,12 @@ def evaluate(
     ] = False,
     scenes: Annotated[int, typer.Option("--scenes", min=1, help="Scenes for --replicate.")] = 200,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Processes for --replicate; default: cores.")
+        int | None,
+        typer.Option(
+            "--jobs", min=1, help="Processes for --replicate or --engine ray; default: cores."
+        ),
     ] = None,
+    engine: Engine = "local",
     preset: Preset = None,
     sentences: Annotated[
         str | None,
@@ -86,6 +90,8 @@ def evaluate(
     Example: lexiseg evaluate --predictions found.json --truth instances_val2017.json
     """
     console.state.quiet = quiet
+    if engine == "ray" and dataset is None:
+        raise UsageError("--engine ray goes with --dataset NAME.")
     if predictions or truth:
         if not (predictions and truth) or method or dataset or replicate:
             raise UsageError(
@@ -124,6 +130,8 @@ def evaluate(
         overwrite=overwrite,
         limit=limit,
         prompts=prompts,
+        engine=engine,
+        jobs=jobs,
     )
 
 
@@ -170,6 +178,8 @@ def _evaluate(
     overwrite: bool,
     limit: int | None,
     prompts: Prompts = "global",
+    engine: str = "local",
+    jobs: int | None = None,
 ) -> None:
     from lexiseg.config import override
     from lexiseg.evaluation import evaluate as measure
@@ -179,9 +189,14 @@ def _evaluate(
     meaning = SentenceBert.load(sentences, model.device) if sentences else None
     choices = override(Judging(), judging) if judging else None
     method = model.load()
+    elsewhere = None
+    if engine == "ray":
+        from lexiseg.integrations.ray_evaluation import OnCluster
+
+        elsewhere = OnCluster(model.load, method.recipe(), model.device, jobs)
     outcome = measure(
-        method, dataset, out=out, overwrite=overwrite, limit=limit,
-        quiet=console.state.quiet, sentences=meaning, judging=choices, prompts=prompts,
+        method, dataset, out=out, overwrite=overwrite, limit=limit, quiet=console.state.quiet,
+        sentences=meaning, judging=choices, prompts=prompts, elsewhere=elsewhere,
     )  # fmt: skip
     _print(outcome, method.recipe())
 

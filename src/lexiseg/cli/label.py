@@ -11,7 +11,7 @@ import typer
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import ImageRun, grouped
 from lexiseg.cli.options import MethodName
-from lexiseg.cli.segment import Images, MethodCall, run_model
+from lexiseg.cli.segment import Images, run_model
 
 Decoder = Annotated[
     str | None,
@@ -62,4 +62,4 @@ def label(
     words = {"decoder": finder, "decoder.words": str(vocabulary) if vocabulary else None}
     chosen = {option: value for option, value in words.items() if value}
     model = run.loading.model(run.method, run.preset, **chosen)
-    run_model(images, None, MethodCall(model, "label"), run)
+    run_model("label", images, None, model, None, run)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from lexiseg.cli.options import (
+    USUAL_FORMATS,
     Against,
     Aliases,
     Bands,
@@ -17,12 +18,13 @@ from lexiseg.cli.options import (
     Cutoffs,
     Device,
     Dtype,
+    Engine,
     Excluded,
     Formats,
     Jobs,
     Json,
     MethodName,
-    Out,
+    OutAddress,
     Overwrite,
     Preset,
     Quiet,
@@ -125,8 +127,8 @@ class Colours:
         given = {"bands": self.bands, "stretch": self.stretch}
         return {name: text for name, text in given.items() if text is not None}
 
-    def reader(self) -> Callable[[Path], NDArray[np.uint8]]:
-        """What reads a picture: (H, W, 3) uint8 RGB, of the chosen colours.
+    def reader(self) -> Callable[[Path | bytes], NDArray[np.uint8]]:
+        """What makes (H, W, 3) uint8 RGB, of the chosen colours, of a picture or its bytes.
 
         Raises:
             UsageError: bands or stretch are no numbers.
@@ -147,10 +149,11 @@ class ImageRun:
 
     method: MethodName = "car"
     preset: Preset = None
-    out: Out = None
-    format: Formats = "overlay,png,coco"
+    out: OutAddress = None
+    format: Formats = USUAL_FORMATS
     json: Json = False
-    jobs: Jobs = 1
+    jobs: Jobs = None
+    engine: Engine = "local"
     colours: Colours
     loading: Loading
     overwrite: Overwrite = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 import yaml
@@ -58,12 +58,29 @@ Preset = Annotated[
     ),
 ]
 Out = Annotated[Path | None, typer.Option("-o", "--out", help="Folder for the results.")]
+OutAddress = Annotated[
+    str | None,
+    typer.Option(
+        "-o", "--out", help="Folder for the results; with --engine ray also s3://bucket/folder."
+    ),
+]
+USUAL_FORMATS = "overlay,png,coco"
 Formats = Annotated[
     str, typer.Option("-f", "--format", help=f"What to write, with commas: {FORMATS}.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per image on stdout.")]
 Jobs = Annotated[
-    int, typer.Option("--jobs", min=1, help="Processes that answer, each with the method loaded.")
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=1,
+        help="Processes that answer, each with the method loaded: one; with --engine ray one per "
+        "GPU or core of the cluster.",
+    ),
+]
+Engine = Annotated[
+    Literal["local", "ray"],
+    typer.Option("--engine", help="ray: on all machines of a cluster (docs/clusters.md)."),
 ]
 Bands = Annotated[
     str | None,

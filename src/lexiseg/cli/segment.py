@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lexiseg.cli import console
-from lexiseg.cli.endings import ExitCode, resumable
+from lexiseg.cli.cluster import answer_on_cluster
+from lexiseg.cli.endings import resumable, tell_end
 from lexiseg.cli.option_groups import ImageRun, Model, NameOptions, grouped
 from lexiseg.cli.options import read_formats
 from lexiseg.errors import UsageError
 from lexiseg.types import Result, Vocabulary
 
 if TYPE_CHECKING:
-    from lexiseg.io.answering import Failure
-    from lexiseg.io.samples import ImageArray
+    from lexiseg.io.answering import Failure, MethodCall
+    from lexiseg.io.run_folder import Job
 
 Images = Annotated[
     list[str], typer.Argument(help="Images, folders, patterns, or a .txt list of them.")
@@ -35,7 +35,7 @@ def segment(images: Images, asked: NameOptions, run: ImageRun) -> None:
     console.state.quiet = run.quiet
     vocabulary = asked.vocabulary()
     model = run.loading.model(run.method, run.preset)
-    run_model(images, vocabulary, MethodCall(model, "segment", vocabulary), run)
+    run_model("segment", images, vocabulary, model, vocabulary, run)
 
 
 @grouped
@@ -51,28 +51,7 @@ def refer(
     console.state.quiet = run.quiet
     sentences = Vocabulary.parse(text)
     model = run.loading.model(run.method, run.preset)
-    run_model(images, sentences, MethodCall(model, "refer", sentences.names), run)
-
-
-@dataclass(frozen=True)
-class MethodCall:
-    """What a model is asked, for this process or for others.
-
-    Args:
-        model: which method.
-        verb: what it is to do; also the name of its function for it.
-        question: names or sentences; None where nothing is asked.
-    """
-
-    model: Model
-    verb: str
-    question: Vocabulary | tuple[str, ...] | None = None
-
-    def __call__(self) -> Callable[[ImageArray], Result]:
-        """Load the method; the function that answers one image."""
-        ask: Callable[..., Result] = getattr(self.model.load(), self.verb)
-        given = () if self.question is None else (self.question,)
-        return lambda image: ask(image, *given)
+    run_model("refer", images, sentences, model, sentences.names, run)
 
 
 def texts_of(asked: Vocabulary | None) -> dict[str, tuple[str, ...]]:
@@ -90,37 +69,55 @@ def rules_of(asked: Vocabulary | None) -> dict[str, object]:
 
 
 def run_model(
-    images: list[str], asked: Vocabulary | None, asking: MethodCall, run: ImageRun
+    verb: str,
+    images: list[str],
+    asked: Vocabulary | None,
+    model: Model,
+    question: Vocabulary | tuple[str, ...] | None,
+    run: ImageRun,
 ) -> None:
-    """Answer images into a run folder, and leave with 1 if some failed.
+    """Answer images, and leave with 1 if some failed.
 
     Args:
+        verb: what the method is to do; also the name of its function for it.
         images: files, folders, patterns, lists.
         asked: names or sentences; None where nothing is asked.
-        asking: the same as a question to a model.
+        model: which method.
+        question: the same as its function takes them.
         run: its `out` is by default a new folder, or none with `json`.
 
     Raises:
-        UsageError: the method has no such verb.
+        UsageError: the method has no such verb, or options do not go together.
     """
-    from lexiseg.io.answering import answer_images
-    from lexiseg.io.listing import list_images
-    from lexiseg.io.processes import Processes
-    from lexiseg.io.run_folder import Job, RunFolder, open_default
+    from lexiseg.io.answering import MethodCall
+    from lexiseg.io.run_folder import Job
 
-    verb, model = asking.verb, asking.model
     require_verb(model.method, verb)
-    read = run.colours.reader()
     settings = {**model.settings, **run.colours.typed()}
     job = Job(
         verb, model.method, model.preset, texts_of(asked), settings,
         read_formats(run.format), rules_of(asked),
     )  # fmt: skip
+    answer = answer_on_cluster if run.engine == "ray" else _answer_here
+    answer(images, job, MethodCall(model.load, verb, question), run)
+
+
+def _answer_here(images: list[str], job: Job, call: MethodCall, run: ImageRun) -> None:
+    """Answer images on this machine into a run folder."""
+    from lexiseg.io.addresses import is_address
+    from lexiseg.io.answering import answer_images
+    from lexiseg.io.listing import list_images
+    from lexiseg.io.processes import Processes
+    from lexiseg.io.run_folder import RunFolder, open_default
+
+    if run.out is not None and is_address(run.out):
+        raise UsageError(f"-o was given {run.out!r}; expected a folder, or add --engine ray.")
+    read = run.colours.reader()
     paths = list_images(images)
     with ExitStack() as stack:
         folder = None
         if run.out is not None:
-            folder = stack.enter_context(RunFolder(run.out, job, overwrite=run.overwrite))
+            folder = stack.enter_context(RunFolder(Path(run.out), job, overwrite=run.overwrite))
         elif not run.json:
             default = open_default(Path("lexiseg-out"), job, overwrite=run.overwrite)
             folder = stack.enter_context(default)
@@ -128,17 +125,13 @@ def run_model(
             console.tell(f"results -> {folder.path}")
         stack.enter_context(resumable(folder.path if folder else None))
         debug, compute = console.state.debug, None
-        if run.jobs > 1:
-            compute = stack.enter_context(Processes(run.jobs, asking, read, debug)).answers
+        if run.jobs and run.jobs > 1:
+            compute = stack.enter_context(Processes(run.jobs, call, read, debug)).answers
         outcomes = stack.enter_context(  # it writes until it is closed
-            closing(answer_images(paths, asking, folder, read=read, debug=debug, compute=compute))
+            closing(answer_images(paths, call, folder, read=read, debug=debug, compute=compute))
         )
         failures = tell_outcomes(console.progress(outcomes, len(paths), "image"), as_json=run.json)
-    where = f" -> {folder.path}" if folder else ""
-    failed = f", {failures} failed" if failures else ""
-    console.tell(f"{len(paths) - failures} of {len(paths)} images done{failed}{where}")
-    if failures:
-        raise typer.Exit(ExitCode.SOME_FAILED)
+    tell_end(len(paths), failures, folder.path if folder else None)
 
 
 def tell_outcomes(outcomes: Iterable[Result | Failure], *, as_json: bool) -> int:

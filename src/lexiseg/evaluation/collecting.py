@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,6 +16,11 @@ from lexiseg.io.writer import Destination
 
 RECORDS = "records.jsonl"
 SampleT = TypeVar("SampleT")
+ItemT = TypeVar("ItemT")
+Judged = tuple[int, Record | str]
+"""Number of an image in its data set, and its record, or why it could not be judged."""
+Judges = Callable[[Sequence[int]], Iterable[Judged]]
+"""Judge images, given by their numbers, in any order."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ def collect(
     *,
     limit: int | None = None,
     quiet: bool = False,
+    judges: Judges | None = None,
 ) -> Collected:
     """Judge all images that have no record yet.
 
@@ -49,6 +55,7 @@ def collect(
         files: where the records go, which a second call continues.
         limit: only the first so many images.
         quiet: no progress bar (there is none either where stderr is no terminal).
+        judges: do the same elsewhere, in place of `judge`.
 
     Raises:
         DatasetError: not a single image could be judged.
@@ -58,12 +65,14 @@ def collect(
     failures: dict[str, str] = {}
     with RecordFile.open_in(files, RECORDS, terms) as file:
         todo = [index for index, name in enumerate(ids) if name not in file.records]
-        for index in (bar := _progress(todo, len(ids), dataset.name, quiet)):
-            try:
-                file.append({"id": ids[index], **judge(dataset[index])})
-            except Exception as error:  # hours of work must not end because of one odd picture
-                failures[ids[index]] = _reason(error)
-                bar.write(f"{ids[index]}: {_reason(error)}", file=sys.stderr)
+        found = judges(todo) if judges else _here(judge, dataset, todo)
+        done = len(ids) - len(todo)
+        for index, record in (bar := _progress(found, done, len(ids), dataset.name, quiet)):
+            if isinstance(record, str):
+                failures[ids[index]] = record
+                bar.write(f"{ids[index]}: {record}", file=sys.stderr)
+            else:
+                file.append({"id": ids[index], **record})
         records = [file.records[name] for name in ids if name in file.records]
     if not records:
         reason = next(iter(failures.values()), "it holds no image")
@@ -71,16 +80,27 @@ def collect(
     return Collected(records, failures)
 
 
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, LexisegError) else f"{type(error).__name__}: {error}"
+def _here(
+    judge: Callable[[SampleT], Record], dataset: Dataset[SampleT], todo: Sequence[int]
+) -> Iterator[Judged]:
+    for index in todo:
+        yield index, record_or_reason(lambda index: judge(dataset[index]), index)
 
 
-def _progress(todo: Sequence[int], total: int, name: str, quiet: bool) -> tqdm[int]:
+def record_or_reason(judge: Callable[[int], Record], index: int) -> Record | str:
+    """The record of an image, or why it could not be judged."""
+    try:
+        return judge(index)
+    except Exception as error:  # hours of work must not end because of one odd picture
+        return str(error) if isinstance(error, LexisegError) else f"{type(error).__name__}: {error}"
+
+
+def _progress(items: Iterable[ItemT], done: int, total: int, name: str, quiet: bool) -> tqdm[ItemT]:
     return tqdm(
-        todo,
+        items,
         desc=name,
         total=total,
-        initial=total - len(todo),
+        initial=done,
         unit="image",
         disable=quiet or not sys.stderr.isatty(),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from lexiseg.evaluation.asking import (
     most_asked,
     oracle_words,
 )
-from lexiseg.evaluation.collecting import collect
+from lexiseg.evaluation.collecting import Judged, collect
 from lexiseg.evaluation.presets import as_measured
 from lexiseg.evaluation.protocol import TaskTerms, protocol_of
 from lexiseg.evaluation.records import Record
@@ -62,6 +62,38 @@ _NAMING = _Task(
 )
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """What is asked of a method and how it is judged; a plain value, which other processes take.
+
+    Args:
+        dataset: images and their truth.
+        prompts: which names are asked.
+        judging: of methods that name segments themselves.
+    """
+
+    dataset: AnyDataset
+    prompts: Prompts = "global"
+    judging: Judging | None = None
+
+    def of(self, method: Method) -> tuple[Method, _Task]:
+        """The method as it is measured, and the task."""
+        method = _with_stuff_of(self.dataset, as_measured(method))
+        task = _judged(_task_of(method, self.dataset), self.judging)
+        if self.prompts == "oracle":
+            task = _asking_present(task, self.dataset)
+        return method, task
+
+    def judge(self, method: Method) -> Callable[[int], Record]:
+        """What makes the record of an image, given by its number."""
+        measured, task = self.of(method)
+        return lambda index: task.score(measured, self.dataset[index], self.dataset)
+
+
+Elsewhere = Callable[[Measurement, Sequence[int]], Iterable[Judged]]
+"""Makes a measurement of images, given by their numbers, in other processes."""
+
+
 def evaluate(
     method: Method,
     dataset: AnyDataset,
@@ -73,6 +105,7 @@ def evaluate(
     sentences: SentenceBert | None = None,
     judging: Judging | None = None,
     prompts: Prompts = "global",
+    elsewhere: Elsewhere | None = None,
 ) -> Evaluation:
     """Measure a method on a data set.
 
@@ -95,6 +128,8 @@ def evaluate(
             the paper does.
         prompts: "oracle" asks an image for the classes of its truth, and for nothing else;
             "global" for what the data set says. The protocol tells them apart.
+        elsewhere: who asks the method, loaded alike, in place of this process; see
+            `lexiseg.integrations.ray_evaluation`.
 
     Raises:
         DatasetError: the data set lacks what its kind of question needs, or not a single image
@@ -104,10 +139,8 @@ def evaluate(
     """
     check_dataset(dataset)
     check_prompts(prompts, dataset)
-    method = _with_stuff_of(dataset, as_measured(method))
-    task = _judged(_task_of(method, dataset), judging)
-    if prompts == "oracle":
-        task = _asking_present(task, dataset)
+    measurement = Measurement(dataset, prompts, judging)
+    method, task = measurement.of(method)
     protocol = replace(protocol_of(dataset, method.recipe(), seed=_SEED), **task.terms)
     with TemporaryDirectory() as spare:
         folder = Path(out or spare)
@@ -116,6 +149,7 @@ def evaluate(
         found = collect(
             lambda sample: task.score(method, sample, dataset),
             dataset, protocol.terms, files, limit=limit, quiet=quiet,
+            judges=partial(elsewhere, measurement) if elsewhere else None,
         )  # fmt: skip
     done = found.records
     if sentences and task is _NAMING and dataset.task == "semantic":

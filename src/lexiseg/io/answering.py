@@ -14,7 +14,7 @@ from lexiseg.io.image import read_image, require_file, shown
 from lexiseg.io.overlap import ahead, behind
 from lexiseg.io.run_folder import RunFolder
 from lexiseg.io.samples import ImageArray
-from lexiseg.types import Result
+from lexiseg.types import Method, Result, Vocabulary
 
 Read = Callable[[Path], ImageArray]
 Answer = Callable[[ImageArray], Result]
@@ -103,6 +103,31 @@ def answer_images(
     folder.report(failures)
 
 
+@dataclass(frozen=True)
+class MethodCall:
+    """A method and what it is asked; called, it loads the method, for this process or for others.
+
+    Args:
+        load: loads the method; for others it must be a plain value, or a function of a module.
+        verb: "segment", "refer" or "label".
+        question: names or sentences; None where nothing is asked.
+    """
+
+    load: Callable[[], Method]
+    verb: str
+    question: Vocabulary | tuple[str, ...] | None = None
+
+    def __call__(self) -> Answer:
+        """Load the method; the function that answers one image."""
+        return self.of(self.load())
+
+    def of(self, method: Method) -> Answer:
+        """The function with which a method answers one image."""
+        ask: Callable[..., Result] = getattr(method, self.verb)
+        given = () if self.question is None else (self.question,)
+        return lambda image: ask(image, *given)
+
+
 @dataclass
 class ImageAnswerer:
     """Reads pictures and answers them with a method that is loaded once, for the first of them.
@@ -154,7 +179,7 @@ class ImageAnswerer:
         except Exception as error:  # whatever one image causes, the others get their answer
             if self.debug:
                 raise
-            return Failure(path, _reason(error, shown(path)))
+            return Failure(path, reason_of(error, shown(path)))
 
 
 @dataclass
@@ -196,8 +221,8 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _reason(error: Exception, image: str) -> str:
-    """One line that names the image once."""
+def reason_of(error: Exception, image: str) -> str:
+    """Why a picture has no answer: one line that names it once."""
     text = (str(error).splitlines() or [""])[0]
     if isinstance(error, LexisegError):
         return text if image in text else f"{image}: {text}"

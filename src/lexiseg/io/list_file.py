@@ -22,17 +22,23 @@ def list_entry(path: Path) -> str:
     return text if plain and _is_utf8(text) else json.dumps(text)
 
 
-def entry_path(line: str) -> Path | None:
-    """The picture a line names; None for a blank line and a comment."""
+def entry_text(line: str) -> str | None:
+    """What a line names, a path or an address; None for a blank line and a comment."""
     entry = line.strip()
     if not entry or entry.startswith("#"):
         return None
     if entry.startswith('"'):
         try:
-            return Path(str(json.loads(entry)))
+            return str(json.loads(entry))
         except ValueError:  # a name that begins with a quote, in a list of another program
-            return Path(entry)
-    return Path(entry)
+            return entry
+    return entry
+
+
+def entry_path(line: str) -> Path | None:
+    """The picture a line names; None for a blank line and a comment."""
+    entry = entry_text(line)
+    return None if entry is None else Path(entry)
 
 
 def _is_utf8(text: str) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +30,8 @@ RECIPES = b"lexiseg.recipes"
 _ROWS_AT_ONCE = 256  # of a row group: what is in memory at a time
 _READ_AT_ONCE = 64
 Row = dict[str, object]
+"""One picture, by the columns of `schema`; those that are missing are null."""
+
 ItemT = TypeVar("ItemT")
 
 
@@ -95,15 +98,17 @@ def recipe_id(recipe: Recipe) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def row_of(result: Result, sha256: str | None = None) -> Row:
+def row_of(result: Result, sha256: str | None = None, address: str | None = None) -> Row:
     """One picture with an answer.
 
     Args:
         result: the answer.
         sha256: of the picture's file, if it was taken.
+        address: where the picture is, if that is not the path of the answer.
     """
     record = file_record(result)
-    path = _plain(str(result.path)) if result.path else None
+    named = address or (str(result.path) if result.path else None)
+    path = None if named is None else _plain(named)
     views = {view: _regions(record[view]) for view in VIEWS if view in record}
     return {
         "id": picture_id(path or ""),
@@ -122,7 +127,7 @@ def row_of(result: Result, sha256: str | None = None) -> Row:
     }
 
 
-def row_of_failure(path: Path, reason: str) -> Row:
+def row_of_failure(path: Path | str, reason: str) -> Row:
     """One picture without an answer."""
     name = _plain(str(path))
     return {"id": picture_id(name), "path": name, "error": _plain(reason)}
@@ -169,6 +174,56 @@ def write_parquet(results: Iterable[Result], destination: Destination) -> list[P
             writer.write_table(arrow.Table.from_pylist(rows, columns))
         writer.add_key_value_metadata({RECIPES: json_text(recipes).encode()})
     return [path]
+
+
+def table_of(rows: Sequence[Row]) -> pyarrow.Table:
+    """Rows as a table.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    return _arrow().Table.from_pylist(list(rows), schema())
+
+
+def parquet_bytes(
+    kept: pyarrow.Table,
+    rows: Sequence[Row],
+    recipes: Iterable[Recipe],
+    notes: Mapping[bytes, bytes],
+) -> bytes:
+    """The content of a file of rows, as `write_parquet` writes it.
+
+    Args:
+        kept: of the columns of `schema`; they come first.
+        rows: the others.
+        recipes: that its rows name.
+        notes: what the file's metadata say besides.
+    """
+    from pyarrow.parquet import write_table
+
+    known = {recipe_id(recipe): recipe.to_json() for recipe in recipes}
+    metadata = {RECIPES: json_text(known).encode(), **notes}
+    table = _arrow().concat_tables([kept.replace_schema_metadata(None), table_of(rows)])
+    stream = io.BytesIO()
+    write_table(table.replace_schema_metadata(metadata), stream, compression="zstd")
+    return stream.getvalue()
+
+
+def table_in(content: bytes) -> pyarrow.Table:
+    """The rows of a file's content, with its metadata.
+
+    Raises:
+        ValueError: it is no file of such rows.
+        MissingExtraError: pyarrow is not installed.
+    """
+    arrow = _arrow()
+    from pyarrow.parquet import read_table
+
+    try:
+        table = read_table(arrow.BufferReader(content))
+        return table.cast(schema().with_metadata(table.schema.metadata))
+    except (OSError, arrow.ArrowException) as error:
+        raise ValueError(in_one_line(error)) from error
 
 
 def _rows(
