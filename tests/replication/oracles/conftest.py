@@ -22,13 +22,14 @@ from lexiseg.datasets.miniature_panoptic import MiniworldSegments
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.replication.oracles.numbers import RowNumbers
 from lexiseg.replication.oracles.rows import Row, all_rows
-from lexiseg.replication.oracles.worker import BIASES, classes_of
+from lexiseg.replication.oracles.worker import BALANCE, BIASES, OVERLAPS, TRIED, classes_of
 
 HEIGHTS = {
     BASELINE: 0.3, NAMES: 0.5, WITH_VOID: 0.2, SELECTION: 0.4, WITH_MASKS: 0.6, WITH_NAMES: 0.7,
     WITH_BOTH: 1.0, NO_VOID: 0.35, CANDIDATE_NAMES: 0.45,
 }  # fmt: skip
 GOOD_BIAS = -2.0
+GOOD = (-1.0, 0.6)  # bias and overlap
 
 
 def counts(height: float, classes: MiniworldSegments) -> list[list[float]]:
@@ -48,7 +49,9 @@ def record(row: Row, scene: int, dataset: MiniworldSegments) -> dict[str, Any]:
         heights[BASELINE] = 0.1 + 0.02 * len(str(row.lesson.pictures)) + 0.05 * row.ensemble
     if row.oracles:
         runs = (0.0, *BIASES)
-        heights |= {BIAS.format(b): 0.4 if b == GOOD_BIAS else 0.3 for b in runs}
+        heights |= {BIAS.format(b): 0.35 if b == GOOD_BIAS else 0.3 for b in runs}
+        heights |= {BALANCE.format(b, o): 0.31 for o in OVERLAPS for b in TRIED}
+        heights[BALANCE.format(*GOOD)] = 0.4
     leopard, street = (dataset.classes.number[name] - 1 for name in ("leopard", "street"))
     return {
         "id": str(scene),

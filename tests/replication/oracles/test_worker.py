@@ -13,6 +13,8 @@ from lexiseg.metrics.panoptic import PanopticQuality
 from lexiseg.replication.oracles.rows import FC_CLIP, IN_DOMAIN, TABLE_1, TRAINED_AWAY, VALIDATION
 from lexiseg.replication.oracles.worker import (
     BIASES,
+    OVERLAPS,
+    TRIED,
     OraclesWorker,
     SceneTask,
     classes_of,
@@ -39,7 +41,7 @@ def test_the_answer_is_the_methods_own(worker) -> None:
         counted[int(index)] = row
     np.testing.assert_allclose(counted, tally.counts, atol=1e-9)
     assert {BASELINE, NAMES, SELECTION, WITH_BOTH} < set(record["runs"])
-    assert len(record["runs"]) == 9 + 1 + len(BIASES)
+    assert len(record["runs"]) == 9 + 1 + len(BIASES) + len(OVERLAPS) * len(TRIED)
 
 
 def test_true_masks_lose_names_alone(worker) -> None:

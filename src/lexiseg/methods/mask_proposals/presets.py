@@ -57,12 +57,13 @@ def _resnet(network: str, number: str, size: str) -> Preset:
 
 
 _LARGE = _fc_clip("ConvNeXt-L", "fcclip_cocopan.pth", "1-91PIns86vyNaL3CzMmDD39zKGnPMtvj", "1.5 GB")
-# For the bundled weights, which know Miniworld alone; the balance of "no object" was chosen on
-# validation scenes (docs/replication-oracles.md).
+# For the bundled weights, which know Miniworld alone; the balance of "no object" and the overlap
+# were chosen on validation scenes (docs/replication-oracles.md).
 _MINI: Mapping[str, object] = {
     "short_side": 192,  # as in training
     "long_side": 384,
-    "void_bias": -1.0,
+    "void_bias": -1.5,
+    "min_overlap": 0.5,
     "trained_on": "miniworld",
     "stuff": bundled_names().stuff,
 }

@@ -19,7 +19,14 @@ from lexiseg.replication.oracles.numbers import RowNumbers
 from lexiseg.replication.oracles.plots import FEW_LABELS, PROGRESS, plot_few_labels, plot_progress
 from lexiseg.replication.oracles.report import OraclesPage
 from lexiseg.replication.oracles.rows import FC_CLIP, Row, all_rows
-from lexiseg.replication.oracles.worker import BIASES, OraclesWorker, SceneTask, classes_of
+from lexiseg.replication.oracles.worker import (
+    BIASES,
+    OVERLAPS,
+    TRIED,
+    OraclesWorker,
+    SceneTask,
+    classes_of,
+)
 from lexiseg.replication.rows import RowRecords, RowTask
 from lexiseg.training.engine.record import read_sessions
 
@@ -58,7 +65,9 @@ class OraclesRecords(RowRecords[Row]):
         return protocol_of(scenes, recipe, seed=0, images=self._worker.scenes)
 
     def _terms(self, row: Row) -> Mapping[str, object]:
-        judged = {"biases": list(BIASES), "oracles": row.oracles}
+        judged: dict[str, object] = {"biases": list(BIASES), "oracles": row.oracles}
+        if row.oracles:
+            judged |= {"overlaps": list(OVERLAPS), "tried": list(TRIED)}
         if row.encoder is None:
             return {**self._protocol(row).terms, **judged}
         weights = fingerprint(find_weights(row.encoder))

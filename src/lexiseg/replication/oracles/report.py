@@ -33,6 +33,7 @@ from lexiseg.replication.oracles.rows import (
     VALIDATION,
     Row,
 )
+from lexiseg.replication.oracles.worker import OVERLAP
 from lexiseg.replication.page import opening, percent, provenance, signed, table_row
 
 _SETTINGS = ("short_side", "min_score", "min_overlap", "alpha", "beta", "templates")
@@ -217,15 +218,17 @@ class OraclesPage:
         found = Calibration(self.numbers[VALIDATION], self.numbers[FC_CLIP])
         yield from ("## Beyond the paper: another balance of no object", "")
         yield (
-            f"The bias of the logit of no object is chosen on {len(found.chosen_on.records)} "
-            "scenes of validation, under policy A and with its names; policy B is not looked at."
+            "A bias of the logit of no object, and the share of its mask that a candidate must "
+            f"win (FC-CLIP: {OVERLAP:g}), are chosen on {len(found.chosen_on.records)} scenes of "
+            "validation, under policy A and with its names; policy B is not looked at."
         )
         yield ""
-        yield table_row(["bias", "validation, policy A", "test, policy B"])
-        yield table_row(["---"] * 3)
-        for bias, (before, here) in found.curve.items():
-            mark = " (chosen)" if bias == found.bias else ""
-            yield table_row([f"{bias:+g}{mark}", percent(before), percent(here)])
+        yield table_row(["bias", "overlap", "validation, policy A", "test, policy B"])
+        yield table_row(["---"] * 4)
+        for balance, (before, here) in found.curve.items():
+            mark = " (chosen)" if balance == found.balance else ""
+            cells = (f"{balance[0]:+g}{mark}", f"{balance[1]:g}", percent(before), percent(here))
+            yield table_row(cells)
         yield ""
         yield table_row(["test, policy B", "gain in points"])
         yield table_row(["---"] * 2)
@@ -240,9 +243,9 @@ class OraclesPage:
         if found.share < 0.5 and found.names.value > found.gap.value:
             yield ""
             yield (
-                "A bias cannot do more here: most of the gap is not a matter of balance. Even the "
-                "best bias of these very scenes, or no object left out altogether, stays below it, "
-                "while true names for candidates that fit would be worth "
+                "A balance cannot do more here: even the best one of these very scenes, or no "
+                "object left out altogether, stays below the oracle, while true names for "
+                "candidates that fit would be worth "
                 f"{_signed(found.names)} without any selection: what is kept instead of discarded "
                 "mostly has a wrong name, and wins pixels from what is right."
             )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lexiseg.analysis.oracles.case import Case, CaseMap, CaseSegment
 from lexiseg.analysis.oracles.classes import CaseClasses
 from lexiseg.analysis.oracles.config import OracleConfig
-from lexiseg.analysis.oracles.inference import Inference
+from lexiseg.analysis.oracles.inference import Inference, Thresholds
 from lexiseg.analysis.oracles.inputs.networks import candidates_of_scene
 from lexiseg.analysis.oracles.judging import Judge
 from lexiseg.analysis.oracles.measures import PanopticMeasure
@@ -37,6 +39,10 @@ from lexiseg.replication.rows import RowTask
 
 SEED = 2029  # of the scenes of both splits; nothing was tuned on those of the test
 THINGS, NOVEL = (2, 6), 0.2
+OVERLAP = 0.8  # of FC-CLIP, before another was chosen
+OVERLAPS = (0.7, 0.6, 0.5)
+TRIED = (0.0, -0.5, -1.0, -1.5, -2.0, -3.0)  # biases under each of these
+BALANCE = "void {:+g}, overlap {:g}"
 BIASES = (-8.0, -6.0, -5.0, -4.0, -3.0, -2.5, -2.0, -1.5, -1.0, -0.5, 0.5, 1.0)
 
 
@@ -78,7 +84,8 @@ class OraclesWorker(BundledMethod[FcClip]):
         config = method.config
         beta = config.alpha if lesson and lesson.policy == "B" else config.beta
         shares = {"alpha": config.alpha, "beta": beta} if row.ensemble else _NO_ENSEMBLE
-        return method.configured(**shares, void_bias=0.0, stuff=self._stuff)
+        own = {"void_bias": 0.0, "min_overlap": OVERLAP, "stuff": self._stuff}
+        return method.configured(**shares, **own)
 
     @property
     def _stuff(self) -> tuple[str, ...]:
@@ -104,7 +111,10 @@ class OraclesWorker(BundledMethod[FcClip]):
             found = candidates_of_scene(method, method.encode(sample.image), vocabulary)
             answer = infer(found, truth.size_hw)
             case = Case(sample.id, truth, answer, found if row.oracles else None)
-        return {"id": sample.id, **Judge(classes, config, PanopticMeasure(), infer)(case)}
+        measure = PanopticMeasure()
+        record = {"id": sample.id, **Judge(classes, config, measure, infer)(case)}
+        record["runs"] |= dict(measure.runs(case, partial(_balances, things=classes.things)))
+        return record
 
     def _named(
         self, row: Row, sample: PanopticSample, truth: CaseMap, classes: CaseClasses
@@ -125,6 +135,18 @@ class OraclesWorker(BundledMethod[FcClip]):
 
 
 _NO_ENSEMBLE = {"alpha": 0.0, "beta": 0.0}
+
+
+def _balances(case: Case, things: NDArray[np.bool_]) -> Iterator[tuple[str, CaseMap]]:
+    """What other balances of "no object" and other thresholds on overlap make of candidates."""
+    if case.candidates is None:
+        return
+    for overlap in OVERLAPS:
+        thresholds = Thresholds(overlap=overlap)
+        infer = Inference(things, thresholds, thresholds)
+        for bias in TRIED:
+            shifted = case.candidates.with_void_bias(bias)
+            yield BALANCE.format(bias, overlap), infer(shifted, case.truth.size_hw)
 
 
 def classes_of(dataset: MiniworldSegments) -> CaseClasses:
