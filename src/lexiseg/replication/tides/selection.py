@@ -76,6 +76,10 @@ def _verdict(gain: Gain, ideal: float, order: float) -> str:
     value, low, high = gain
     if value >= GOAL_GAIN and low > 0:
         return "The preset's IO beats Raw, as the paper's does there."
+    if value >= GOAL_GAIN:
+        return (
+            f"That reaches the goal of {GOAL_GAIN:+.1f}, yet so few scenes do not tell it from 0."
+        )
     causes = [
         *(["it removes right answers"] if ideal < 0 else []),
         *(["it orders answers worse than the segmenter's own score does"] if order < 0 else []),
