@@ -32,7 +32,7 @@ class Bright:
     """Finds bright pixels; what else it does says its options.
 
     Args:
-        gate: a file; once an actor has answered a picture it says so beside it and waits for it.
+        gate: a file; after three answers an actor says beside it that it waits for it, and does.
         kills: how black pictures end the process, "at once" or "softly"; not at all by default.
         depth: a setting.
     """
@@ -60,7 +60,7 @@ class Loaded:
             if self.how.kills == "softly":
                 raise Killed
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.how.gate and self.answered and not Path(self.how.gate).exists():
+        if self.how.gate and self.answered > 2 and not Path(self.how.gate).exists():
             Path(f"{self.how.gate}.by.{os.getpid()}").touch()
             while not Path(self.how.gate).exists():
                 time.sleep(0.05)

@@ -262,7 +262,8 @@ def test_a_killed_program_is_continued(ray_here, photos, tmp_path):
     environment = {**os.environ, "RAY_ADDRESS": "local"}
     first = subprocess.Popen(command, env=environment, start_new_session=True)
     deadline = time.monotonic() + LONG
-    while len(list(tmp_path.glob("gate.by.*"))) < 2 and time.monotonic() < deadline:
+    while not (list(tmp_path.glob("gate.by.*")) and list(out.glob("part-*"))):
+        assert time.monotonic() < deadline
         time.sleep(0.05)
     os.kill(first.pid, signal.SIGKILL)  # the program alone, not what it has started
     first.wait()
