@@ -9,8 +9,10 @@ from lexiseg.models.beit3 import Beit3
 from lexiseg.training.engine.process_group import ALONE
 from lexiseg.training.engine.session import Budget
 from lexiseg.training.mini.__main__ import app
+from lexiseg.training.mini.beit3.network import CELLS, Read
 from lexiseg.training.mini.beit3.pool import Beit3PoolConfig, open_beit3_pool
 from lexiseg.training.mini.beit3.recipe import Beit3Recipe, Beit3Training, place_loss
+from lexiseg.training.mini.beit3.texts import Asked
 
 
 @pytest.fixture(autouse=True)
@@ -27,10 +29,25 @@ def test_a_resumed_training_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> 
     assert set(one.advance(0)) == {"truth"}  # captions and names come before regions
     one.save(tmp_path / "checkpoint.pt")
     expected = [one.advance(0.5), one.advance(0.9)]
-    assert set(expected[0]) == {"truth", "place"}
+    assert set(expected[0]) == {"truth", "place", "spots"}
     other = recipe._learner(pool, ALONE)
     other.resume(tmp_path / "checkpoint.pt")
     assert [other.advance(0.5), other.advance(0.9)] == expected
+
+
+def test_patches_are_asked_of_false_texts_too(tmp_path: Path) -> None:
+    pool = open_beit3_pool(tmp_path / "pool", Beit3PoolConfig(scenes=4, seed=3), workers=1)
+    recipe = Beit3Recipe(tmp_path, Budget(steps=3), training=Beit3Training(batch=1), device="cpu")
+    learner = recipe._learner(pool, ALONE)
+    regions = torch.full((2, 56, 56), 1, dtype=torch.uint8)
+    asked = [Asked("dog", (1,), True), Asked("cat", (), False)]
+    silent = Read(
+        torch.zeros(2), torch.zeros(2, CELLS**2), torch.tensor([[9.0], [-9]]).repeat(1, 100)
+    )
+    shouting = silent._replace(spots=silent.spots.abs())
+    right, wrong = (learner._losses(read, regions, asked) for read in (silent, shouting))
+    assert right["spots"] < 0.01 and wrong["spots"] > 5
+    assert right["place"] == wrong["place"] and right["truth"] == wrong["truth"]
 
 
 def test_a_run_leaves_weights_that_read(tmp_path: Path) -> None:

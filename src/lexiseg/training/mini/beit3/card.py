@@ -47,15 +47,17 @@ little and mirrored at random, left and right changing places in the texts. The 
 the Noto Color Emoji font (SIL Open Font License 1.1).
 
 ## Training signal
-Both halves of the network begin with the blocks of mini-clip-classifier as it was then (patches of
-16 pixels), each word with the direction in which that image tower shows what it names.
+Both halves of the network begin with the blocks of mini-clip-classifier, whose kernel for patches
+of 8 pixels is stretched to 16, and each word with the direction in which that image tower shows
+what it names.
 - In the first {record["captions"]:.0%} of the budget: whether a caption or a name is true of the
   picture. A false one is true of another scene.
 - Then names and referring sentences (left, right, top, bottom, larger, smaller, colors, relations):
   whether they are true, and for true ones where. A small network reads the region off CLS alone, as
   20 x 20 cells (cross-entropy + dice), so that CLS has to know the place; EVF-SAM lets a mask
-  decoder read it. A false text is true of another scene and speaks of what this one has not, so no
-  text alone betrays whether it is true.
+  decoder read it. Patches before the last two blocks are asked the same, of false texts, too. A
+  false text is true of another scene and speaks of what this one has not, so no text alone betrays
+  whether it is true.
 
 Muon for the matrices of the blocks, AdamW for the rest, cosine schedule, bfloat16 where the
 processor has it. Nothing of any published network was used.

@@ -6,17 +6,19 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from lexiseg.datasets.miniworld.taxonomy import load_taxonomy
 from lexiseg.models.beit3 import Beit3Network
+from lexiseg.models.beit3.network import Streams
 from lexiseg.models.beit3.tokenizer import FAST, Beit3Tokenizer
 from lexiseg.models.bundled import bundled_folder
 from lexiseg.models.clip import Clip
@@ -30,7 +32,9 @@ from lexiseg.training.engine.session import CHECKPOINT, Budget, train_and_export
 from lexiseg.training.mini.augment import recolor
 from lexiseg.training.mini.beit3.network import (
     LONGEST,
-    ClsReader,
+    SPOTTED,
+    Read,
+    Reader,
     beit3_config,
     coverage,
     prepare,
@@ -52,10 +56,11 @@ class Beit3Training(TrainingConfig):
 
     batch: int = 24  # pictures, each with two texts
     rate: float = 1.5e-3
-    warmup: int = 30
+    warmup: int = 20
     checkpoint_every: int = 100
-    captions: float = 0.08  # share of the budget with names and captions, before there are regions
+    captions: float = 0.02  # share of the budget with names and captions, before there are regions
     place_weight: float = 1.0
+    spots_weight: float = 1.0
 
 
 class Beit3Learner(Learner):
@@ -87,7 +92,9 @@ class Beit3Learner(Learner):
         super().__init__(config, len(pool.images), device, group)
         self.pool, self.tokenizer, self.validation = pool, tokenizer, validation
         self.model = network.train().to(self.device)
-        self.reader = ClsReader(network.config.width).to(self.device)
+        self.reader = Reader(network.config.width).to(self.device)
+        self.spotted = torch.empty(0)
+        self.model.encoder.layers[SPOTTED].register_forward_pre_hook(self._keep)
         blocks = muon_and_adamw(self.model, "layers.").parts
         heads = torch.optim.AdamW(decayed(self.reader.parameters(), 0.05), betas=(0.9, 0.98))
         self.optimizer = Optimizer(*blocks, heads)
@@ -106,8 +113,12 @@ class Beit3Learner(Learner):
         self.model.train()
         return figures
 
-    def read(self, pixels: Tensor, texts: list[str]) -> tuple[Tensor, Tensor]:
-        """Logits of truth (N,) and place (N, cells) of N texts, the same number for each picture.
+    def _keep(self, block: nn.Module, given: tuple[Streams, Tensor | None]) -> None:
+        """Remember the picture's tokens before a block."""
+        self.spotted = cast(Tensor, given[0][0])
+
+    def read(self, pixels: Tensor, texts: list[str]) -> Read:
+        """Logits of truth and place of N texts, the same number for each picture.
 
         Args:
             pixels: (B, 3, s, s) prepared.
@@ -118,27 +129,35 @@ class Beit3Learner(Learner):
             seen = self.model.embed_picture(pixels.to(self.device))
             seen = seen.repeat_interleave(len(texts) // len(seen), dim=0)
             cls = self.model.run((seen, self.model.embed_text(tokens, padding)), padding)[:, 0]
-        truth, place = self.reader(cls.float())
-        return truth, place
+        found: Read = self.reader(cls.float(), self.spotted[:, 1:].float())
+        return found
 
     def advance(self, progress: float) -> dict[str, float]:
         """Make one step and return the losses."""
         generator = self.generator()
         pictures, regions, asked = self._draw(progress, generator)
         pixels = prepare(recolor(pictures, generator, RECOLORED))
-        truth, place = self.read(pixels, [item.text for item in asked])
-        target = torch.tensor([float(item.is_true) for item in asked], device=self.device)
-        losses = {"truth": F.binary_cross_entropy_with_logits(truth, target)}
-        meant = torch.tensor([bool(item.values) for item in asked])
-        if meant.any():
-            covered = coverage(regions, [item.values for item in asked])[meant].to(self.device)
-            losses["place"] = self.config.place_weight * place_loss(place[meant], covered)
+        losses = self._losses(self.read(pixels, [item.text for item in asked]), regions, asked)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
         parameters = (*self.model.parameters(), *self.reader.parameters())
         self.group.average(parameter.grad for parameter in parameters)
         self.optimizer.step(self.rate(progress))
         self.step += 1
         return {name: round(loss.item(), 4) for name, loss in losses.items()}
+
+    def _losses(self, read: Read, regions: Tensor, asked: list[Asked]) -> dict[str, Tensor]:
+        """Truth of all texts; places of those with a region; patches of these and of false ones."""
+        target = torch.tensor([float(item.is_true) for item in asked], device=self.device)
+        losses = {"truth": F.binary_cross_entropy_with_logits(read.truth, target)}
+        values = [item.values for item in asked]
+        meant = torch.tensor([bool(regions) for regions in values])
+        if meant.any():
+            covered = coverage(regions, values)[meant].to(self.device)
+            losses["place"] = self.config.place_weight * place_loss(read.place[meant], covered)
+            known = meant | torch.tensor([not item.is_true for item in asked])
+            covered = coverage(regions, values, self.model.config.grid)[known].to(self.device)
+            losses["spots"] = self.config.spots_weight * place_loss(read.spots[known], covered)
+        return losses
 
     def _draw(
         self, progress: float, generator: torch.Generator

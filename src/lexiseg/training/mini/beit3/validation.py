@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lexiseg.training.mini.beit3.network import coverage, prepare
+from lexiseg.training.mini.beit3.network import Read, coverage, prepare
 from lexiseg.training.mini.beit3.pool import Beit3PoolConfig, Facts, read_scene, region_map
 from lexiseg.training.mini.beit3.texts import Asked, ask_regions
 
 VALIDATION_SEED = 999  # scenes that no training seed draws
-Read = Callable[[Tensor, list[str]], tuple[Tensor, Tensor]]
+Reading = Callable[[Tensor, list[str]], Read]
 
 
 @dataclass(frozen=True)
@@ -45,22 +45,29 @@ class Validation:
             for asked in ask_regions(own, facts, chance)
         ]
 
-    def __call__(self, read: Read) -> dict[str, float]:
+    def __call__(self, read: Reading) -> dict[str, float]:
         """Measure a network at its present state.
 
         Args:
-            read: prepared pictures and texts -> logits of truth and place.
+            read: prepared pictures and texts -> logits.
         """
         pixels, regions, asked = self.scenes
-        truth, place = (part.cpu() for part in read(pixels, [item.text for item in asked]))
+        truth, place, spots = (part.cpu() for part in read(pixels, [item.text for item in asked]))
         told = (truth > 0) == torch.tensor([item.is_true for item in asked])
         meant = torch.tensor([bool(item.values) for item in asked])
-        wanted = coverage(regions, [item.values for item in asked])[meant] >= 0.5
-        found = place[meant] > 0
-        overlap = (wanted & found).sum(dim=1) / (wanted | found).sum(dim=1).clamp(min=1)
+        values = [item.values for item in asked]
+        overlap = ious(place[meant], coverage(regions, values)[meant])
+        near = ious(spots[meant], coverage(regions, values, round(spots.shape[1] ** 0.5))[meant])
         named = torch.tensor([not item.text.startswith("the ") for item in asked])[meant]
         return {
             "val_truth": round(float(told.float().mean()), 4),
             "val_names": round(float(overlap[named].mean()), 4),
             "val_sentences": round(float(overlap[~named].mean()), 4),
+            "val_spots": round(float(near[named].mean()), 4),
         }
+
+
+def ious(logits: Tensor, covered: Tensor) -> Tensor:
+    """IoU (N,) of found and half covered cells (N, cells)."""
+    found, wanted = logits > 0, covered >= 0.5
+    return (wanted & found).sum(dim=1) / (wanted | found).sum(dim=1).clamp(min=1)
