@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lexiseg.ops import foreground, mask_nms
+from lexiseg.ops import mask_nms
 from lexiseg.ops.mask_nms import box_iou, cell_boxes, mask_iou, rank, suppress
 
 
@@ -14,9 +14,10 @@ def slow_iou(a: np.ndarray, b: np.ndarray) -> float:
     return (a & b).sum() / max(1, (a | b).sum())
 
 
-@pytest.mark.parametrize("chunk", [2**24, 40])
-def test_mask_iou_equals_set_counts(monkeypatch, chunk: int) -> None:
-    monkeypatch.setattr(foreground, "CHUNK_ELEMENTS", chunk)
+@pytest.mark.parametrize("name", ["CHUNK_ELEMENTS", "CELLS_AT_ONCE"])
+@pytest.mark.parametrize("limit", [2**24, 40, 7])
+def test_mask_iou_equals_set_counts(monkeypatch, name: str, limit: int) -> None:
+    monkeypatch.setattr(mask_nms, name, limit)
     rng = np.random.default_rng(0)
     masks = rng.random((9, 20)) > 0.5
     masks[3] = False

@@ -8,9 +8,10 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from lexiseg.ops.foreground import count_cells, split_rows
+from lexiseg.ops.foreground import CHUNK_ELEMENTS, count_cells
 
 Overlap: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+CELLS_AT_ONCE = 2**16  # of every mask as floats: so few stay in the processor's cache
 FIRST_BLOCK, BLOCK = 16, 256  # candidates whose overlap with all later ones is computed together
 
 
@@ -22,14 +23,13 @@ def mask_iou(masks: Tensor, others: Tensor) -> Tensor:
         >>> mask_iou(torch.tensor([[True, True]]), torch.tensor([[True, False], [False, False]]))
         tensor([[0.5000, 0.0000]])
     """
-    iou = torch.empty(len(masks), len(others), device=masks.device)
-    first, second = count_cells(masks), count_cells(others)
-    for columns, other in split_rows(others, torch.float32):
-        for rows, part in split_rows(masks, torch.float32):
-            shared = part @ other.T
-            union = first[rows, None] + second[columns] - shared
-            iou[rows, columns] = shared / union.clamp_min(1)
-    return iou
+    shared = torch.zeros(len(masks), len(others), dtype=torch.float64, device=masks.device)
+    cells = max(1, min(CELLS_AT_ONCE, CHUNK_ELEMENTS // max(1, len(masks) + len(others))))
+    for start in range(0, masks.shape[1], cells):
+        one, other = (rows[:, start : start + cells].float() for rows in (masks, others))
+        shared += one @ other.T
+    union = count_cells(masks)[:, None] + count_cells(others) - shared
+    return (shared / union.clamp_min(1)).float()
 
 
 def box_iou(boxes: Tensor, others: Tensor) -> Tensor:

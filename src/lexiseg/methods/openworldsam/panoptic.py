@@ -96,16 +96,16 @@ def _compete(answers: Answers) -> tuple[Tensor, Tensor, list[int]]:
     """The winner of every pixel, whether it finds the pixel probable, and the area of each."""
     device = answers.logits.device
     best = torch.full(answers.size_hw, -1.0, device=device)
-    winner = torch.zeros(answers.size_hw, dtype=torch.long, device=device)
+    winner = torch.zeros(answers.size_hw, dtype=torch.int32, device=device)
     inside = torch.zeros(answers.size_hw, dtype=torch.bool, device=device)
     areas: list[int] = []
     for part, logits in answers.full_size():
         for place, (logit, score) in enumerate(zip(logits, answers.scores[part], strict=True)):
             mine = logit >= 0
-            areas.append(int(mine.sum()))
-            weighed = score * logit.sigmoid()
+            areas.append(int(mine.count_nonzero()))
+            weighed = logit.sigmoid_().mul_(score)
             better = weighed > best
-            best = torch.where(better, weighed, best)
+            torch.maximum(best, weighed, out=best)
             winner.masked_fill_(better, part.start + place)
-            inside = torch.where(better, mine, inside)
+            inside = (inside & ~better) | (mine & better)
     return winner, inside, areas
