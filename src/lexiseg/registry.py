@@ -300,6 +300,7 @@ REPLICATIONS = Registry(
     "lexiseg.replications",
     {
         "car": "lexiseg.replication.car.records:replicate_car",
+        "openworldsam": "lexiseg.replication.openworldsam.records:replicate_openworldsam",
         "tides": "lexiseg.replication.tides.records:replicate_tides",
         "zero-guidance": "lexiseg.replication.zero_guidance.records:replicate_zero_guidance",
         "fc-clip": "lexiseg.replication.oracles.records:replicate_oracles",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lexiseg.config import look_up
+from lexiseg.models.bundled import bundled_names
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,13 @@ PRESETS: Mapping[str, Preset] = {
         "sam2-large",
         "YxZhang/evf-sam2-multitask",
         "openai/clip-vit-base-patch16",
+    ),
+    "mini": Preset(
+        "mini-openworldsam",
+        "mini-sam2",
+        "mini-beit3",
+        "mini-clip-classifier",
+        {"presence": "learned", "stuff": bundled_names().stuff},
     ),
 }
 
