@@ -345,6 +345,9 @@ def openworldsam(
         bool, typer.Option(help="Ask absent names too; without, as the paper does.")
     ] = True,
     sam2: Annotated[str, typer.Option(help="Bundled name or folder.")] = "mini-sam2",
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of a run whose adapter to begin with.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
 ) -> None:
@@ -365,6 +368,7 @@ def openworldsam(
         seed=seed,
         negatives=negatives,
         sam2=sam2,
+        start=start,
         resume=resume,
         device=device,
     ).run()

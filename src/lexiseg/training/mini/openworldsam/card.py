@@ -62,6 +62,7 @@ Through `lexiseg.training.openworldsam`, as anybody's adapter: at most {config["
 a picture, or sentences about its things; queries are matched with objects; focal loss x
 {config["focal_weight"]:g} + dice x {config["dice_weight"]:g}. The paper has no dice.
 {_negatives(config)}
+{_beginning(data)}
 AdamW at {config["rate"]:g}, {config["batch"]} pictures per step. mini-beit3 and mini-sam2 stay as
 they are. Nothing of any published network was used.
 
@@ -88,6 +89,13 @@ It knows Miniworld's things, stuff and words and nothing else.
     target = folder / "README.md"
     target.write_text(text, encoding="utf-8")
     return target
+
+
+def _beginning(data: Mapping[str, int]) -> str:
+    if "steps_before" not in data:
+        return "It began at random."
+    steps = data["steps_before"]
+    return f"It began as an adapter that had learned present names alone for {steps:,} steps."
 
 
 def _negatives(config: Mapping[str, float]) -> str:

@@ -26,6 +26,7 @@ from lexiseg.models.openworldsam import (
 from lexiseg.training.engine.process_group import ProcessGroup
 from lexiseg.training.engine.record import RECORD
 from lexiseg.training.openworldsam.config import AdapterTraining, Schedule
+from lexiseg.training.openworldsam.curve import read_curve
 from lexiseg.training.openworldsam.examples import FileExamples, JoinedExamples
 from lexiseg.training.openworldsam.features import FeatureCaching
 from lexiseg.training.openworldsam.networks import FrozenNetworks
@@ -41,6 +42,8 @@ HEADS = 8
 # Far above the published ones: some hundred steps instead of some hundred thousand.
 RATE, CLIP = 1e-3, 0.1
 ABSENT = 1.0  # absent names for each present one
+# At 1, the held-out IoU of matched queries was .26 after 600 steps; without absent names, .44.
+PRESENCE = 0.3
 
 
 def mini_training(seed: int, negatives: bool) -> AdapterTraining:
@@ -63,7 +66,7 @@ def mini_training(seed: int, negatives: bool) -> AdapterTraining:
         prompts=3,
         negatives=ABSENT if negatives else 0.0,
         dice_weight=1.0,
-        presence_weight=1.0 if negatives else 0.0,
+        presence_weight=PRESENCE if negatives else 0.0,
         unmatched_weight=0.2 if negatives else 0.0,
         scope="each",
         precision="bfloat16",
@@ -84,6 +87,7 @@ class AdapterRecipe:
         seed: of scenes and chance.
         negatives: see `mini_training`.
         sam2: bundled name or folder.
+        start: folder of an adapter to begin with; None for a new one.
         resume: continue from the last checkpoint.
         device: where to train.
     """
@@ -96,6 +100,7 @@ class AdapterRecipe:
     seed: int = 0
     negatives: bool = True
     sam2: str = "mini-sam2"
+    start: Path | None = None
     resume: bool = False
     device: str = "auto"
 
@@ -119,7 +124,7 @@ class AdapterRecipe:
         AdapterRun(
             self.place,
             networks,
-            new_adapter(networks, self.seed),
+            self._first(networks),
             JoinedExamples(self._open(data / "train", "train")),
             config,
             self.schedule,
@@ -127,10 +132,21 @@ class AdapterRecipe:
             FeatureCaching(self.folder / "features", maps="disk", half=True),
             self.resume,
             group=group,
-            data={"scenes": self.scenes, "seed": self.seed},
+            data={"scenes": self.scenes, "seed": self.seed, **self._steps_before()},
         ).run()
         if group.is_main:
             export(self.place, self.place / "weights")
+
+    def _first(self, networks: FrozenNetworks) -> Adapter:
+        if self.start is None:
+            return new_adapter(networks, self.seed)
+        return load_adapter(self.start, networks.device)[0]
+
+    def _steps_before(self) -> dict[str, int]:
+        """How long what this run begins with had learned."""
+        return (
+            {} if self.start is None else {"steps_before": int(read_curve(self.start)[-1]["step"])}
+        )
 
     def _draw(self, data: Path, split: str, count: int) -> None:
         world = Miniworld(split, SIDE, self.seed, THINGS, neighbors=NEIGHBORS)
