@@ -91,8 +91,8 @@ CHOICES: Mapping[str, Choices] = {
         "segments": [12, 28],
     },
     "openworldsam": {
-        "min_score": [0.3, 0.4, 0.5, 0.6],
-        "min_object": [0.3, 0.4, 0.6],
+        "min_score": [0.2, 0.25, 0.3, 0.4, 0.5],
+        "min_object": [0.4, 0.6],
         "nms": ["mask"],
         "min_share": [0.3, 0.8],
         "two_stage": [True],
@@ -101,6 +101,8 @@ CHOICES: Mapping[str, Choices] = {
 NOTES = {
     "tides": "The preset keeps bandwidth = 0.02 and min_density = 0.05, which an earlier search on "
     "validation scenes with crowds chose; the scenes of this page hold few things of one kind.",
+    "openworldsam": "The preset keeps min_object = 0.5, whose presence MCC is 2.7 higher at 0.2 PQ "
+    "less.",
 }
 SCENES = {
     "car": "miniworld",

@@ -16,7 +16,7 @@ NAMES = ["dog", "grass", "zebra"]
 
 # These need a detector or weights that do not travel inside the package; their own tests use small
 # ones.
-UNBUNDLED = ("grounded-sam", "owlv2+sam", "clipseg", "maft-plus", "openworldsam")
+UNBUNDLED = ("grounded-sam", "owlv2+sam", "clipseg", "maft-plus")
 LABELERS = ("zero-guidance",)  # they need no names; see test_labelers.py
 BUNDLED = [name for name in METHODS if not name.startswith(UNBUNDLED) and name not in LABELERS]
 
@@ -95,7 +95,8 @@ def test_exclusions_and_cutoffs_only_take_away(method: Any, image: np.ndarray) -
         (item.mask.to_array() & mask).any() for item in without.instances for mask in rest
     )
     assert {item.label for item in without.instances} <= {NAMES[0]}
-    most = max((item.score for item in together.instances), default=0.0)
+    shown = (*together.instances, *(together.semantic_regions or ()))
+    most = max((item.score for item in shown), default=0.0)
     limits = dict.fromkeys(NAMES, min(1.0, most + 1e-6))
     strict = method.segment(scene, Vocabulary.parse(NAMES, cutoffs=limits))
     assert all(item.score >= limits[item.label] for item in strict.instances)

@@ -416,12 +416,16 @@ def _view(regions: Sequence[Instance] | None, size_hw: tuple[int, int]) -> Insta
 
 def _of_asked(answer: Answer, vocabulary: Vocabulary) -> Answer:
     """An answer to all names that compete, as an answer to those asked."""
-    regions, verdicts = reported(answer.instances, answer.presence, vocabulary)
+    others = [item for view in (answer.semantic, answer.panoptic) for item in view or ()]
+    regions, verdicts = reported(answer.instances, answer.presence, vocabulary, others)
     shown = {entry.name for entry in verdicts if entry.kept}
     silent = {entry.name for entry in answer.presence if entry.kept} - shown
     hidden = silent.union(vocabulary.against, vocabulary.excluded)
+    limits = dict(zip(vocabulary.names, vocabulary.limits, strict=True))
     views = (
-        None if view is None else [item for item in view if item.label not in hidden]
+        None
+        if view is None
+        else [i for i in view if i.label not in hidden and i.score >= limits.get(i.label, 0)]
         for view in (answer.semantic, answer.panoptic)
     )
     return Answer(regions, verdicts, *views)

@@ -15,7 +15,10 @@ from lexiseg.types.vocabulary import Vocabulary
 
 
 def reported(
-    regions: Sequence[Instance], verdicts: Sequence[Presence], vocabulary: Vocabulary
+    regions: Sequence[Instance],
+    verdicts: Sequence[Presence],
+    vocabulary: Vocabulary,
+    others: Sequence[Instance] = (),
 ) -> tuple[list[Instance], list[Presence]]:
     """Regions and verdicts of the asked names, out of an answer to all that compete.
 
@@ -27,14 +30,17 @@ def reported(
         regions: of the names in ``vocabulary.competing``.
         verdicts: for the same.
         vocabulary: what was asked.
+        others: what other views show; they stand for names that have no region.
     """
     asked = dict(zip(vocabulary.names, vocabulary.limits, strict=True))
     outside = _union([item.mask for item in regions if item.label in vocabulary.excluded])
     own = [item for item in regions if item.label in asked]
     cut = [left for item in own if (left := _without(item, outside)).mask.area or not outside.size]
     kept = [item for item in cut if item.score >= asked[item.label]]
-    lost = {item.label for item in own} - {item.label for item in kept}
-    low = {item.label for item in cut} & lost
+    alone = [item for item in others if item.label in asked.keys() - {one.label for one in own}]
+    still = [item for item in alone if item.score >= asked[item.label]]
+    lost = _labels(own, alone) - _labels(kept, still)
+    low = _labels(cut, alone) & lost
     entries = [
         _refused(entry, asked[entry.name], entry.name in low) if entry.name in lost else entry
         for entry in verdicts
@@ -42,6 +48,10 @@ def reported(
     ]
     company = vocabulary.company
     return kept, [replace(entry, reason=f"{entry.reason}, {company}") for entry in entries]
+
+
+def _labels(*groups: Sequence[Instance]) -> set[str]:
+    return {item.label for group in groups for item in group}
 
 
 def _refused(entry: Presence, limit: float, low: bool) -> Presence:

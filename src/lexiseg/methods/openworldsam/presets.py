@@ -37,12 +37,20 @@ PRESETS: Mapping[str, Preset] = {
         "YxZhang/evf-sam2-multitask",
         "openai/clip-vit-base-patch16",
     ),
+    # Chosen on Miniworld's validation scenes (docs/presets.md). The small SAM 2 expects little of
+    # its masks, so that the published least score would leave no thing at all.
     "mini": Preset(
         "mini-openworldsam",
         "mini-sam2",
         "mini-beit3",
         "mini-clip-classifier",
-        {"presence": "learned", "stuff": bundled_names().stuff},
+        {
+            "presence": "learned",
+            "stuff": bundled_names().stuff,
+            "min_score": 0.2,
+            "min_share": 0.3,
+            "two_stage": True,
+        },
     ),
 }
 

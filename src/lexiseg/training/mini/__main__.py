@@ -377,7 +377,7 @@ def openworldsam(
 @app.command("evaluate-openworldsam")
 def evaluate_openworldsam(
     folder: Annotated[Path, typer.Argument(help="Adapter, in half precision.")],
-    beit3: Annotated[str, typer.Option(help="Folder of a small BEiT-3.")],
+    beit3: Annotated[str, typer.Option(help="Bundled name or folder.")] = "mini-beit3",
     scenes: Annotated[int, typer.Option(help="Held-out scenes per split.")] = 200,
     present: Annotated[
         Path | None, typer.Option(help="Adapter trained with present names, to compare.")
@@ -387,17 +387,14 @@ def evaluate_openworldsam(
 ) -> None:
     """Measure a small adapter on held-out scenes and print the figures as JSON.
 
-    python -m lexiseg.training.mini evaluate-openworldsam run/negatives/weights --beit3 FOLDER
+    python -m lexiseg.training.mini evaluate-openworldsam run/negatives/weights
     """
     from lexiseg.methods.openworldsam import OpenWorldSam
-    from lexiseg.models.bundled import bundled_names
     from lexiseg.training.mini.openworldsam.card import write_card
     from lexiseg.training.mini.openworldsam.measure import measure_openworldsam
 
     def measured(adapter: Path, splits: tuple[str, ...]) -> dict[str, dict[str, float]]:
-        method = OpenWorldSam.load(
-            adapter=adapter, sam2=sam2, beit3=beit3, stuff=bundled_names().stuff
-        )
+        method = OpenWorldSam.load("mini", adapter=adapter, sam2=sam2, beit3=beit3, presence="none")
         return {split: measure_openworldsam(method, scenes, split) for split in splits}
 
     figures = measured(folder, ("val", "test"))

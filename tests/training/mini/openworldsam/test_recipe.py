@@ -47,4 +47,12 @@ def test_a_run_leaves_an_adapter_for_the_package(beit3_folder: Path, tmp_path: P
     recipe.run()
     adapter, _ = load_adapter(tmp_path / "negatives" / "weights")
     assert adapter.config.scope == "each" and adapter.config.layout == "one_token"
-    assert (tmp_path / "negatives" / "weights" / "training.json").is_file()
+    record = (tmp_path / "negatives" / "weights" / "training.json").read_text("utf-8")
+    assert str(beit3_folder) not in record and '"steps_before"' not in record
+    later = AdapterRecipe(
+        tmp_path / "later", str(beit3_folder), Schedule(steps=1), scenes=3, held_out=2,
+        start=tmp_path / "negatives", device="cpu",
+    )  # fmt: skip
+    later.run()
+    record = (tmp_path / "later" / "negatives" / "weights" / "training.json").read_text("utf-8")
+    assert json.loads(record)["data"]["steps_before"] == 1

@@ -6,7 +6,7 @@ Nothing here trains: scenes are written in COCO's and REFER's layouts and given 
 
 from __future__ import annotations
 
-import shutil
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import torch
 
 from lexiseg.datasets.miniworld import Miniworld
 from lexiseg.datasets.miniworld.export import write_miniworld
+from lexiseg.io.output_file import json_text, write_text
 from lexiseg.models.beit3 import Beit3
 from lexiseg.models.bundled import bundled_or_given
 from lexiseg.models.openworldsam import (
@@ -162,10 +163,15 @@ class AdapterRecipe:
 
 
 def export(run: Path, folder: Path) -> None:
-    """Write the best adapter of a run in half precision, with the record of its making."""
+    """Write the best adapter of a run in half precision, with the record of its making.
+
+    Of the frozen networks the record keeps the sums, not where they lay.
+    """
     adapter, _ = load_adapter(run)
     save_adapter(adapter, folder, torch.float16)
-    shutil.copyfile(run / RECORD, folder / RECORD)
+    record = json.loads((run / RECORD).read_text(encoding="utf-8"))
+    record["networks"] = {part: text.split()[-1] for part, text in record["networks"].items()}
+    write_text(folder / RECORD, json_text(record, indent=2) + "\n")
 
 
 def new_adapter(networks: FrozenNetworks, seed: int) -> Adapter:
