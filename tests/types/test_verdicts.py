@@ -97,3 +97,15 @@ def test_all_names_compete_as_equals() -> None:
 def test_what_makes_no_sense_is_refused(how, sentence) -> None:
     with pytest.raises(UsageError, match=sentence):
         ask(**how)
+
+
+@pytest.mark.parametrize(("limit", "stays"), [(0.6, True), (0.8, False)])
+def test_a_name_without_regions_is_judged_by_what_other_views_show(
+    limit: float, stays: bool
+) -> None:
+    ground = region("cat", 0.7, 0, 10)
+    vocabulary = Vocabulary.parse("dog, cat", cutoffs={"cat": limit})
+    verdicts = [VERDICTS[0], Presence("cat", 0.9, True, "seen")]
+    _, entries = reported(FOUND, verdicts, vocabulary, [ground, region("dog", 0.1, 0, 1)])
+    assert entries[0].kept and entries[1].kept is stays
+    assert stays or entries[1].reason.startswith("below its cut-off 0.8")
