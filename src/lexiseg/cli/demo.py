@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 SIZE = 320  # pixels a side: large enough to look at, quick enough for two cores
 ABSENT = 4  # names asked of each picture that are not in it
-ASKED = ("car", "tides")  # regions of names, and single objects
+# Regions of names, single objects, and what is seen without a question.
+SHOWN = ("car", "tides", "zero-guidance")
 OBJECTS = ("tides",)  # asked for things only: ground has no single objects
-UNASKED = "zero-guidance"  # what is seen without a question
 FORMATS = ("overlay", "png", "coco")
 
 
@@ -51,6 +51,9 @@ def demo(
     ),
     count: Annotated[int, typer.Option("--count", min=1, help="Pictures.")] = 6,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Which pictures.")] = 7,
+    method: Annotated[
+        list[str], typer.Option("--method", help="What to show, a column each.")
+    ] = list(SHOWN),  # noqa: B006 - typer reads it, nothing changes it
     device: Device = "auto",
     dtype: Dtype = "auto",
     overwrite: Overwrite = False,
@@ -59,34 +62,36 @@ def demo(
     """Make pictures of the small world, ask for what is and is not there, write the masks.
 
     The sheet shows each picture three times: regions of names by CaR, single objects by TIDES, and
-    what zero-guidance sees without being asked.
+    what zero-guidance sees without being asked; or once for every method that is named.
 
     Example: lexiseg demo -o demo-output
+    Example: lexiseg demo -o compared --method car --method openworldsam --method fc-clip
     """
     import lexiseg
     from lexiseg.io.contact_sheet import contact_sheet
     from lexiseg.io.overlay import OverlayStyle, draw_overlay
 
     console.state.quiet = quiet
-    questions = _make_pictures(out / "pictures", count, seed, overwrite=overwrite)
     methods = {
-        name: lexiseg.load(name, preset="mini", device=device, dtype=dtype)
-        for name in (*ASKED, UNASKED)
+        name: lexiseg.load(name, preset="mini", device=device, dtype=dtype) for name in method
     }
+    questions = _make_pictures(out / "pictures", count, seed, overwrite=overwrite)
     results: dict[str, list[Result]] = {name: [] for name in methods}
     for path, asked in console.progress(questions.items(), len(questions), "picture"):
-        for name, method in methods.items():
+        for name, chosen in methods.items():
             names = _question(name, asked).names
-            result = method.label(path) if name == UNASKED else method.segment(path, names)
+            is_asked = "segment" in chosen.verbs
+            result = chosen.segment(path, names) if is_asked else chosen.label(path)
             result.save(out / name, formats=FORMATS, overwrite=overwrite)
             results[name].append(result)
     style = OverlayStyle(legend=True)
     rows = zip(*results.values(), strict=True)
-    sheet = contact_sheet([draw_overlay(one, style) for row in rows for one in row], columns=3)
+    sheet = contact_sheet([draw_overlay(one, style) for row in rows for one in row], len(methods))
     _save(sheet, out / "demo.png", overwrite=overwrite)
-    for name in ASKED:
-        _report(name, results[name], [_question(name, asked) for asked in questions.values()])
-    console.tell(f"Look at {out / 'demo.png'}: CaR, TIDES and, without a question, zero-guidance.")
+    for name, chosen in methods.items():
+        if "segment" in chosen.verbs:
+            _report(name, results[name], [_question(name, asked) for asked in questions.values()])
+    console.tell(f"Look at {out / 'demo.png'}: {', '.join(methods)}.")
 
 
 def _question(method: str, asked: AskedNames) -> AskedNames:

@@ -223,7 +223,8 @@ class ReplicationPage:
             points = self._gain(claim)
             theirs = "" if claim.paper is None else f"{claim.paper:+.1f}"
             names = (_named(claim.better), _named(claim.worse), _WORDS[claim.figure])
-            yield table_row([claim.table, *names, signed(*points), theirs, _direction(points)])
+            direction = _direction(points, claim.paper is not None)
+            yield table_row([claim.table, *names, signed(*points), theirs, direction])
         causes = list(dict.fromkeys(c.cause for c in CLAIMS if c.cause and self._gain(c)[1] <= 0))
         if causes:
             yield ""
@@ -240,11 +241,12 @@ def _named(row: Row) -> str:
     return f"{row.label}{prompts}"
 
 
-def _direction(points: tuple[float, float, float]) -> str:
+def _direction(points: tuple[float, float, float], published: bool) -> str:
     _, low, high = points
     if low <= 0 <= high:
         return "no clear difference"
-    return "as in the paper" if low > 0 else "turned around"
+    words = ("as in the paper", "turned around") if published else ("above", "below")
+    return words[low <= 0]
 
 
 def _reached(yes: bool) -> str:

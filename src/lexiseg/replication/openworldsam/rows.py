@@ -59,7 +59,8 @@ def _ade(pq: float, ap: float, miou: float) -> Paper:
     return {"pq": pq, "ap": ap, "miou": miou}
 
 
-ALL = {"presence": "none"}  # every asked name is taken to be there, as in the paper
+ONE_STAGE = {"two_stage": False}
+ALL = {**ONE_STAGE, "presence": "none"}  # every asked name is taken to be there, as in the paper
 TWO = {**ALL, "two_stage": True}
 SLOW = 4  # scenes for one of a slow row
 
@@ -133,7 +134,7 @@ MODULES = (
 def _judges(none: Row, prompts: Prompts, every: int = 1) -> tuple[Row, ...]:
     """One question under every way to tell absent names."""
     limit = f"predicted IoU of at least {THRESHOLD:g}"
-    clip, learned = {"presence": "clip"}, {"presence": "learned"}
+    clip, learned = ({**ONE_STAGE, "presence": rule} for rule in ("clip", "learned"))
     return (
         none,
         Row(f"{prompts}-threshold", limit, prompts, ALL, threshold=THRESHOLD, every=every),
