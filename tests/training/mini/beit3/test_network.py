@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from lexiseg.models.beit3 import Beit3Network
-from lexiseg.training.mini.beit3.network import CELLS, Reader, beit3_config, coverage
+from lexiseg.training.mini.beit3.network import CELLS, WordReader, beit3_config, coverage
 
 
 def test_the_network_keeps_its_budget() -> None:
@@ -23,6 +23,6 @@ def test_coverage_is_the_share_of_a_cell() -> None:
 
 
 def test_the_reader_gives_truth_cells_and_patches() -> None:
-    read = Reader(8)(torch.randn(3, 8), torch.randn(3, 25, 8))
+    read = WordReader(8)(torch.randn(3, 8), torch.randn(3, 25, 8))
     assert read.truth.shape == (3,)
     assert read.place.shape == (3, CELLS**2) and read.spots.shape == (3, 25)

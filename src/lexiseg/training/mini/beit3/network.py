@@ -35,7 +35,7 @@ class Read(NamedTuple):
     spots: Tensor
 
 
-class Reader(nn.Module):
+class WordReader(nn.Module):
     """Reads whether a text is true of a picture and where it is; only used in training.
 
     The region is read off CLS without another look at the picture, so CLS has to know the place.

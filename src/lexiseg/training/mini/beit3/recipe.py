@@ -34,7 +34,7 @@ from lexiseg.training.mini.beit3.network import (
     LONGEST,
     SPOTTED,
     Read,
-    Reader,
+    WordReader,
     beit3_config,
     coverage,
     prepare,
@@ -92,7 +92,7 @@ class Beit3Learner(Learner):
         super().__init__(config, len(pool.images), device, group)
         self.pool, self.tokenizer, self.validation = pool, tokenizer, validation
         self.model = network.train().to(self.device)
-        self.reader = Reader(network.config.width).to(self.device)
+        self.reader = WordReader(network.config.width).to(self.device)
         self.spotted = torch.empty(0)
         self.model.encoder.layers[SPOTTED].register_forward_pre_hook(self._keep)
         blocks = muon_and_adamw(self.model, "layers.").parts
