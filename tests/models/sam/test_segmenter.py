@@ -8,6 +8,7 @@ import torch
 
 from lexiseg.models.sam.prompts import Prompts
 from lexiseg.models.sam.segmenter import join_candidates
+from lexiseg.ops.token_sums import TokenSums
 
 POINTS = np.array([[[8.0, 9.0]], [[20.0, 5.0]], [[30.0, 30.0]]])
 
@@ -108,3 +109,18 @@ def test_gradients_of_the_object_logits_reach_the_tokens(segmenter_of):
     assert answer.object_logits is not None
     answer.object_logits.sum().backward()
     assert tokens.grad is not None and (tokens.grad.abs().sum(dim=(1, 2)) > 0).all()
+
+
+@torch.no_grad()
+def test_sums_of_tokens_give_the_answers_to_their_tokens(answered):
+    """The first layer projects the parts, whichever side the later ones project."""
+    segmenter, embedding = answered
+    width = segmenter.prompts.no_mask.shape[0]
+    for count in (4, 20):
+        sums = TokenSums(torch.randn(5, width), torch.randn(count, width))
+        segmenter.prompts_at_once = 2
+        whole = joined(segmenter.predict_tokens(embedding, sums.whole()))
+        for one, other in zip(
+            whole, joined(segmenter.predict_tokens(embedding, sums)), strict=True
+        ):
+            torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)

@@ -40,7 +40,9 @@ def decode(
     """
     picture = embedding.maps[-1].flatten(2).transpose(1, 2).float()
     scope, layout = config.scope or adapter.config.scope, config.layout or adapter.config.layout
-    tokens = adapter(vectors, picture, scope).tokens(layout, scope)
+    queries = adapter(vectors, picture, scope)
+    in_parts = layout == "released" and scope == "joint"
+    tokens = queries.sums() if in_parts else queries.tokens(layout, scope)
     numbers = torch.arange(len(vectors), device=vectors.device)
     prompts = numbers.repeat_interleave(len(tokens) // max(1, len(vectors)))
     pieces = segmenter.predict_tokens(embedding, tokens, fallback=config.fallback)

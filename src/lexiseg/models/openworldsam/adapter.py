@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lexiseg.models.openworldsam.config import AdapterConfig, Layout, Scope
+from lexiseg.ops.token_sums import TokenSums
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,12 @@ class Queries:
         if layout == "one_token":
             return (self.projected + self.soft).flatten(0, 1)[:, None]
         if scope == "joint":
-            return self.projected.flatten(0, 1)[:, None] + self.soft.flatten(0, 1)[None]
+            return self.sums().whole()
         return (self.projected[:, :, None] + self.soft[:, None]).flatten(0, 1)
+
+    def sums(self) -> TokenSums:
+        """`tokens` of the released layout and joint scope, before anything is added up."""
+        return TokenSums(self.projected.flatten(0, 1), self.soft.flatten(0, 1))
 
 
 class Attention(nn.Module):

@@ -16,8 +16,9 @@ from lexiseg.models.sam.modules import (
     Layer,
     Sam2DecoderNetwork,
 )
-from lexiseg.models.sam.two_way import SharedImage, TwoWay
+from lexiseg.models.sam.two_way import SharedImage, SplitPrompts, TwoWay
 from lexiseg.models.sam.upscale import draw_masks, fine_features, nest, spread_out
+from lexiseg.ops.token_sums import TokenSums
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class MaskDecoder:
     def __call__(
         self,
         image: DecoderImage,
-        sparse: Tensor,
+        sparse: Tensor | TokenSums,
         dense: Tensor | None,
         multimask: bool,
         fallback: bool = True,
@@ -119,18 +120,21 @@ class MaskDecoder:
 
         Args:
             image: from `prepare`.
-            sparse: (P, T, C) tokens of points and boxes, or any others.
+            sparse: (P, T, C) tokens of points and boxes, or any others, or sums of such.
             dense: (P, C, h, w) embedded mask prompts, or None.
             multimask: several candidates for each prompt, or one.
             fallback: a single mask may give way to a better one, if the family does so.
         """
         numbers = self._mask_numbers(multimask, fallback)
-        learned = self.output_tokens().expand(len(sparse), -1, -1)
-        prompts = torch.cat([learned, sparse.to(learned.dtype)], dim=1)
+        learned = self.output_tokens()
+        sparse = sparse.to(learned.dtype)
+        split = SplitPrompts(learned, sparse) if isinstance(sparse, TokenSums) else None
+        given = sparse.whole() if isinstance(sparse, TokenSums) else sparse
+        prompts = torch.cat([learned.expand(len(given), -1, -1), given], dim=1)
         own_image = None if dense is None else image.plain + rows(dense)
         first = self.score_index
         wanted = [*range(first + 1), *(first + 1 + n for n in numbers)]
-        tokens, features = self.transformer(prompts, image.shared, wanted, own_image)
+        tokens, features = self.transformer(prompts, image.shared, wanted, own_image, split)
         scores = self.network.iou_prediction_head(tokens[:, first])
         seen = Informed(tokens[:, first + 1 :], features, scores)
         return Drawn(*self._finish(image, seen, numbers), self._object_logits(tokens))

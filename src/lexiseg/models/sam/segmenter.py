@@ -14,6 +14,7 @@ from lexiseg.models.sam.decoder import DecoderImage, Drawn, MaskDecoder
 from lexiseg.models.sam.preprocess import Preprocessing
 from lexiseg.models.sam.prompts import PromptEncoder, Prompts
 from lexiseg.ops.resizing import resize_from_frame
+from lexiseg.ops.token_sums import TokenSums
 from lexiseg.types import Candidates, ImageEmbedding
 
 Encoder = Callable[[Tensor], tuple[Tensor, ...]]
@@ -128,7 +129,7 @@ class Segmenter:
     def predict_tokens(
         self,
         embedding: ImageEmbedding,
-        tokens: Tensor,
+        tokens: Tensor | TokenSums,
         *,
         masks: Tensor | None = None,
         fallback: bool = True,
@@ -139,7 +140,8 @@ class Segmenter:
 
         Args:
             embedding: what `encode` returned.
-            tokens: (P, T, C) sparse tokens; nothing is added to them, and T may be 0.
+            tokens: (P, T, C) sparse tokens, or sums of such; nothing is added to them, and T may
+                be 0.
             masks: (P, h, w) float, logits of an earlier answer.
             fallback: a mask that is not stable may give way to a better one, if the family does so.
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from lexiseg.models.sam.modules import TokenAttention, TwoWayLayer, TwoWayNetwork
+from lexiseg.ops.token_sums import TokenSums
 
 FEW_TOKENS = 16  # up to so many, projections are applied to the tokens
 
@@ -39,6 +40,24 @@ class SharedImage:
     read_key: Tensor
     read_value: Tensor
     write_query: Tensor
+
+
+@dataclass(frozen=True)
+class SplitPrompts:
+    """Prompts that are cheaper to project in parts, as long as they are what was given.
+
+    Args:
+        learned: (L, C) tokens that stand before those of every prompt.
+        sums: P prompts of T tokens.
+    """
+
+    learned: Tensor
+    sums: TokenSums
+
+    def projected(self, linear: nn.Linear) -> Tensor:
+        """(P, L + T, C')."""
+        learned = linear(self.learned).expand(len(self.sums), -1, -1)
+        return torch.cat([learned, self.sums.projected(linear)], dim=1)
 
 
 class TwoWay:
@@ -75,7 +94,12 @@ class TwoWay:
         )
 
     def __call__(
-        self, prompts: Tensor, image: SharedImage, wanted: list[int], dense: Tensor | None = None
+        self,
+        prompts: Tensor,
+        image: SharedImage,
+        wanted: list[int],
+        dense: Tensor | None = None,
+        split: SplitPrompts | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Let tokens and image inform each other.
 
@@ -84,13 +108,15 @@ class TwoWay:
             image: from `share`.
             wanted: positions of the tokens that the caller reads.
             dense: (P, N, C) an image of its own for each prompt, instead of the shared one.
+            split: the same prompts in parts, where they come in parts.
 
         Returns:
             (P, len(wanted), C) tokens and (P, N, C) image.
         """
         tokens, features = prompts, image.features if dense is None else dense
         for number, layer in enumerate(self.layers):
-            tokens = self._attend_tokens(layer, tokens, prompts)
+            parts = split if number == 0 else None
+            tokens = self._attend_tokens(layer, tokens, prompts, parts)
             if number == 0 and dense is None:
                 tokens, written = _shared_exchange(layer, tokens, prompts, image)
             else:
@@ -102,9 +128,15 @@ class TwoWay:
         found = read(self.final, asked, features + image.position, features)
         return self.final_norm(chosen + found), features
 
-    def _attend_tokens(self, layer: TwoWayLayer, tokens: Tensor, prompts: Tensor) -> Tensor:
+    def _attend_tokens(
+        self, layer: TwoWayLayer, tokens: Tensor, prompts: Tensor, split: SplitPrompts | None
+    ) -> Tensor:
         if layer.skip_first_layer_pe:
-            mixed = _plain(layer.self_attn, tokens, tokens)
+            mixed = (
+                _plain(layer.self_attn, tokens, tokens)
+                if split is None
+                else _plain_in_parts(layer.self_attn, split)
+            )
         else:
             mixed = tokens + _plain(layer.self_attn, tokens + prompts, tokens)
         return layer.layer_norm1(mixed)
@@ -189,11 +221,22 @@ def _plain(attention: TokenAttention, asked: Tensor, tokens: Tensor) -> Tensor:
     return _exchange(attention, _heads(attention, attention.q_proj(asked)), asked, tokens)
 
 
+def _plain_in_parts(attention: TokenAttention, prompts: SplitPrompts) -> Tensor:
+    """The same of prompts that come in parts."""
+    layers = (attention.q_proj, attention.k_proj, attention.v_proj)
+    query, key, value = (_heads(attention, prompts.projected(layer)) for layer in layers)
+    return _attend(attention, query, key, value)
+
+
 def _exchange(attention: TokenAttention, query: Tensor, asked: Tensor, given: Tensor) -> Tensor:
     """Attention written out: queries (P, heads, L, c) by head, keys and values to be projected."""
     key, value = (
         _heads(attention, part) for part in (attention.k_proj(asked), attention.v_proj(given))
     )
+    return _attend(attention, query, key, value)
+
+
+def _attend(attention: TokenAttention, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     mixed = nn.functional.scaled_dot_product_attention(query, key, value)
     joined: Tensor = _output(attention)(mixed.transpose(1, 2).flatten(2))
     return joined
