@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lexiseg.registry import METHODS
+from lexiseg.registry import METHODS, REPLICATIONS
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -94,7 +94,7 @@ def test_options_that_do_not_go_together_are_refused(lexiseg_command: Command, c
         (("--dataset", "coco", "--data", coco, "--judge", "candidates"), "--judge was given"),
         (("--replicate", *judge), "go with --dataset"),
         (("--replicate", "--set", "eta=0.4"), "go with --dataset"),
-        (("--replicate",), "Unknown replication 'color'; known: car, tides, zero-guidance"),
+        (("--replicate",), f"Unknown replication 'color'; known: {', '.join(REPLICATIONS)}"),
     ):
         code, _, said = lexiseg_command("evaluate", "color", *arguments)
         assert code == 2 and reason in said
