@@ -39,8 +39,7 @@ class WordReader(nn.Module):
     """Reads whether a text is true of a picture and where it is; only used in training.
 
     The region is read off CLS without another look at the picture, so CLS has to know the place.
-    Patches of an earlier block are asked whether they lie in it: there are many of them, so they
-    learn to look for words long before CLS could.
+    Patches of an earlier block are asked, each for itself, whether they lie in it.
 
     Args:
         width: of tokens.
