@@ -33,14 +33,13 @@ class Settings:
 class Colours(BaseMethod[BaseScene, Settings]):
     """Finds colours.
 
-    `gate` holds every answer back until it is set; `entered` tells that one is held.
+    `gate` holds every answer back until it is set.
     """
 
     name = "colours"
     verbs = ("segment", "refer", "label")
     scene_type = BaseScene
     gate = threading.Event()
-    entered = threading.Event()
     encodings = 0
 
     @classmethod
@@ -56,7 +55,6 @@ class Colours(BaseMethod[BaseScene, Settings]):
         return BaseScene(image)
 
     def _segment(self, scene, vocabulary, watch):
-        self.entered.set()
         assert self.gate.wait(30)
         if "crash" in vocabulary.names:
             raise RuntimeError("/secret/place/weights.bin")
@@ -114,7 +112,6 @@ def registered() -> Iterator[None]:
         return
     METHODS.register("colours")(Colours)
     Colours.gate.set()
-    Colours.entered.clear()
     try:
         yield
     finally:
