@@ -17,6 +17,7 @@ from PIL import Image
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and /dev/full are Unix's")
 
 PROGRAM = Path(__file__).with_name("slow_program.py")
+LONG = 600  # seconds: far more than any of these takes, on a busy machine too
 ASK = ("--method", "slow", "-t", "red")
 
 
@@ -45,7 +46,7 @@ def waiting(folder: Path) -> dict[str, str]:
 
 def finish(*words: str | Path, **how) -> tuple[int, str]:
     process = start(*words, **how)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=LONG)
     return process.returncode, err.decode()
 
 
@@ -57,7 +58,7 @@ def recorded(run: Path) -> list[str]:
 
 def wait_for(folder: Path, process: subprocess.Popen[bytes]) -> None:
     """Until the program has one answer and waits for the gate."""
-    reached, deadline = folder / "gate.reached", time.monotonic() + 100
+    reached, deadline = folder / "gate.reached", time.monotonic() + LONG
     while not reached.exists() and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()[1].decode()
         time.sleep(0.05)
@@ -77,7 +78,7 @@ def is_running(process: int) -> bool:
 
 
 def wait_for_records(run: Path, count: int) -> None:
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + LONG
     while len(recorded(run)) < count and time.monotonic() < deadline:
         time.sleep(0.05)
 
@@ -95,7 +96,7 @@ def test_ctrl_c_says_where_the_finished_part_is_and_resumes(tmp_path: Path, phot
     process = start("segment", photos, *ASK, "-o", run, env=waiting(tmp_path))
     wait_for(tmp_path, process)
     process.send_signal(signal.SIGINT)
-    err = process.communicate(timeout=120)[1].decode()
+    err = process.communicate(timeout=LONG)[1].decode()
     assert process.returncode == 130 and "Traceback" not in err
     assert err.splitlines()[-1].startswith("Interrupted; what was finished is in ")
     assert len(recorded(run)) == 1
@@ -107,7 +108,7 @@ def test_ctrl_c_without_a_folder_promises_nothing(tmp_path: Path, photos: Path) 
     process = start("segment", photos, *ASK, "--json", env=waiting(tmp_path))
     wait_for(tmp_path, process)
     process.send_signal(signal.SIGINT)
-    err = process.communicate(timeout=120)[1].decode()
+    err = process.communicate(timeout=LONG)[1].decode()
     assert process.returncode == 130 and "resumes" not in err and "Interrupted;" in err
 
 
@@ -118,7 +119,7 @@ def test_a_killed_run_is_continued(tmp_path: Path, photos: Path) -> None:
         wait_for(tmp_path, process)
         wait_for_records(run, count)  # they are written while the next picture is answered
         process.kill()
-        process.communicate(timeout=120)
+        process.communicate(timeout=LONG)
         assert len(recorded(run)) == count
         (run / ".lexiseg-part-0123456789ab").write_bytes(b"half")
     assert finish("segment", photos, *ASK, "-o", run)[0] == 0
@@ -132,7 +133,7 @@ def test_ctrl_c_stops_the_processes_too_and_the_run_resumes(tmp_path: Path, phot
     wait_for(tmp_path, process)
     workers = workers_of(tmp_path)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    err = process.communicate(timeout=120)[1].decode()
+    err = process.communicate(timeout=LONG)[1].decode()
     assert process.returncode == 130 and "Traceback" not in err
     assert err.splitlines()[-1].startswith("Interrupted; what was finished is in ")
     assert workers and not any(map(is_running, workers))
@@ -148,8 +149,8 @@ def test_processes_end_with_a_killed_run_and_others_continue_it(
     wait_for(tmp_path, process)
     workers = workers_of(tmp_path)
     process.kill()
-    process.communicate(timeout=120)  # their ends of its pipes close when the workers end
-    deadline = time.monotonic() + 100
+    process.communicate(timeout=LONG)  # their ends of its pipes close when the workers end
+    deadline = time.monotonic() + LONG
     while any(map(is_running, workers)):
         assert time.monotonic() < deadline
     assert finish("segment", photos, *ASK, "-o", run, "--jobs", "2")[0] == 0
@@ -164,7 +165,7 @@ def test_a_killed_process_loses_no_picture_and_records_none_twice(
     wait_for(tmp_path, process)
     os.kill(workers_of(tmp_path)[0], signal.SIGKILL)
     (tmp_path / "gate").touch()
-    err = process.communicate(timeout=120)[1].decode()
+    err = process.communicate(timeout=LONG)[1].decode()
     assert process.returncode == 0, err
     check_whole(run)
 
@@ -176,7 +177,7 @@ def test_of_two_runs_in_one_folder_one_is_refused(tmp_path: Path, photos: Path) 
     code, err = finish("segment", photos, *ASK, "-o", run)
     assert code == 2 and "is being written by another run" in err
     (tmp_path / "gate").touch()
-    assert first.communicate(timeout=120) and first.returncode == 0
+    assert first.communicate(timeout=LONG) and first.returncode == 0
     check_whole(run)
 
 
@@ -184,7 +185,7 @@ def test_two_runs_started_together_record_every_picture_once(tmp_path: Path, pho
     run = tmp_path / "run"
     both = [start("segment", photos, *ASK, "-o", run) for _ in range(2)]
     for process in both:
-        process.communicate(timeout=120)
+        process.communicate(timeout=LONG)
     assert 0 in {process.returncode for process in both}
     check_whole(run)
 
@@ -199,7 +200,7 @@ def test_a_full_output_and_a_closed_one_have_codes_of_their_own(photos: Path) ->
         assert process.stdout and process.stderr
         process.stdout.close()
         err = process.stderr.read().decode()
-        assert process.wait(timeout=120) == 141 and "stopped reading" in err
+        assert process.wait(timeout=LONG) == 141 and "stopped reading" in err
     assert "Traceback" not in err and "Exception ignored" not in err
 
 
@@ -222,7 +223,7 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(
 def test_a_declined_download_is_no_failure_of_an_image() -> None:
     for answer in (b"n\n", b""):
         process = start("models", "pull", "clip-vit-b32", stdin=subprocess.PIPE)
-        err = process.communicate(answer, timeout=120)[1].decode()
+        err = process.communicate(answer, timeout=LONG)[1].decode()
         assert process.returncode == 4 and "Nothing was fetched" in err
 
 

@@ -14,16 +14,23 @@ def slow_iou(a: np.ndarray, b: np.ndarray) -> float:
     return (a & b).sum() / max(1, (a | b).sum())
 
 
-@pytest.mark.parametrize("name", ["CHUNK_ELEMENTS", "CELLS_AT_ONCE"])
-@pytest.mark.parametrize("limit", [2**24, 40, 7])
-def test_mask_iou_equals_set_counts(monkeypatch, name: str, limit: int) -> None:
-    monkeypatch.setattr(mask_nms, name, limit)
-    rng = np.random.default_rng(0)
-    masks = rng.random((9, 20)) > 0.5
+@pytest.mark.parametrize("cells", [1, 7, 8, 63, 64, 65, 200])
+@pytest.mark.parametrize("others", [0, 1, 4])
+def test_mask_iou_equals_set_counts(cells: int, others: int) -> None:
+    rng = np.random.default_rng(cells)
+    masks = rng.random((9, cells)) > 0.5
     masks[3] = False
-    ours = mask_iou(torch.from_numpy(masks), torch.from_numpy(masks[:4])).numpy()
-    expected = [[slow_iou(a, b) for b in masks[:4]] for a in masks]
-    np.testing.assert_allclose(ours, expected, atol=1e-6)
+    ours = mask_iou(torch.from_numpy(masks), torch.from_numpy(masks[:others])).numpy()
+    expected = [[slow_iou(a, b) for b in masks[:others]] for a in masks]
+    np.testing.assert_allclose(ours, np.reshape(expected, (9, others)), atol=1e-6)
+
+
+@pytest.mark.parametrize("limit", [2**24, 40, 7])
+def test_an_accelerator_counts_the_same_by_products(monkeypatch, limit: int) -> None:
+    monkeypatch.setattr(mask_nms, "CHUNK_ELEMENTS", limit)
+    masks = torch.rand(9, 70, generator=torch.manual_seed(0)) > 0.5
+    by_bits = mask_nms._shared_bits(masks, masks[:4])
+    assert torch.equal(mask_nms._shared_products(masks, masks[:4]), by_bits)
 
 
 def test_boxes_of_masks_and_their_iou() -> None:

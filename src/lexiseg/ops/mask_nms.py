@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lexiseg.ops.foreground import CHUNK_ELEMENTS, count_cells
 
 Overlap: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-CELLS_AT_ONCE = 2**16  # of every mask as floats: so few stay in the processor's cache
 FIRST_BLOCK, BLOCK = 16, 256  # candidates whose overlap with all later ones is computed together
 
 
@@ -23,13 +23,36 @@ def mask_iou(masks: Tensor, others: Tensor) -> Tensor:
         >>> mask_iou(torch.tensor([[True, True]]), torch.tensor([[True, False], [False, False]]))
         tensor([[0.5000, 0.0000]])
     """
+    count = _shared_bits if masks.device.type == "cpu" else _shared_products
+    shared = count(masks, others)
+    union = count_cells(masks)[:, None] + count_cells(others) - shared
+    return (shared / union.clamp_min(1)).float()
+
+
+def _shared_bits(masks: Tensor, others: Tensor) -> Tensor:
+    """Cells of each two masks' intersections, (N, M) float64, 64 cells at a time."""
+    one, other = _packed(masks), _packed(others)
+    shared = np.empty((len(one), len(other)))
+    for row, bits in enumerate(one):
+        shared[row] = np.bitwise_count(bits & other).sum(axis=1, dtype=np.int64)
+    return torch.from_numpy(shared)
+
+
+def _packed(masks: Tensor) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
+    count, cells = masks.shape
+    words = np.zeros((count, -(-cells // 64) * 8), np.uint8)
+    words[:, : -(-cells // 8)] = np.packbits(masks.numpy(), axis=1)
+    return words.view(np.uint64)
+
+
+def _shared_products(masks: Tensor, others: Tensor) -> Tensor:
+    """The same by matrix products of a part of the cells, for an accelerator."""
     shared = torch.zeros(len(masks), len(others), dtype=torch.float64, device=masks.device)
-    cells = max(1, min(CELLS_AT_ONCE, CHUNK_ELEMENTS // max(1, len(masks) + len(others))))
+    cells = max(1, CHUNK_ELEMENTS // max(1, len(masks) + len(others)))
     for start in range(0, masks.shape[1], cells):
         one, other = (rows[:, start : start + cells].float() for rows in (masks, others))
         shared += one @ other.T
-    union = count_cells(masks)[:, None] + count_cells(others) - shared
-    return (shared / union.clamp_min(1)).float()
+    return shared
 
 
 def box_iou(boxes: Tensor, others: Tensor) -> Tensor:
@@ -48,9 +71,9 @@ def cell_boxes(masks: Tensor) -> Tensor:
     """
     spans = []
     for axis in (1, 2):  # projections on columns, then on rows
-        hit = masks.any(dim=axis).float()
+        hit = masks.view(torch.uint8).amax(dim=axis).float()  # some five times as fast as any()
         first, last = hit.argmax(dim=1), hit.shape[1] - hit.flip(1).argmax(dim=1)
-        spans.append((first, torch.where(hit.any(dim=1), last, first)))
+        spans.append((first, torch.where(hit.amax(dim=1) > 0, last, first)))
     (left, right), (top, bottom) = spans
     return torch.stack([left, top, right, bottom], dim=1).float()
 

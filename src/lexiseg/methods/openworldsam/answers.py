@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-PIXELS_AT_ONCE = 2**25  # numbers of full-size masks alive at a time, 128 MB in float32
+PIXELS_AT_ONCE = 2**22  # of full-size masks alive at a time: 16 MB, which the allocator keeps
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lexiseg.methods.openworldsam.answers import Answers
+from lexiseg.ops.foreground import count_cells
 from lexiseg.ops.mask_nms import Overlap, mask_iou, rank, suppress
 
 
@@ -53,21 +54,21 @@ def divide(
     """
     chosen = without_doubles(answers, min_score, nms_iou)
     winner, inside, areas = _compete(answers[chosen])
-    ids = torch.zeros(answers.size_hw, dtype=torch.long, device=answers.logits.device)
+    claims = torch.bincount(winner.flatten(), minlength=len(chosen)).tolist()
+    sure = torch.bincount(winner[inside], minlength=len(chosen)).tolist()
+    segment_of = torch.zeros(len(chosen) + 1, dtype=torch.long)
     segments: list[DividedSegment] = []
     joined: dict[int, int] = {}
-    claims = torch.bincount(winner.flatten(), minlength=len(chosen)).tolist()
     for place, number in enumerate(chosen.tolist()):
-        region = (winner == place) & inside
-        if not region.any() or claims[place] / areas[place] < min_share:
+        if not sure[place] or claims[place] / areas[place] < min_share:
             continue
         prompt = int(answers.prompts[number])
         if prompt not in joined:
             segments.append(DividedSegment(prompt, number, prompt not in stuff))
-        ids[region] = joined.get(prompt, len(segments))
+        segment_of[place] = joined.get(prompt, len(segments))
         if prompt in stuff:
             joined.setdefault(prompt, len(segments))
-    return ids, segments
+    return segment_of.to(winner.device)[winner] * inside, segments
 
 
 def without_doubles(answers: Answers, min_score: float, nms_iou: float) -> Tensor:
@@ -83,13 +84,13 @@ def without_doubles(answers: Answers, min_score: float, nms_iou: float) -> Tenso
         sure = (answers.prompts == prompt) & (answers.scores > min_score)
         numbers = sure.nonzero()[:, 0]
         masks = answers[numbers].binary().flatten(1)
-        order = rank(answers.scores[numbers])
-        kept.append(numbers[suppress(order, _overlaps(masks), nms_iou)])
+        overlap = _looked_up(mask_iou(masks, masks))
+        kept.append(numbers[suppress(rank(answers.scores[numbers]), overlap, nms_iou)])
     return torch.cat(kept).sort()[0]
 
 
-def _overlaps(masks: Tensor) -> Overlap:
-    return lambda a, b: mask_iou(masks[a], masks[b])
+def _looked_up(overlaps: Tensor) -> Overlap:
+    return lambda a, b: overlaps[a][:, b]
 
 
 def _compete(answers: Answers) -> tuple[Tensor, Tensor, list[int]]:
@@ -102,10 +103,10 @@ def _compete(answers: Answers) -> tuple[Tensor, Tensor, list[int]]:
     for part, logits in answers.full_size():
         for place, (logit, score) in enumerate(zip(logits, answers.scores[part], strict=True)):
             mine = logit >= 0
-            areas.append(int(mine.count_nonzero()))
+            areas.append(int(count_cells(mine.flatten())))
             weighed = logit.sigmoid_().mul_(score)
             better = weighed > best
             torch.maximum(best, weighed, out=best)
-            winner.masked_fill_(better, part.start + place)
-            inside = (inside & ~better) | (mine & better)
+            torch.maximum(winner, better.int().mul_(part.start + place), out=winner)  # they ascend
+            inside ^= (inside ^ mine) & better
     return winner, inside, areas
