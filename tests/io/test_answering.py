@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from dataclasses import dataclass, replace
 from threading import Event
 
 import numpy as np
@@ -9,8 +11,10 @@ import pytest
 from PIL import Image
 
 from lexiseg.errors import OutputError
-from lexiseg.io.answering import answer_images
+from lexiseg.io.answering import AnsweredImage, Failure, ImageAnswerer, MethodCall, answer_images
+from lexiseg.io.image import read_image
 from lexiseg.io.run_folder import FolderInUseError, RunFolder
+from lexiseg.types import Recipe
 from tests.io.test_run_folder import JOB, answer
 
 LONG = 30  # seconds after which a step that should have been overlapped gives up
@@ -101,3 +105,99 @@ def test_a_folder_that_cannot_be_written_stops_the_method_soon(photos, tmp_path)
     ):
         list(answer_images(photos, lambda: solve, folder))
     assert asked == [1, 2]
+
+
+class Batched:
+    """A method that tells which pictures it encoded together, and fails as it is told."""
+
+    def __init__(self, most=99, bad=0):
+        self.most, self.bad = most, bad
+        self.encoded = []
+
+    def load(self):
+        return self
+
+    def encode_many(self, images):
+        self.encoded.append([image.shape[0] for image in images])
+        if len(images) > self.most:
+            raise MemoryError("too much")
+        if self.bad in self.encoded[-1]:
+            raise ValueError("bad")
+        return [Scene(image) for image in images]
+
+    def segment(self, given, names):
+        image = given.image if isinstance(given, Scene) else given
+        if image.shape[0] == self.bad:
+            raise ValueError("bad")
+        return replace(answer(image), recipe=Recipe("batched", "by hand", {"names": len(names)}))
+
+
+@dataclass(frozen=True)
+class Scene:
+    image: np.ndarray
+
+    @property
+    def size_hw(self):
+        return self.image.shape[:2]
+
+
+def answers(method, photos, batch):
+    call = MethodCall(method.load, "segment", ("red",))
+    return list(ImageAnswerer(call, read_image, batch=batch).answers(photos))
+
+
+def test_pictures_are_encoded_so_many_at_a_time_and_answered_in_order(photos):
+    photos.insert(2, photos[0].with_name("absent.png"))
+    method = Batched()
+    found = answers(method, photos, 3)
+    assert method.encoded == [[1, 2], [3, 4, 5]]  # the file that is absent leaves a pair
+    assert found == answers(Batched(), photos, 1)
+    assert isinstance(found[2], Failure)
+    assert [one.result.path for one in found if isinstance(one, AnsweredImage)] == [
+        path for path in photos if path.exists()
+    ]
+
+
+def test_one_picture_at_a_time_is_not_a_batch(photos):
+    method = Batched()
+    answers(method, photos, 1)
+    assert method.encoded == []
+
+
+def test_a_batch_that_is_too_large_is_halved(photos):
+    method = Batched(most=2)
+    assert answers(method, photos, 4) == answers(Batched(), photos, 1)
+    assert method.encoded == [[1, 2, 3, 4], [1, 2], [3, 4], [5, 6]]
+
+
+def test_a_picture_that_fails_costs_the_others_of_its_batch_nothing(photos):
+    found = answers(Batched(bad=2), photos, 4)
+    assert [str(one.path) for one in found if isinstance(one, Failure)] == [str(photos[1])]
+    assert [one for one in found if isinstance(one, AnsweredImage)] == [
+        one for one in answers(Batched(), photos, 1) if one.result.path != photos[1]
+    ]
+
+
+def test_no_more_than_three_batches_of_pictures_are_in_memory(photos):
+    """One in use, one that is ready, and one that is being read or was in use."""
+    alive, most = set(), []
+
+    def read(path):
+        pixels, number = read_image(path), len(most)
+        alive.add(number)
+        weakref.finalize(pixels, alive.discard, number)
+        most.append(len(alive))
+        return pixels
+
+    call = MethodCall(Plain().load, "segment", ("red",))
+    for _ in ImageAnswerer(call, read, batch=2).answers(photos * 5):
+        pass
+    assert len(most) == 5 * COUNT
+    assert max(most) <= 3 * 2
+
+
+class Plain(Batched):
+    """One whose answers hold nothing of the picture."""
+
+    def segment(self, given, names):
+        return replace(super().segment(given, names), image=None)

@@ -95,8 +95,8 @@ def photos(tmp_path):
     return sorted(folder.iterdir())
 
 
-def go(photos, load, count=2):
-    with Processes(count, load, read_image) as processes:
+def go(photos, load, count=2, batch=1):
+    with Processes(count, load, read_image, batch=batch) as processes:
         return list(processes.answers(photos))
 
 
@@ -110,6 +110,7 @@ def test_the_same_answers_as_in_one_process(photos):
     several = go(photos, load)
     assert several == alone
     assert isinstance(several[3], Failure) and len(several) == 9
+    assert go(photos, load, batch=4) == alone
 
 
 def test_several_processes_answer_at_once_and_leave_ctrl_c_to_this_one(

@@ -28,6 +28,12 @@ def test_auto_device_exists():
     assert torch.zeros(1, device=chosen).device.type == chosen.type
 
 
+@pytest.mark.parametrize(("kind", "batch"), [("cpu", 1), ("mps", 1), ("cuda", 4)])
+def test_pictures_go_together_on_cuda_only(monkeypatch, kind, batch):
+    monkeypatch.setattr(device, "choose_device", lambda name: torch.device(kind))
+    assert device.usual_batch("auto") == batch
+
+
 @pytest.mark.parametrize("name", ["gpu", "cuda:99", "", "tpu", "meta"])
 def test_unusable_device_explains(name):
     with pytest.raises(UsageError, match="choose auto"):

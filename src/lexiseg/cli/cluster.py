@@ -47,7 +47,7 @@ def answer_on_cluster(images: list[str], job: Job, call: MethodCall, run: ImageR
         outcomes = answer_pictures(
             paths, call, PartFolder(place), replace(job, formats=["parquet"]),
             read=run.colours.reader(), device=run.loading.device, workers=run.jobs,
-            overwrite=run.overwrite,
+            batch=run.batch, overwrite=run.overwrite,
         )  # fmt: skip
         for outcome in console.progress(outcomes, len(paths), "image"):
             if outcome.reason is not None:

@@ -14,6 +14,7 @@ from lexiseg.cli.options import (
     Against,
     Aliases,
     Bands,
+    Batch,
     ConfigFile,
     Cutoffs,
     Device,
@@ -153,6 +154,7 @@ class ImageRun:
     format: Formats = USUAL_FORMATS
     json: Json = False
     jobs: Jobs = None
+    batch: Batch = None
     engine: Engine = "local"
     colours: Colours
     loading: Loading

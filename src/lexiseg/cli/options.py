@@ -69,6 +69,14 @@ Formats = Annotated[
     str, typer.Option("-f", "--format", help=f"What to write, with commas: {FORMATS}.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per image on stdout.")]
+Batch = Annotated[
+    int | None,
+    typer.Option(
+        "--batch",
+        min=1,
+        help="Pictures encoded together, where the method can: 1, and 4 on CUDA.",
+    ),
+]
 Jobs = Annotated[
     int | None,
     typer.Option(

@@ -109,10 +109,11 @@ def _answer_here(images: list[str], job: Job, call: MethodCall, run: ImageRun) -
     from lexiseg.io.listing import list_images
     from lexiseg.io.processes import Processes
     from lexiseg.io.run_folder import RunFolder, open_default
+    from lexiseg.models.device import usual_batch
 
     if run.out is not None and is_address(run.out):
         raise UsageError(f"-o was given {run.out!r}; expected a folder, or add --engine ray.")
-    read = run.colours.reader()
+    read, batch = run.colours.reader(), run.batch or usual_batch(run.loading.device)
     paths = list_images(images)
     with ExitStack() as stack:
         folder = None
@@ -126,9 +127,13 @@ def _answer_here(images: list[str], job: Job, call: MethodCall, run: ImageRun) -
         stack.enter_context(resumable(folder.path if folder else None))
         debug, compute = console.state.debug, None
         if run.jobs and run.jobs > 1:
-            compute = stack.enter_context(Processes(run.jobs, call, read, debug)).answers
+            compute = stack.enter_context(Processes(run.jobs, call, read, debug, batch)).answers
         outcomes = stack.enter_context(  # it writes until it is closed
-            closing(answer_images(paths, call, folder, read=read, debug=debug, compute=compute))
+            closing(
+                answer_images(
+                    paths, call, folder, read=read, debug=debug, batch=batch, compute=compute
+                )
+            )
         )
         failures = tell_outcomes(console.progress(outcomes, len(paths), "image"), as_json=run.json)
     tell_end(len(paths), failures, folder.path if folder else None)

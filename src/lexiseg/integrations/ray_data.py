@@ -26,7 +26,7 @@ from lexiseg.integrations.ray_cluster import (
     spread,
 )
 from lexiseg.io.addresses import is_address, read_address
-from lexiseg.io.answering import MethodCall, reason_of
+from lexiseg.io.answering import MethodCall, Picture, encoded_together, in_batches, reason_of
 from lexiseg.io.fingerprint import Fingerprint
 from lexiseg.io.image import require_file
 from lexiseg.io.overlap import ahead
@@ -34,6 +34,7 @@ from lexiseg.io.parquet import Row, row_of, row_of_failure
 from lexiseg.io.part_folder import PartFolder, parts_of
 from lexiseg.io.run_folder import Job
 from lexiseg.io.samples import ImageArray
+from lexiseg.models.device import usual_batch
 from lexiseg.types import Recipe
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class _Work:
     folder: PartFolder
     recipe: Recipe
     place: str  # where relative paths begin
+    batch: int | None
     attempt: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -80,6 +82,7 @@ def answer_pictures(
     read: Callable[[Path | bytes], ImageArray],
     device: str = "auto",
     workers: int | None = None,
+    batch: int | None = None,
     overwrite: bool = False,
 ) -> Iterator[Outcome]:
     """Answer every picture that has no answer yet, on the cluster that Ray finds.
@@ -92,6 +95,7 @@ def answer_pictures(
         read: makes (H, W, 3) uint8 RGB of a path or of a file's bytes.
         device: "auto" has an actor per GPU, if there are any, and "cpu" one per core.
         workers: actors; by default as many as there are GPUs or cores.
+        batch: pictures that an actor encodes together; by default `usual_batch` of its device.
         overwrite: what an earlier job wrote into the folder goes.
 
     Yields:
@@ -106,13 +110,13 @@ def answer_pictures(
         needs = needs_of(device)
         recipe = _recipe(call, needs)
         count = folder.bind(job, recipe, len(paths), overwrite=overwrite)
-        work = _Work(call, read, folder, recipe, str(Path.cwd()))
+        work = _Work(call, read, folder, recipe, str(Path.cwd()), batch)
         shares = [
             {"part": part.number, "id": list(part.pictures), "path": list(part.pictures.values())}
             for part in parts_of(paths, count)
         ]
-        for batch in spread(shares, _Answerer, work, needs, workers):
-            for row in batch.to_pylist():
+        for table in spread(shares, _Answerer, work, needs, workers):
+            for row in table.to_pylist():
                 if row["stop"] is not None:
                     raise LexisegError(row["stop"])
                 yield Outcome(row["path"], row["reason"], row["earlier"])
@@ -139,6 +143,7 @@ class _Answerer:
             method = work.call.load()
             check_recipe(work.recipe, method.recipe())
             self._answer = work.call.of(method)
+            self._batch = work.batch or usual_batch(method.recipe().device)
         except LexisegError as error:
             self._stop = str(error)
 
@@ -166,14 +171,16 @@ class _Answerer:
         done = set(kept["id"].to_pylist())
         todo = [path for name, path in pictures.items() if name not in done]
         rows: list[Row] = []
+        written = 0
 
         def write(*more: Row) -> None:
             work.folder.write(part, kept, [*rows, *more], work.recipe, work.attempt)
 
         for seen in self._seen(todo, write):
-            rows.append(self._row(seen))
-            if len(rows) % _AT_ONCE == 0:
+            rows += self._rows(seen)
+            if len(rows) - written >= _AT_ONCE:
                 write()
+                written = len(rows)
         if rows:
             write()
         self._careful = max(0, self._careful - 1)
@@ -181,20 +188,26 @@ class _Answerer:
         noted = dict(zip(failed["id"].to_pylist(), failed["error"].to_pylist(), strict=True))
         return noted | {str(row["id"]): row["error"] for row in rows}
 
-    def _seen(self, paths: Sequence[str], write: Callable[[Row], None]) -> Iterable[_Seen | Row]:
-        """Pictures that were read.
+    def _seen(
+        self, paths: Sequence[str], write: Callable[[Row], None]
+    ) -> Iterable[list[_Seen | Row]]:
+        """Pictures that were read, a batch at a time.
 
         In an actor that was started again, one of the next pictures may be what ended it: then the
         picture has a row that says so before it is touched, and is not touched again.
         """
         if not self._careful:
-            return ahead(self._look, paths, _AHEAD)
+            batches = in_batches(paths, self._batch)
+            return ahead(self._look_all, batches, max(1, _AHEAD // self._batch))
 
-        def look(path: str) -> _Seen | Row:
+        def look(path: str) -> list[_Seen | Row]:
             write(row_of_failure(path, f"{path}: {ENDED}."))
-            return self._look(path)
+            return [self._look(path)]
 
         return map(look, paths)
+
+    def _look_all(self, paths: Sequence[str]) -> list[_Seen | Row]:
+        return [self._look(path) for path in paths]
 
     def _look(self, path: str) -> _Seen | Row:
         try:
@@ -209,11 +222,14 @@ class _Answerer:
         require_file(Path(path))
         return self._work.read(Path(path)), Fingerprint.of(Path(path)).sha256
 
-    def _row(self, seen: _Seen | Row) -> Row:
-        if not isinstance(seen, _Seen):
-            return seen
+    def _rows(self, seen: Sequence[_Seen | Row]) -> list[Row]:
+        images = [one.pixels for one in seen if isinstance(one, _Seen)]
+        pictures = iter(encoded_together(self._answer, images))
+        return [self._row(one, next(pictures)) if isinstance(one, _Seen) else one for one in seen]
+
+    def _row(self, seen: _Seen, picture: Picture) -> Row:
         try:
-            return row_of(self._answer(seen.pixels), seen.sha256, seen.path)
+            return row_of(self._answer(picture), seen.sha256, seen.path)
         except Exception as error:  # whatever one picture causes, the others get their answer
             return row_of_failure(seen.path, reason_of(error, seen.path))
 

@@ -14,10 +14,11 @@ from lexiseg.io.image import read_image, require_file, shown
 from lexiseg.io.overlap import ahead, behind
 from lexiseg.io.run_folder import RunFolder
 from lexiseg.io.samples import ImageArray
-from lexiseg.types import Method, Result, Vocabulary
+from lexiseg.types import BatchMethod, EncodedImage, Method, Result, Vocabulary
 
 Read = Callable[[Path], ImageArray]
-Answer = Callable[[ImageArray], Result]
+Picture = ImageArray | EncodedImage
+Answer = Callable[[Picture], Result]
 FoundT = TypeVar("FoundT")
 _AHEAD = 2  # pictures that are decoded before they are due
 
@@ -59,6 +60,7 @@ def answer_images(
     *,
     read: Read = read_image,
     debug: bool = False,
+    batch: int = 1,
     compute: Compute | None = None,
 ) -> Generator[Result | Failure]:
     """Answer every image that is not done yet.
@@ -73,7 +75,8 @@ def answer_images(
         folder: where to write; None to write nothing.
         read: how images are read.
         debug: let the first failure stop the run, with its traceback.
-        compute: answers pictures elsewhere, in place of `load` and `read`; see
+        batch: pictures that are encoded together, if the method can; thrice as many are in memory.
+        compute: answers pictures elsewhere, in place of `load`, `read` and `batch`; see
             `lexiseg.io.processes`.
 
     Yields:
@@ -87,7 +90,7 @@ def answer_images(
     names = folder.prepare(images) if folder else {}
     images = sorted(images, key=_is_there)
     todo = [path for path in images if not folder or path in names]
-    answering = ImageAnswerer(load, read, debug)
+    answering = ImageAnswerer(load, read, debug, batch)
     computed = (compute or answering.answers)(todo)
     if folder is None:
         yield from (item.result if isinstance(item, AnsweredImage) else item for item in computed)
@@ -121,11 +124,50 @@ class MethodCall:
         """Load the method; the function that answers one image."""
         return self.of(self.load())
 
-    def of(self, method: Method) -> Answer:
+    def of(self, method: Method) -> AskedMethod:
         """The function with which a method answers one image."""
-        ask: Callable[..., Result] = getattr(method, self.verb)
-        given = () if self.question is None else (self.question,)
-        return lambda image: ask(image, *given)
+        return AskedMethod(method, self.verb, self.question)
+
+
+@dataclass(frozen=True)
+class AskedMethod:
+    """A method that is loaded, and what it is asked; called with an image, it answers.
+
+    Args:
+        method: any.
+        verb: as for `MethodCall`.
+        question: the same.
+    """
+
+    method: Method
+    verb: str
+    question: Vocabulary | tuple[str, ...] | None = None
+
+    def __call__(self, picture: Picture) -> Result:
+        """Answer an image, encoded or not."""
+        ask: Callable[..., Result] = getattr(self.method, self.verb)
+        return ask(picture) if self.question is None else ask(picture, self.question)
+
+
+def encoded_together(answer: Answer, images: Sequence[ImageArray]) -> Sequence[Picture]:
+    """Scenes of images that are encoded in one pass, or the images where that does not work.
+
+    What makes a batch fail, one image or too little memory for all, need not make its halves fail.
+
+    Args:
+        answer: what will answer them.
+        images: (H, W, 3) uint8 RGB each.
+    """
+    if len(images) < 2 or not isinstance(answer, AskedMethod):
+        return images
+    if not isinstance(answer.method, BatchMethod):
+        return images
+    try:
+        return answer.method.encode_many(images)
+    except Exception:  # an image alone is encoded where its failure is noted
+        half = len(images) // 2
+    halves = images[:half], images[half:]
+    return [one for some in halves for one in encoded_together(answer, some)]
 
 
 @dataclass
@@ -136,17 +178,39 @@ class ImageAnswerer:
         load: loads the method and gives the function that answers.
         read: how pictures are read.
         debug: let failures out.
+        batch: pictures that are encoded together, if the method can.
     """
 
     load: Callable[[], Answer]
     read: Read
     debug: bool = False
+    batch: int = 1
     _solve: Answer | None = None
 
     def answers(self, paths: Sequence[Path]) -> Iterator[Computed]:
         """Answer pictures in order, reading ahead."""
-        for seen in ahead(self.look, paths, _AHEAD):
-            yield self.answer(seen)
+        batches, count = in_batches(paths, self.batch), max(1, _AHEAD // self.batch)
+        for seen in ahead(self.look_all, batches, count):
+            yield from self.answer_all(seen)
+
+    def look_all(self, paths: Sequence[Path]) -> list[Seen | Failure]:
+        """Read pictures."""
+        return [self.look(path) for path in paths]
+
+    def answer_all(self, seen: Sequence[Seen | Failure]) -> Iterator[Computed]:
+        """Answer pictures that were read; those whose sizes fit are encoded in one pass.
+
+        Raises:
+            LexisegError: the method cannot be loaded.
+        """
+        images = [one.pixels for one in seen if isinstance(one, Seen)]
+        pictures = iter(encoded_together(self._loaded(), images) if len(images) > 1 else images)
+        for one in seen:
+            yield one if isinstance(one, Failure) else self.answer(one, next(pictures))
+
+    def _loaded(self) -> Answer:
+        self._solve = self._solve or self.load()
+        return self._solve
 
     def look(self, path: Path) -> Seen | Failure:
         """Read a picture."""
@@ -156,17 +220,15 @@ class ImageAnswerer:
         require_file(path)
         return Seen(path, Fingerprint.of(path), self.read(path))
 
-    def answer(self, seen: Seen | Failure) -> Computed:
-        """Answer a picture that was read.
+    def answer(self, seen: Seen, picture: Picture) -> Computed:
+        """Answer a picture that was read, and may be encoded.
 
         Raises:
             LexisegError: the method cannot be loaded.
         """
-        if isinstance(seen, Failure):
-            return seen
-        solve = self._solve = self._solve or self.load()
+        solve = self._loaded()
         return self.attempt(
-            lambda path: AnsweredImage(replace(solve(seen.pixels), path=path), seen.picture),
+            lambda path: AnsweredImage(replace(solve(picture), path=path), seen.picture),
             seen.path,
         )
 
@@ -180,6 +242,19 @@ class ImageAnswerer:
             if self.debug:
                 raise
             return Failure(path, reason_of(error, shown(path)))
+
+
+ItemT = TypeVar("ItemT")
+
+
+def in_batches(items: Sequence[ItemT], size: int) -> list[Sequence[ItemT]]:
+    """Items in their order, so many at a time.
+
+    Example:
+        >>> in_batches([1, 2, 3], 2)
+        [[1, 2], [3]]
+    """
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 @dataclass

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from lexiseg.errors import LexisegError
-from lexiseg.io.answering import Answer, Computed, Failure, ImageAnswerer, Read
+from lexiseg.io.answering import Answer, Computed, Failure, ImageAnswerer, Read, in_batches
 from lexiseg.io.image import shown
 
 _TRIES = 2  # of a picture that was alone when its process ended
@@ -34,9 +34,9 @@ class _NotLoaded:
 
 @dataclass(frozen=True)
 class _Reply:
-    """What became of a picture, and what its process warned of."""
+    """What became of pictures, and what their process warned of."""
 
-    outcome: Computed | _NotLoaded
+    outcomes: list[Computed] | _NotLoaded
     warned: tuple[str, ...] = ()
 
 
@@ -53,16 +53,22 @@ class Processes(AbstractContextManager["Processes"]):
             them, and so must be a plain value or a function of a module.
         read: how pictures are read; the same holds.
         debug: let the first failure stop the run.
+        batch: pictures that a process encodes together, if the method can.
     """
 
     def __init__(
-        self, count: int, load: Callable[[], Answer], read: Read, debug: bool = False
+        self,
+        count: int,
+        load: Callable[[], Answer],
+        read: Read,
+        debug: bool = False,
+        batch: int = 1,
     ) -> None:
-        self._count = count
+        self._count, self._batch = count, batch
         self._context = get_context("spawn")  # a forked process has no use of CUDA, nor of threads
         given, self._lifeline = self._context.Pipe(duplex=False)
         threads = max(1, (os.cpu_count() or 1) // count)
-        self._start = (ImageAnswerer(load, read, debug), threads, given)
+        self._start = (ImageAnswerer(load, read, debug, batch), threads, given)
         self._pool = self._new_pool()
         self._answered = False
         self._ended = 0
@@ -90,31 +96,31 @@ class Processes(AbstractContextManager["Processes"]):
         Raises:
             LexisegError: the method cannot be loaded, or ends every process.
         """
-        waiting = deque(paths)
+        waiting = deque(in_batches(paths, self._batch))
         while waiting:
             for path in (yield from self._together(waiting)):
                 yield self._alone(path)
 
-    def _together(self, waiting: deque[Path]) -> Generator[Computed, None, list[Path]]:
+    def _together(self, waiting: deque[Sequence[Path]]) -> Generator[Computed, None, list[Path]]:
         """Answer pictures until a process ends; returns those that were under way then."""
-        flying: deque[tuple[Path, Future[_Reply]]] = deque()
+        flying: deque[tuple[Sequence[Path], Future[_Reply]]] = deque()
         try:
             while waiting or flying:
                 while waiting and len(flying) < 2 * self._count:
                     flying.append((waiting[0], self._submit(waiting[0])))
                     waiting.popleft()
-                outcome = self._taken(flying[0][1])
+                outcomes = self._taken(flying[0][1])
                 flying.popleft()
-                yield outcome
+                yield from outcomes
         except BrokenProcessPool:
             self._renew()
-        return [path for path, _ in flying]
+        return [path for paths, _ in flying for path in paths]
 
     def _alone(self, path: Path) -> Computed:
         """Answer a picture that may be what ended its process."""
         for _ in range(_TRIES):
             try:
-                return self._taken(self._submit(path))
+                return self._taken(self._submit([path]))[0]
             except BrokenProcessPool:
                 self._renew()
         self._ended += 1
@@ -125,18 +131,18 @@ class Processes(AbstractContextManager["Processes"]):
             )
         return Failure(path, f"{shown(path)}: its process ended, {_TRIES} times.")
 
-    def _submit(self, path: Path) -> Future[_Reply]:
+    def _submit(self, paths: Sequence[Path]) -> Future[_Reply]:
         with _uninterrupted():  # processes may start here, and inherit it
-            return self._pool.submit(_answer, path)
+            return self._pool.submit(_answer, paths)
 
-    def _taken(self, future: Future[_Reply]) -> Computed:
+    def _taken(self, future: Future[_Reply]) -> list[Computed]:
         reply = future.result()
         self._answered = True
         for sentence in reply.warned:
             warnings.warn(sentence, stacklevel=2)
-        if isinstance(reply.outcome, _NotLoaded):
-            raise LexisegError(reply.outcome.sentence)
-        return reply.outcome
+        if isinstance(reply.outcomes, _NotLoaded):
+            raise LexisegError(reply.outcomes.sentence)
+        return reply.outcomes
 
     def _renew(self) -> None:
         self._pool.shutdown()
@@ -176,13 +182,14 @@ def _end_with(lifeline: Connection) -> None:
     os._exit(1)
 
 
-def _answer(path: Path) -> _Reply:
+def _answer(paths: Sequence[Path]) -> _Reply:
     assert _answering is not None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
-            outcome: Computed | _NotLoaded = _answering.answer(_answering.look(path))
+            seen = _answering.look_all(paths)
+            outcomes: list[Computed] | _NotLoaded = list(_answering.answer_all(seen))
         except LexisegError as error:  # of loading; those of a picture are failures
-            outcome = _NotLoaded(str(error))
+            outcomes = _NotLoaded(str(error))
     told = [str(one.message) for one in caught if one.category is UserWarning]
-    return _Reply(outcome, tuple(dict.fromkeys(told)))
+    return _Reply(outcomes, tuple(dict.fromkeys(told)))

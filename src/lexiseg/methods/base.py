@@ -151,6 +151,10 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
     def _encode(self, image: ImageArray, watch: Stopwatch) -> SceneT:
         """All that no question changes."""
 
+    def _encode_many(self, images: Sequence[ImageArray], watch: Stopwatch) -> Sequence[SceneT]:
+        """The same for several images; a method whose encoders take several at once says how."""
+        return [self._encode(image, watch) for image in images]
+
     def _segment(self, scene: SceneT, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
         raise NotImplementedError
 
@@ -260,10 +264,39 @@ class BaseMethod(ABC, Generic[SceneT, ConfigT]):
         watch = Stopwatch(self.device)
         with watch("encode"):
             scene = self._encode(pixels, watch)
+        return self._signed(scene, path_of(image), watch.timing_ms)
+
+    @final
+    def encode_many(self, images: Sequence[ImageSource]) -> list[SceneT]:
+        """The same for several images, in one pass where the method can and their sizes fit.
+
+        Scenes equal those of `encode` within rounding; each has its share of the time.
+
+        Args:
+            images: as `encode` takes them; they and their scenes are in memory together.
+
+        Raises:
+            ImageError: an image cannot be read.
+
+        Example:
+            >>> scenes = method.encode_many(["one.jpg", "two.jpg"])     # doctest: +SKIP
+            >>> [method.segment(scene, "dog") for scene in scenes]      # doctest: +SKIP
+        """
+        pixels = [read_image(image) for image in images]
+        watch = Stopwatch(self.device)
+        with watch("encode"):
+            scenes = self._encode_many(pixels, watch)
+        share = {stage: spent / len(images) for stage, spent in watch.timing_ms.items()}
+        return [
+            self._signed(scene, path_of(image), share)
+            for scene, image in zip(scenes, images, strict=True)
+        ]
+
+    def _signed(self, scene: SceneT, path: Path | None, timing_ms: Mapping[str, float]) -> SceneT:
         return replace(
             scene,
-            path=path_of(image),
-            timing_ms=watch.timing_ms,
+            path=path,
+            timing_ms=timing_ms,
             encoder=self.name,
             encoded_with=self._encoded_with(),
         )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lexiseg.config import override, to_dict
 from lexiseg.models.bundled import bundled_weights
@@ -82,6 +86,40 @@ def load_segmenter(
     """
     segmenter: PromptableSegmenter = SEGMENTERS[name](device=device, dtype=dtype, weights=weights)
     return segmenter
+
+
+SeenT = TypeVar("SeenT")
+SeenT_co = TypeVar("SeenT_co", covariant=True)
+
+
+class ImageEncoder(Protocol[SeenT_co]):
+    """A part that looks at a picture once."""
+
+    def encode(self, image: NDArray[np.uint8], /) -> SeenT_co:
+        """All that is known of an (H, W, 3) uint8 RGB image before any question."""
+        ...
+
+
+@runtime_checkable
+class BatchEncoder(Protocol[SeenT_co]):
+    """One that can look at several in one pass."""
+
+    def encode_many(self, images: Sequence[NDArray[np.uint8]], /) -> Sequence[SeenT_co]:
+        """The same of several images, in their order."""
+        ...
+
+
+def encode_all(part: ImageEncoder[SeenT], images: Sequence[NDArray[np.uint8]]) -> Sequence[SeenT]:
+    """What a part knows of images, in their order; in one pass if it can.
+
+    Args:
+        part: segmenter, detector or the like.
+        images: (H, W, 3) uint8 RGB.
+    """
+    if isinstance(part, BatchEncoder):
+        many: Sequence[SeenT] = part.encode_many(images)
+        return many
+    return [part.encode(image) for image in images]
 
 
 def part_options(part: str, config: object) -> Mapping[str, object]:

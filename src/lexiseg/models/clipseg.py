@@ -14,6 +14,7 @@ from lexiseg.errors import UsageError
 from lexiseg.models.clip import BpeTokenizer, Preprocessing
 from lexiseg.models.clip.text_cache import TextCache
 from lexiseg.models.huggingface import Architecture, Published, PublishedEncoder
+from lexiseg.ops.equal_shapes import rows
 
 # What the published checkpoints were trained at, where the preprocessor file is silent.
 SIZE = 352
@@ -43,12 +44,23 @@ class ClipSeg(PublishedEncoder):
     @torch.no_grad()
     def encode(self, image: NDArray[np.uint8]) -> tuple[Tensor, ...]:
         """What the decoder reads of an (H, W, 3) uint8 RGB image: (1, 1 + n, D) of some blocks."""
-        square = Image.fromarray(image).resize((self.size, self.size), Image.Resampling.BILINEAR)
-        pixels = self.statistics.normalize(np.asarray(square)).to(self.device, self.network.dtype)
+        return self.encode_many([image])[0]
+
+    @torch.no_grad()
+    def encode_many(self, images: Sequence[NDArray[np.uint8]]) -> list[tuple[Tensor, ...]]:
+        """The same of several images in one pass, in their order."""
+        pixels = torch.cat([self._prepare(image) for image in images])
         seen = self.network.clip.vision_model(
-            pixels, interpolate_pos_encoding=True, output_hidden_states=True
+            pixels.to(self.device, self.network.dtype),
+            interpolate_pos_encoding=True,
+            output_hidden_states=True,
         )
-        return tuple(seen.hidden_states[block + 1] for block in self.network.extract_layers)
+        read = [seen.hidden_states[block + 1] for block in self.network.extract_layers]
+        return list(zip(*map(rows, read), strict=True))
+
+    def _prepare(self, image: NDArray[np.uint8]) -> Tensor:
+        square = Image.fromarray(image).resize((self.size, self.size), Image.Resampling.BILINEAR)
+        return self.statistics.normalize(np.asarray(square))
 
     @torch.no_grad()
     def maps(self, seen: tuple[Tensor, ...], texts: Sequence[str]) -> Tensor:

@@ -6,9 +6,10 @@ the fusion on the grid of cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from lexiseg.errors import UsageError
+from lexiseg.ops.equal_shapes import grouped
 from lexiseg.ops.windows import (
     Blend,
     CellGrid,
@@ -146,19 +148,62 @@ def encode_windows(
         >>> maps.maps(scorer.embed_texts(["dog", "background"])).shape  # doctest: +SKIP
         torch.Size([2, 96, 128])
     """
-    pixels = torch.from_numpy(np.array(canvas)).to(scorer.device)
-    image = pixels.permute(2, 0, 1).float().div_(255)
-    canvas_hw = (canvas.shape[0], canvas.shape[1])
-    grids, features = [], []
-    for size in config.sizes:
-        area = canvas_hw
+    (maps,) = encode_canvases(scorer, [canvas], config)
+    return maps
+
+
+@torch.no_grad()
+def encode_canvases(
+    scorer: DenseScorer, canvases: Sequence[NDArray[np.uint8]], config: WindowConfig = WINDOWS
+) -> list[DenseMaps]:
+    """The same for several canvases, whose windows of one size share batches."""
+    images = [_to_unit_range(canvas).to(scorer.device) for canvas in canvases]
+    views = [_encode_size(scorer, images, size, config) for size in config.sizes]
+    side = choose_cell(scorer, config)
+    return [
+        DenseMaps(
+            scorer,
+            tuple(features[number] for _, features in views),
+            tuple(grids[number] for grids, _ in views),
+            CellGrid((canvas.shape[0], canvas.shape[1]), side),
+            config,
+        )
+        for number, canvas in enumerate(canvases)
+    ]
+
+
+def _to_unit_range(canvas: NDArray[np.uint8]) -> Tensor:
+    """(3, H, W) float32 in [0, 1]."""
+    return torch.from_numpy(np.array(canvas)).permute(2, 0, 1).float().div_(255)
+
+
+def _encode_size(
+    scorer: DenseScorer, images: Sequence[Tensor], size: int, config: WindowConfig
+) -> tuple[list[WindowGrid], list[DenseFeatures]]:
+    """The windows of one size over images (3, H, W), and what the scorer sees in them."""
+    grids, areas = [], []
+    for image in images:
+        area = (image.shape[1], image.shape[2])
         if config.short_side == "pad":
-            area = (max(size, canvas_hw[0]), max(size, canvas_hw[1]))
+            area = (max(size, area[0]), max(size, area[1]))
         grids.append(WindowGrid.over(area, size, max(1, round(size * config.stride))))
-        batches = _windows(scorer, _continued(image, area), grids[-1], config)
-        features.append(DenseFeatures.concatenate([scorer.encode(batch) for batch in batches]))
-    cells = CellGrid(canvas_hw, choose_cell(scorer, config))
-    return DenseMaps(scorer, tuple(features), tuple(grids), cells, config)
+        areas.append(_continued(image, area))
+    features: dict[int, DenseFeatures] = {}
+    for numbers in grouped([grid.size_hw for grid in grids]).values():
+        crops = [areas[n][:, y0:y1, x0:x1] for n in numbers for x0, y0, x1, y1 in grids[n].boxes]
+        batches = _windows(scorer, crops, config)
+        seen = DenseFeatures.concatenate([scorer.encode(batch) for batch in batches])
+        features.update(zip(numbers, _dealt(seen, [len(grids[n]) for n in numbers]), strict=True))
+    return grids, [features[number] for number in range(len(images))]
+
+
+def _dealt(features: DenseFeatures, counts: Sequence[int]) -> Iterator[DenseFeatures]:
+    """Features of several pictures, apart; none keeps the others in memory."""
+    if len(counts) == 1:
+        yield features
+        return
+    for end, count in zip(accumulate(counts), counts, strict=True):
+        yield DenseFeatures.concatenate([features[end - count : end]])
 
 
 def choose_cell(scorer: DenseScorer, config: WindowConfig = WINDOWS) -> Fraction:
@@ -179,19 +224,17 @@ def _continued(image: Tensor, area_hw: tuple[int, int]) -> Tensor:
 
 
 def _windows(
-    scorer: DenseScorer, image: Tensor, grid: WindowGrid, config: WindowConfig
+    scorer: DenseScorer, crops: Sequence[Tensor], config: WindowConfig
 ) -> Iterator[Tensor]:
-    """Normalized windows (n, 3, h, w) of an image (3, H, W), a batch at a time."""
+    """Normalized windows (n, 3, h, w) of equal crops (3, h', w'), a batch at a time."""
     side = scorer.input_size if config.input == "native" else 0
-    height, width = (side or max(length, scorer.patch_size) for length in grid.size_hw)
-    boxes = grid.boxes
-    for start in range(0, len(boxes), config.batch):
-        part = boxes[start : start + config.batch]
-        crops = torch.stack([image[:, y0:y1, x0:x1] for x0, y0, x1, y1 in part])
-        if crops.shape[2:] != (height, width):
-            crops = F.interpolate(crops, (height, width), mode="bicubic", antialias=True)
-            crops = crops.clamp_(0, 1)
-        yield scorer.normalize(crops)
+    height, width = (side or max(length, scorer.patch_size) for length in crops[0].shape[1:])
+    for start in range(0, len(crops), config.batch):
+        windows = torch.stack(list(crops[start : start + config.batch]))
+        if windows.shape[2:] != (height, width):
+            windows = F.interpolate(windows, (height, width), mode="bicubic", antialias=True)
+            windows = windows.clamp_(0, 1)
+        yield scorer.normalize(windows)
 
 
 def fit_canvas(

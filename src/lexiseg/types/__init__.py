@@ -6,6 +6,7 @@ from lexiseg.types.instances import Instance, Instances
 from lexiseg.types.origin import Category, Number, Origin
 from lexiseg.types.presence import Presence, PresenceTrace
 from lexiseg.types.protocols import (
+    BatchMethod,
     DenseScorer,
     EncodedImage,
     ImageSource,
@@ -38,6 +39,7 @@ from lexiseg.types.vocabulary import (
 )
 
 __all__ = [
+    "BatchMethod",
     "Candidates",
     "Captioner",
     "Category",

@@ -126,6 +126,15 @@ class Method(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchMethod(Protocol):
+    """A method that can encode several images in one pass."""
+
+    def encode_many(self, images: Sequence[ImageSource]) -> Sequence[EncodedImage]:
+        """Scenes of images, in their order."""
+        ...
+
+
 def require_method(name: str, kind: object) -> None:
     """Check that what is registered as a method is one.
 

@@ -17,7 +17,7 @@ from lexiseg.methods.baselines.box_masks import masks_in_boxes
 from lexiseg.methods.baselines.config import BoxConfig, GroundedSamConfig, OwlSamConfig
 from lexiseg.methods.baselines.presets import GROUNDED_SAM, OWL_SAM, Preset, find_preset
 from lexiseg.methods.baselines.ranking import best_first
-from lexiseg.methods.parts import load_segmenter, segmenter_checkpoints, source_of
+from lexiseg.methods.parts import encode_all, load_segmenter, segmenter_checkpoints, source_of
 from lexiseg.models.hub import require_weights
 from lexiseg.ops.mask_nms import box_iou, rank, suppress
 from lexiseg.ops.stopwatch import Stopwatch
@@ -155,7 +155,12 @@ class BoxPrompted(BaseMethod[BoxScene[SeenT], BoxConfigT], Generic[SeenT, BoxCon
         return precision_of(self.segmenter)
 
     def _encode(self, image: ImageArray, watch: Stopwatch) -> BoxScene[SeenT]:
-        return BoxScene(image, self.detector.encode(image), self.segmenter.encode(image))
+        return self._encode_many([image], watch)[0]
+
+    def _encode_many(self, images: Sequence[ImageArray], watch: Stopwatch) -> list[BoxScene[SeenT]]:
+        seen = encode_all(self.detector, images)
+        embeddings = encode_all(self.segmenter, images)
+        return [BoxScene(*about) for about in zip(images, seen, embeddings, strict=True)]
 
     def _segment(self, scene: BoxScene[SeenT], vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
         """Detect, thin out, cut out."""

@@ -120,7 +120,11 @@ class ClipSegMethod(BaseMethod[ClipSegScene, ClipSegConfig]):
         return {"clipseg": self.network}
 
     def _encode(self, image: ImageArray, watch: Stopwatch) -> ClipSegScene:
-        return ClipSegScene(image, self.network.encode(image))
+        return self._encode_many([image], watch)[0]
+
+    def _encode_many(self, images: Sequence[ImageArray], watch: Stopwatch) -> list[ClipSegScene]:
+        seen = self.network.encode_many(images)
+        return [ClipSegScene(image, own) for image, own in zip(images, seen, strict=True)]
 
     def _segment(self, scene: ClipSegScene, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
         claims = self._claim(scene, vocabulary)

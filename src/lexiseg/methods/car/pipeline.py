@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lexiseg.config import override, split_options
@@ -17,7 +17,7 @@ from lexiseg.methods.car.recurrence import Recurrence
 from lexiseg.methods.car.referring import find_sentences, referring_config
 from lexiseg.methods.car.report import Findings
 from lexiseg.methods.car.sam_ensemble import sharpen
-from lexiseg.methods.car.scene import Scene, encode_scene
+from lexiseg.methods.car.scene import Scene, encode_scenes
 from lexiseg.methods.car.semantic import find_names
 from lexiseg.methods.car.video import TemporalSmoother
 from lexiseg.methods.parts import part_options, segmenter_checkpoints, source_of
@@ -139,7 +139,10 @@ class CaR(BaseMethod[Scene, CarConfig]):
         return part_options("segmenter", getattr(self.segmenter, "config", None))
 
     def _encode(self, image: ImageArray, watch: Stopwatch) -> Scene:
-        return encode_scene(image, self.proposal, self.config)
+        return self._encode_many([image], watch)[0]
+
+    def _encode_many(self, images: Sequence[ImageArray], watch: Stopwatch) -> list[Scene]:
+        return encode_scenes(images, self.proposal, self.config)
 
     def _segment(self, scene: Scene, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
         return self._name_finder(vocabulary, None)(scene, watch)

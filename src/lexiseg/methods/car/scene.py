@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -21,6 +21,7 @@ from lexiseg.models.clip import Clip, resize_to_multiple
 from lexiseg.ops.affinity import symmetric_affinity
 from lexiseg.ops.attention import AttentionMean
 from lexiseg.ops.crf import CrfConfig, DenseCrf
+from lexiseg.ops.equal_shapes import together
 from lexiseg.ops.last_block import LastBlock, Tail
 from lexiseg.types import DenseFeatures, Mask, MaskProposer
 
@@ -94,7 +95,6 @@ class Scene(BaseScene):
         return self.last_block.project(self.last_block.tokens[0])
 
 
-@torch.no_grad()
 def encode_scene(image: ImageArray, clip: Clip, config: CarConfig) -> Scene:
     """Run the CAM tower once and prepare the affinity.
 
@@ -103,23 +103,40 @@ def encode_scene(image: ImageArray, clip: Clip, config: CarConfig) -> Scene:
         clip: the CAM tower.
         config: bound of the size, how it is rounded to patches, and the affinity's blocks.
     """
+    return encode_scenes([image], clip, config)[0]
+
+
+@torch.no_grad()
+def encode_scenes(images: Sequence[ImageArray], clip: Clip, config: CarConfig) -> list[Scene]:
+    """The same of several images; the tower sees those of equal size together."""
+    patch = clip.visual.config.patch_size
+    canvases = [shrink(image, config.max_side) for image in images]
+    multiple = config.procedure.size_multiple or patch
+    fitted = [fit_to_patches(canvas, patch, multiple) for canvas in canvases]
+    pixels = [clip.preprocessing.normalize(one).to(clip.device) for one in fitted]
+    looks = together(lambda batch: _look(batch, clip, config), pixels)
+    grids = [(one.shape[0] // patch, one.shape[1] // patch) for one in fitted]
+    scenes = zip(images, canvases, grids, looks, strict=True)
+    return [Scene(image, canvas, grid, *look) for image, canvas, grid, look in scenes]
+
+
+def _look(pixels: Tensor, clip: Clip, config: CarConfig) -> list[tuple[LastBlock, Tensor]]:
+    """Last block and affinity of each picture of (B, 3, H, W)."""
     tower = clip.visual
-    canvas = shrink(image, config.max_side)
-    patch = tower.config.patch_size
-    pixels = fit_to_patches(canvas, patch, config.procedure.size_multiple or patch)
-    grid = (pixels.shape[0] // patch, pixels.shape[1] // patch)
-    tokens = tower.embed(
-        clip.preprocessing.normalize(pixels).to(clip.device), config.procedure.positions
-    )
     last = len(tower.blocks) - 1
     record = AttentionMean()
     recorded = dict.fromkeys(range(max(0, last + 1 - config.attention_blocks), last), record)
+    tokens = tower.embed(pixels, config.procedure.positions)
     tokens = tower.run(tokens, stop=last, attention=recorded)
-    last_block = LastBlock(Tail(tower.blocks[last], tower.ln_post, tower.proj), tokens[0])
-    attention = last_block.attention
-    if record.total is not None:
-        attention = (record.total[0] + attention) / (record.blocks + 1)
-    return Scene(image, canvas, grid, last_block, symmetric_affinity(attention[1:, 1:]))
+    tail = Tail(tower.blocks[last], tower.ln_post, tower.proj)
+    looks = []
+    for number, own in enumerate(tokens):
+        last_block = LastBlock(tail, own)
+        attention = last_block.attention
+        if record.total is not None:
+            attention = (record.total[number] + attention) / (record.blocks + 1)
+        looks.append((last_block, symmetric_affinity(attention[1:, 1:])))
+    return looks
 
 
 def shrink(image: ImageArray, max_side: int) -> ImageArray:

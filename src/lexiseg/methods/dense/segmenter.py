@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from lexiseg.methods.dense.labels import Labels, label_pixels
 from lexiseg.methods.parts import check_scorer, load_scorer, part_options
 from lexiseg.models.hub import require_weights
 from lexiseg.ops.stopwatch import Stopwatch
-from lexiseg.scorers.dense_maps import DenseMaps, WindowConfig, encode_windows
+from lexiseg.scorers.dense_maps import DenseMaps, WindowConfig, encode_canvases
 from lexiseg.scorers.slide import pixel_scores
 from lexiseg.types import DenseScorer, Instance, Mask, Presence, Vocabulary, rivals
 
@@ -115,7 +115,11 @@ class DenseSegmenter(BaseMethod[DenseScene, DenseConfig]):
         return part_options("scorer", getattr(self.scorer, "config", None))
 
     def _encode(self, image: ImageArray, watch: Stopwatch) -> DenseScene:
-        canvas = resize_short_side(image, self.config.short_side, self.config.long_side)
+        return self._encode_many([image], watch)[0]
+
+    def _encode_many(self, images: Sequence[ImageArray], watch: Stopwatch) -> list[DenseScene]:
+        short, long = self.config.short_side, self.config.long_side
+        canvases = [resize_short_side(image, short, long) for image in images]
         windows = WindowConfig(
             sizes=(self.config.window,),
             stride=min(1.0, self.config.stride / self.config.window),
@@ -123,7 +127,8 @@ class DenseSegmenter(BaseMethod[DenseScene, DenseConfig]):
             expansion="bilinear",
             batch=self.config.batch,
         )
-        return DenseScene(image, encode_windows(self.scorer, canvas, windows))
+        seen = encode_canvases(self.scorer, canvases, windows)
+        return [DenseScene(image, maps) for image, maps in zip(images, seen, strict=True)]
 
     def _segment(self, scene: DenseScene, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
         labels = self.classify_pixels(scene, vocabulary)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self, TypeVar
@@ -88,7 +88,16 @@ class MaskProposalMethod(BaseMethod[ProposalScene, SettingsT]):
         return {name: value for name, value in MEASURED.items() if name not in chosen}
 
     def _encode(self, image: ImageArray, watch: Stopwatch) -> ProposalScene:
-        return ProposalScene(image, self.model.propose(image, self.config.input_size))
+        return self._encode_many([image], watch)[0]
+
+    def _encode_many(self, images: Sequence[ImageArray], watch: Stopwatch) -> list[ProposalScene]:
+        found = self.model.propose_many(images, self.config.input_size, **self.extras)
+        return [ProposalScene(image, own) for image, own in zip(images, found, strict=True)]
+
+    @property
+    def extras(self) -> Mapping[str, bool]:
+        """What else the model is to say of a picture."""
+        return {}
 
     @torch.no_grad()
     def _segment(self, scene: ProposalScene, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
@@ -245,12 +254,10 @@ class MaftPlus(MaskProposalMethod[MaftPlusConfig]):
         }
         return cls(model, config, Provenance(preset, parts, frozenset(options)))
 
-    def _encode(self, image: ImageArray, watch: Stopwatch) -> ProposalScene:
-        config = self.config
-        proposals = self.model.propose(
-            image, config.input_size, cells=True, mixed=config.mixed_cells
-        )
-        return ProposalScene(image, proposals)
+    @property
+    def extras(self) -> Mapping[str, bool]:
+        """CLIP's cells, which the transfer looks at."""
+        return {"cells": True, "mixed": self.config.mixed_cells}
 
     def log_probabilities(self, proposals: MaskProposals, texts: ClassTexts) -> Tensor:
         """CLIP decides between names; the decoder only says what has none."""

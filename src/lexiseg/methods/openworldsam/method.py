@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,10 @@ from lexiseg.methods.openworldsam.referring import report_sentences
 from lexiseg.methods.openworldsam.report import report_names
 from lexiseg.methods.openworldsam.scene import Scene
 from lexiseg.methods.openworldsam.vectors import PairEncoder, PairVectors, vector_file
+from lexiseg.methods.parts import encode_all
 from lexiseg.models.openworldsam import Adapter
 from lexiseg.ops.stopwatch import Stopwatch
+from lexiseg.scorers.dense_maps import DenseMaps
 from lexiseg.types import DenseScorer, ImageSource, Result, SentenceProtocol, Vocabulary
 
 if TYPE_CHECKING:
@@ -132,11 +134,20 @@ class OpenWorldSam(BaseMethod[Scene, OpenWorldSamConfig]):
         return {**own, "clip": self.clip} if self.clip else own
 
     def _encode(self, image: ImageArray, watch: Stopwatch) -> Scene:
+        return self._encode_many([image], watch)[0]
+
+    def _encode_many(self, images: Sequence[ImageArray], watch: Stopwatch) -> list[Scene]:
+        vectors = [self._vectors(image) for image in images]
+        windows: Sequence[DenseMaps | None] = [None] * len(images)
+        if self.clip:
+            windows = see_windows(self.clip, images, self.config.clip)
+        seen = encode_all(self.segmenter, images)
+        return [Scene(*about) for about in zip(images, seen, vectors, windows, strict=True)]
+
+    def _vectors(self, image: ImageArray) -> PairVectors:
         folder = self.vector_folder
         file = None if folder is None else vector_file(folder, self.encoder, image)
-        vectors = PairVectors(self.encoder, self.encoder.prepare(image), file)
-        windows = see_windows(self.clip, image, self.config.clip) if self.clip else None
-        return Scene(image, self.segmenter.encode(image), vectors, windows)
+        return PairVectors(self.encoder, self.encoder.prepare(image), file)
 
     def _segment(self, scene: Scene, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
         self._require_clip()

@@ -18,7 +18,7 @@ from torch import Tensor
 from lexiseg.errors import UsageError
 from lexiseg.methods.openworldsam.answers import Answers
 from lexiseg.methods.openworldsam.config import ClipFilter
-from lexiseg.scorers.dense_maps import DenseMaps, WindowConfig, encode_windows, fit_canvas
+from lexiseg.scorers.dense_maps import DenseMaps, WindowConfig, encode_canvases, fit_canvas
 from lexiseg.types import DenseScorer, rivals
 
 CLIP_SCALE = 100.0  # cosines of CLIP become logits by this factor
@@ -40,10 +40,14 @@ class NameVerdict:
     reason: str
 
 
-def see_windows(scorer: DenseScorer, image: NDArray[np.uint8], settings: ClipFilter) -> DenseMaps:
-    """Encode the windows of an (H, W, 3) uint8 RGB picture with CLIP."""
+def see_windows(
+    scorer: DenseScorer, images: Sequence[NDArray[np.uint8]], settings: ClipFilter
+) -> list[DenseMaps]:
+    """Encode the windows of (H, W, 3) uint8 RGB pictures with CLIP."""
     windows = WindowConfig(settings.windows, settings.stride)
-    return encode_windows(scorer, fit_canvas(image, settings.long_side), windows)
+    return encode_canvases(
+        scorer, [fit_canvas(image, settings.long_side) for image in images], windows
+    )
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -20,7 +20,7 @@ from lexiseg.methods.parts import (
 from lexiseg.methods.tides.config import TidesConfig, variant_config
 from lexiseg.methods.tides.pipeline import find_objects
 from lexiseg.methods.tides.presets import PRESETS, find_preset
-from lexiseg.methods.tides.scene import Scene, encode_scene
+from lexiseg.methods.tides.scene import Scene, encode_scenes
 from lexiseg.methods.tides.steps import PUBLISHED, Steps
 from lexiseg.models.hub import require_weights
 from lexiseg.ops.stopwatch import Stopwatch
@@ -154,8 +154,11 @@ class Tides(BaseMethod[Scene, TidesConfig]):
         return other
 
     def _encode(self, image: ImageArray, watch: Stopwatch) -> Scene:
-        """The slow half of step A, and the segmenter's embedding."""
-        return encode_scene(image, self.scorer, self.segmenter, self.config)
+        return self._encode_many([image], watch)[0]
+
+    def _encode_many(self, images: Sequence[ImageArray], watch: Stopwatch) -> list[Scene]:
+        """The slow half of step A, and the segmenter's embeddings."""
+        return encode_scenes(images, self.scorer, self.segmenter, self.config)
 
     def _segment(self, scene: Scene, vocabulary: Vocabulary, watch: Stopwatch) -> Answer:
         return find_objects(scene, vocabulary, self, watch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from lexiseg.methods.base import BaseScene
+from lexiseg.methods.parts import encode_all
 from lexiseg.methods.tides.canvas import Canvas
 from lexiseg.methods.tides.config import TidesConfig
 from lexiseg.methods.tides.prompted_masks import PromptedMasks
-from lexiseg.scorers.dense_maps import DenseMaps, choose_cell, encode_windows, fit_canvas
+from lexiseg.scorers.dense_maps import DenseMaps, choose_cell, encode_canvases, fit_canvas
 from lexiseg.types import DenseScorer, ImageEmbedding, PromptableSegmenter
 
 
@@ -34,24 +36,28 @@ class Scene(BaseScene):
 
 
 @torch.no_grad()
-def encode_scene(
-    image: NDArray[np.uint8],
+def encode_scenes(
+    images: Sequence[NDArray[np.uint8]],
     scorer: DenseScorer,
     segmenter: PromptableSegmenter,
     config: TidesConfig,
-) -> Scene:
-    """Run the scorer on all windows and the segmenter's encoder on the image.
+) -> list[Scene]:
+    """Run the scorer on all windows and the segmenter's encoder on the images.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
+        images: (H, W, 3) uint8 RGB.
         scorer: its image encoder sees the windows.
-        segmenter: its encoder sees the image.
+        segmenter: its encoder sees the images.
         config: step A.
     """
     windows = config.window_config
     side = choose_cell(scorer, windows)
     whole_cells = side.numerator if config.short_side == "cells" else 1
-    maps = encode_windows(scorer, fit_canvas(image, config.long_side, whole_cells), windows)
-    canvas = Canvas((image.shape[0], image.shape[1]), maps.cells)
-    embedding = segmenter.encode(image)
-    return Scene(image, canvas, maps, embedding, PromptedMasks(segmenter, embedding, canvas))
+    fitted = [fit_canvas(image, config.long_side, whole_cells) for image in images]
+    seen = encode_canvases(scorer, fitted, windows)
+    scenes = []
+    for image, maps, embedding in zip(images, seen, encode_all(segmenter, images), strict=True):
+        canvas = Canvas((image.shape[0], image.shape[1]), maps.cells)
+        masks = PromptedMasks(segmenter, embedding, canvas)
+        scenes.append(Scene(image, canvas, maps, embedding, masks))
+    return scenes

@@ -15,6 +15,7 @@ from lexiseg.models.clip import BpeTokenizer, Preprocessing
 from lexiseg.models.clip.text_cache import TextCache
 from lexiseg.models.detectors.boxes import Detections, corners
 from lexiseg.models.huggingface import Architecture, Published, PublishedModel
+from lexiseg.ops.equal_shapes import rows
 
 TEXT_BATCH = 256
 
@@ -56,16 +57,28 @@ class Owlv2(PublishedModel):
     @torch.no_grad()
     def encode(self, image: NDArray[np.uint8]) -> PatchFeatures:
         """Features and boxes of all patches of an (H, W, 3) uint8 RGB image."""
+        return self.encode_many([image])[0]
+
+    @torch.no_grad()
+    def encode_many(self, images: Sequence[NDArray[np.uint8]]) -> list[PatchFeatures]:
+        """The same of several images in one pass, in their order."""
+        pixels = torch.cat([self._prepare(image) for image in images]).to(self.device)
+        features, _ = self.network.image_embedder(pixels)
+        patches = features.flatten(1, 2)
+        boxes = corners(self.network.box_predictor(patches, features).cpu())
+        return [
+            PatchFeatures(own, where * max(image.shape[:2]))
+            for image, own, where in zip(images, rows(patches), boxes, strict=True)
+        ]
+
+    def _prepare(self, image: NDArray[np.uint8]) -> Tensor:
+        """(1, 3, size, size) float32."""
         square = resize_padded(image, self.size)
         mean, std = (
             np.asarray(values, dtype=np.float32)
             for values in (self.statistics.mean, self.statistics.std)
         )
-        pixels = torch.from_numpy((square - mean) / std).permute(2, 0, 1)[None].to(self.device)
-        features, _ = self.network.image_embedder(pixels)
-        patches = features.flatten(1, 2)
-        boxes = corners(self.network.box_predictor(patches, features)[0].cpu())
-        return PatchFeatures(patches, boxes * max(image.shape[:2]))
+        return torch.from_numpy((square - mean) / std).permute(2, 0, 1)[None]
 
     @torch.no_grad()
     def detect(

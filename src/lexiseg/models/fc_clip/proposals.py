@@ -19,6 +19,7 @@ from lexiseg.models.fc_clip.mask_decoder import MaskDecoder
 from lexiseg.models.fc_clip.pixel_decoder import PixelDecoder
 from lexiseg.models.fc_clip.preprocess import InputSize, prepare
 from lexiseg.models.fc_clip.transfer import ContentTransfer, mixed_cells
+from lexiseg.ops.equal_shapes import rows, together
 from lexiseg.ops.mask_pooling import resize_masks
 from lexiseg.types import Frame
 
@@ -174,14 +175,30 @@ class ProposalModel:
             cells: embed the cells of CLIP's last feature map as well, for MAFT+'s transfer.
             mixed: hand them to the visual head as MAFT+'s released code does.
         """
-        pixels, frame = prepare(image, size, self.colors)
-        return self.propose_from(pixels, frame, cells=cells, mixed=mixed)
+        return self.propose_many([image], size, cells=cells, mixed=mixed)[0]
 
     @torch.no_grad()
-    def propose_from(
-        self, pixels: Tensor, frame: Frame, *, cells: bool = False, mixed: bool = False
-    ) -> MaskProposals:
-        """The same for pixels (1, 3, h, w) that are prepared already."""
+    def propose_many(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        size: InputSize = PUBLISHED_SIZE,
+        *,
+        cells: bool = False,
+        mixed: bool = False,
+    ) -> list[MaskProposals]:
+        """The same for several pictures; those of equal size go through in one pass."""
+        prepared = [prepare(image, size, self.colors) for image in images]
+        seen = together(
+            lambda batch: self._seen(batch, cells, mixed), [pixels for pixels, _ in prepared]
+        )
+        return [
+            MaskProposals(*found, frame) for found, (_, frame) in zip(seen, prepared, strict=True)
+        ]
+
+    def _seen(
+        self, pixels: Tensor, cells: bool, mixed: bool
+    ) -> list[tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]]:
+        """All but the frame of the candidates of each picture of (B, 3, h, w)."""
         network, visual = self.network, self.network.clip.visual
         levels = visual.levels(pixels.to(self.device, self.dtype))
         features = network.pixel_decoder(levels)
@@ -190,13 +207,16 @@ class ProposalModel:
         inside = resize_masks(decoded.masks, (dense.shape[2], dense.shape[3])) > 0
         embedded = visual.embed_masks(dense, decoded.masks)
         shown = visual.embed_cells(mixed_cells(dense) if mixed else dense) if cells else None
-        return MaskProposals(
-            masks=decoded.masks[0],
-            in_vocabulary=decoded.embeddings[0],
-            out_vocabulary=embedded[0].float(),
-            covers_cells=inside.flatten(2).any(dim=-1)[0],
-            cells=None if shown is None else shown[0].float(),
-            frame=frame,
+        no_cells: list[Tensor | None] = [None] * len(pixels)
+        return list(
+            zip(
+                _apart(decoded.masks),
+                _apart(decoded.embeddings),
+                _apart(embedded.float()),
+                _apart(inside.flatten(2).any(dim=-1)),
+                no_cells if shown is None else _apart(shown.float()),
+                strict=True,
+            )
         )
 
     def require_transfer(self) -> None:
@@ -226,6 +246,10 @@ class ProposalModel:
         assert self.network.transfer is not None and proposals.cells is not None
         moved: Tensor = self.network.transfer(texts, proposals.cells[None])[0]
         return moved
+
+
+def _apart(batch: Tensor) -> list[Tensor]:
+    return [row[0] for row in rows(batch)]
 
 
 def _scale(logarithm: Tensor) -> float:

@@ -13,6 +13,7 @@ from lexiseg.errors import UsageError
 from lexiseg.models.sam.decoder import DecoderImage, Drawn, MaskDecoder
 from lexiseg.models.sam.preprocess import Preprocessing
 from lexiseg.models.sam.prompts import PromptEncoder, Prompts
+from lexiseg.ops.equal_shapes import rows, together
 from lexiseg.ops.resizing import resize_from_frame
 from lexiseg.ops.token_sums import TokenSums
 from lexiseg.types import Candidates, ImageEmbedding
@@ -27,7 +28,7 @@ class Segmenter:
     """Any segmenter of SAM's family behind one interface.
 
     Args:
-        encoder: pixels (1, 3, S, S) -> feature maps, the embedding (1, C, h, w) last.
+        encoder: pixels (B, 3, S, S) -> feature maps, the embeddings (B, C, h, w) last.
         prompts: encodes points, boxes and masks.
         decoder: answers them.
         preprocessing: what the encoder expects of pictures.
@@ -81,9 +82,19 @@ class Segmenter:
         Raises:
             UsageError: not such an image.
         """
-        pixels = self.preprocessing(image).to(self.device, self.dtype)
-        frame = self.preprocessing.frame((image.shape[0], image.shape[1]))
-        return ImageEmbedding(frame, self.encoder(pixels))
+        return self.encode_many([image])[0]
+
+    @torch.no_grad()
+    def encode_many(self, images: Sequence[NDArray[np.uint8]]) -> list[ImageEmbedding]:
+        """The same of several images in one pass, in their order."""
+        pixels = [self.preprocessing(image).to(self.device, self.dtype) for image in images]
+        frames = [self.preprocessing.frame((image.shape[0], image.shape[1])) for image in images]
+        seen = together(self._maps, pixels)
+        return [ImageEmbedding(*about) for about in zip(frames, seen, strict=True)]
+
+    def _maps(self, pixels: Tensor) -> list[tuple[Tensor, ...]]:
+        """Feature maps (1, C, h, w) of each picture of a batch."""
+        return list(zip(*map(rows, self.encoder(pixels)), strict=True))
 
     def predict(
         self,
