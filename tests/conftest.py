@@ -13,6 +13,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("lexiseg")
     group.addoption("--fuzz-seconds", type=float, default=1.0, help="of each fuzzer, default 1")
     group.addoption("--fuzz-seed", type=int, default=0, help="of all fuzzers, default 0")
+    group.addoption("--skipped-to", type=Path, help="file for the tests that were skipped")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Note what is skipped, in the process that reports, if that was asked for."""
+    if config.getoption("--skipped-to") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Skipped(config.getoption("--skipped-to")))
+
+
+class _Skipped:
+    """Writes which tests, and files as a whole, were skipped: for another environment to run."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._names: dict[str, None] = {}
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A file that is skipped as a whole."""
+        self._note(report)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test."""
+        self._note(report)
+
+    def _note(self, report: pytest.CollectReport | pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self._names[report.nodeid] = None
+
+    def pytest_sessionfinish(self) -> None:
+        """Write them, one a line."""
+        self._file.write_text("".join(f"{name}\n" for name in self._names), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -83,7 +83,8 @@ def test_it_decides_as_the_filter_of_tides_does():
     names = [*bundled()[:12], background[0]]
     ours = ClipFilter(288, tides.config.windows, tides.config.stride, background, -0.04)
     theirs = tides.segment(image, names).presence
-    verdicts = judge_by_clip(see_windows(scorer, image, ours), [(name,) for name in names], ours)
+    (windows,) = see_windows(scorer, [image], ours)
+    verdicts = judge_by_clip(windows, [(name,) for name in names], ours)
     close = [abs(v.score - theirs[name].score) for v, name in zip(verdicts, names, strict=True)]
     assert max(close) < 0.2 and np.median(close) < 0.05
 

@@ -65,9 +65,9 @@ class Owlv2(PublishedModel):
         pixels = torch.cat([self._prepare(image) for image in images]).to(self.device)
         features, _ = self.network.image_embedder(pixels)
         patches = features.flatten(1, 2)
-        boxes = corners(self.network.box_predictor(patches, features).cpu())
+        boxes = self.network.box_predictor(patches, features).cpu()
         return [
-            PatchFeatures(own, where * max(image.shape[:2]))
+            PatchFeatures(own, corners(where) * max(image.shape[:2]))
             for image, own, where in zip(images, rows(patches), boxes, strict=True)
         ]
 
