@@ -5,7 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from hypothesis import HealthCheck, settings
+
+# The same examples every time, however busy the machine; --hypothesis-profile explore draws anew.
+_ANY_SPEED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("same", derandomize=True, **_ANY_SPEED)
+settings.register_profile("explore", **_ANY_SPEED)
+settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,6 +53,13 @@ class _Skipped:
     def pytest_sessionfinish(self) -> None:
         """Write them, one a line."""
         self._file.write_text("".join(f"{name}\n" for name in self._names), encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _same_numbers() -> None:
+    """Numbers that a test draws do not depend on which tests ran before it."""
+    torch.manual_seed(0)
+    np.random.seed(0)  # of code that draws from the global generator
 
 
 @pytest.fixture(scope="session")
