@@ -16,7 +16,14 @@ from torch import Tensor
 
 from lexiseg.errors import CheckpointError, WeightsNotFoundError
 from lexiseg.models.clip import BpeTokenizer
-from lexiseg.models.conv_clip import ConvClipConfig, infer_config, read_sizes, to_ours, with_stated
+from lexiseg.models.conv_clip import (
+    ConvClipConfig,
+    ConvClipNetwork,
+    infer_config,
+    read_sizes,
+    to_ours,
+    with_stated,
+)
 from lexiseg.models.device import choose_device, choose_dtype
 from lexiseg.models.fc_clip.config import HeadConfig, config_of
 from lexiseg.models.fc_clip.layout import (
@@ -65,8 +72,8 @@ def load_proposal_model(
             as safetensors, a repacked head without CLIP, or what `save_proposal_model` wrote.
         device: "auto" or a torch device.
         dtype: precision of CLIP's towers; the decoders compute in float32.
-        backbone: where CLIP comes from if the file lacks it, and the tokenizer if none is beside
-            the file: known name, hub id, folder or file.
+        backbone: where CLIP comes from if the file lacks it or has but what differs, and the
+            tokenizer if none is beside the file: known name, hub id, folder or file.
         form: of MAFT+'s transfer, which its tensors do not tell, where nothing beside them does;
             None for "panoptic".
 
@@ -91,7 +98,8 @@ def _clip_of(
     parts: CheckpointParts, path: Path, backbone: str | Path | None
 ) -> tuple[Mapping[str, Tensor], ConvClipConfig, Path | None]:
     """CLIP's tensors and sizes, and the file they came from if it is another one."""
-    if parts.clip:
+    changed = _stated(path, "backbone").get("changed", 0)
+    if parts.clip and not changed:
         state = to_ours(parts.clip)
         config = infer_config(state)
         if path.is_dir() and (path / CONFIG).is_file():
@@ -102,9 +110,14 @@ def _clip_of(
         raise WeightsNotFoundError(
             f"{path} holds a head without CLIP; say where its CLIP is with backbone=."
         )
+    if len(parts.clip) != changed:
+        raise CheckpointError(
+            f"{path} has {len(parts.clip)} tensors of CLIP, where its {CONFIG} speaks of {changed} "
+            "that differ from the backbone's; take the files that belong together."
+        )
     other = find_weights(backbone)
     state = to_ours(read_state(other))
-    return state, read_sizes(other, state), other
+    return {**state, **parts.clip}, read_sizes(other, state), other
 
 
 def _head_config(parts: CheckpointParts, path: Path) -> HeadConfig:
@@ -207,7 +220,7 @@ def save_proposal_model(
     folder: Path,
     dtype: torch.dtype | None = None,
     *,
-    with_clip: bool = True,
+    backbone: ConvClipNetwork | None = None,
 ) -> None:
     """Write a network as safetensors in the published names, with what no shape tells beside it.
 
@@ -215,22 +228,26 @@ def save_proposal_model(
         network: any.
         folder: made if absent.
         dtype: precision to store in; None keeps the present one, scalars always do.
-        with_clip: CLIP's weights too; without them the file is read with ``backbone=``.
+        backbone: a CLIP that is stored elsewhere: of the network's only what differs from it is
+            written, and the file is read with ``backbone=``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = network.clip.config
+    kept = {CLIP + key: tensor for key, tensor in backbone.state_dict().items()} if backbone else {}
     state = {
         key: tensor.detach().cpu().to(dtype if dtype and tensor.ndim else tensor.dtype).contiguous()
         for key, tensor in published_state(network).items()
-        if with_clip or not key.startswith(CLIP)
+        if key not in kept or not torch.equal(tensor.cpu(), kept[key].cpu())
     }
     stated: dict[str, object] = {
         "model_type": MODEL_TYPE,
         "decoder": {"heads": network.head.decoder_heads},
     }
-    if with_clip:
+    if backbone is None:
         stated["text"] = {"heads": config.text.heads}
         stated["vision"] = {"image_size": config.vision.image_size}
+    elif changed := sum(key.startswith(CLIP) for key in state):
+        stated["backbone"] = {"changed": changed}
     if network.transfer is not None:
         heads, form = network.transfer.multihead_attn.heads, network.transfer.form
         stated["transfer"] = {"heads": heads, "form": form}

@@ -15,7 +15,8 @@ class Optimizer:
     """Steps several of torch's optimizers at one learning rate.
 
     Args:
-        parts: with groups of parameters of their own.
+        parts: with groups of parameters of their own; a group with a "share" steps at so much of
+            the rate.
     """
 
     def __init__(self, *parts: torch.optim.Optimizer) -> None:
@@ -25,7 +26,7 @@ class Optimizer:
         """Apply and clear the gradients."""
         for part in self.parts:
             for group in part.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group.get("share", 1.0)
             part.step()
             part.zero_grad()
 

@@ -13,10 +13,12 @@ import typer
 from lexiseg.errors import LexisegError
 from lexiseg.training.mini.convnext import commands as convnext
 from lexiseg.training.mini.fc_clip import commands as fc_clip
+from lexiseg.training.mini.maft_plus import commands as maft_plus
 
 app = typer.Typer(add_completion=False, help="Make and measure the bundled small models.")
 app.add_typer(convnext.app)
 app.add_typer(fc_clip.app)
+app.add_typer(maft_plus.app)
 
 
 class Tower(StrEnum):

@@ -10,15 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lexiseg.methods.mask_proposals import TEMPLATES
-from lexiseg.models.conv_clip import ConvClip
-from lexiseg.models.fc_clip import HeadConfig, ProposalNetwork
+from lexiseg.models.conv_clip import ConvClip, Levels
+from lexiseg.models.fc_clip import ContentTransfer, HeadConfig, ProposalNetwork
 from lexiseg.ops.class_logits import average_prompts, class_logits
 from lexiseg.training.engine.learner import Learner, Stateful, TrainingConfig
-from lexiseg.training.engine.optimizer import muon_and_adamw
+from lexiseg.training.engine.optimizer import Optimizer, muon_and_adamw
 from lexiseg.training.engine.process_group import ALONE, ProcessGroup
 from lexiseg.training.mini.augment import normalize, recolor
 from lexiseg.training.mini.fc_clip.objective import PointRule, proposal_losses
-from lexiseg.training.mini.fc_clip.pictures import Pictures
+from lexiseg.training.mini.fc_clip.pictures import Pictures, SegmentTruth
 from lexiseg.training.mini.fc_clip.start import begin_decoders
 
 LARGEST_SCALE = 100.0
@@ -59,6 +59,7 @@ class FcClipLearner(Learner):
         clip: a convolutional CLIP; it is not trained.
         head: sizes of the decoders.
         device, group: as of `Learner`.
+        transfer: of MAFT+.
     """
 
     config: FcClipTraining
@@ -71,19 +72,24 @@ class FcClipLearner(Learner):
         head: HeadConfig,
         device: torch.device | str = "cpu",
         group: ProcessGroup = ALONE,
+        transfer: ContentTransfer | None = None,
     ) -> None:
         self.pictures = config.pictures
         super().__init__(config, self.pictures.scenes, device, group)
-        self.network = ProposalNetwork(clip.network.config, head)
+        self.network = ProposalNetwork(clip.network.config, head, transfer)
         begin_decoders(self.network)
         self.network.clip = clip.network
         self.network.to(self.device).train()
         self.network.clip.eval().requires_grad_(False)
         self.names = self.pictures.segments.classes.names
         self.rows = name_rows(clip, self.names).to(self.device)
-        learning = nn.ModuleList(self.learning.values())
-        self.parameters = list(learning.parameters())
-        self.optimizer = muon_and_adamw(learning, "layers")
+        self.optimizer = self.begin_optimizer()
+        learning = nn.ModuleList(self.learning.values()).parameters()
+        self.parameters = [parameter for parameter in learning if parameter.requires_grad]
+
+    def begin_optimizer(self) -> Optimizer:
+        """What steps the parts that change."""
+        return muon_and_adamw(nn.ModuleList(self.learning.values()), "layers")
 
     @property
     def learning(self) -> dict[str, nn.Module]:
@@ -112,8 +118,7 @@ class FcClipLearner(Learner):
         pixels, truths = self.pictures.draw(first, count, generator)
         pixels = normalize(recolor(pixels, generator)).to(self.device)
         known = [truth.to(self.device) for truth in truths]
-        rule = PointRule(self.config.points)
-        losses = proposal_losses(self.predict(pixels), known, generator, rule=rule)
+        losses = self.losses(pixels, known, generator)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
         self.group.average(parameter.grad for parameter in self.parameters)
         nn.utils.clip_grad_norm_(self.parameters, LARGEST_STEP)
@@ -121,11 +126,18 @@ class FcClipLearner(Learner):
         self.step += 1
         return {name: round(loss.item(), 4) for name, loss in losses.items()}
 
-    def predict(self, pixels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    def losses(
+        self, pixels: Tensor, truths: Sequence[SegmentTruth], generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Weighted losses of a batch (B, 3, S, S)."""
+        with torch.no_grad(), self.autocast():
+            levels = self.network.clip.visual.levels(pixels)
+        rule = PointRule(self.config.points)
+        return proposal_losses(self.predict(levels), truths, generator, rule=rule)
+
+    def predict(self, levels: Levels) -> Iterator[tuple[Tensor, Tensor]]:
         """Logits (B, Q, C + 1) and masks (B, Q, h, w) before and after every layer."""
         network = self.network
-        with torch.no_grad(), self.autocast():
-            levels = network.clip.visual.levels(pixels)
         features = network.pixel_decoder(levels)
         decoder = network.mask_decoder
         scale = decoder.logit_scale.exp().clamp(max=LARGEST_SCALE)

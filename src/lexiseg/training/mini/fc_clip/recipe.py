@@ -47,7 +47,7 @@ class FcClipRecipe:
 
 def export(learner: FcClipLearner, clip: ConvClip, folder: Path) -> None:
     """Write the decoders in half precision with a record of their making."""
-    save_proposal_model(learner.network, folder, torch.float16, with_clip=False)
+    save_proposal_model(learner.network, folder, torch.float16, backbone=clip.network)
     readable(folder)
     write_record(
         learner,
