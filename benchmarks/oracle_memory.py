@@ -1,9 +1,9 @@
 """Memory and time of a long oracle study: ``python -m benchmarks.oracle_memory``.
 
-`lexiseg analyze oracles` runs in processes of its own over pictures of 640 x 480 pixels with 20 true
-segments and 100 candidates each. The candidates are made to look like a trained predictor's: one
-fits each segment, some are fragments and doubles, most are sure to be no object. A few different
-pictures are written and linked under as many names as are asked for, so that the disk holds them.
+`lexiseg analyze oracles` runs in processes of its own over pictures of 640 x 480 pixels with 20
+true segments and 100 candidates each. The candidates are made to look like a trained predictor's:
+one fits each segment, some are fragments and doubles, most are sure to be no object. A few
+different pictures are written and linked under as many names as are asked for.
 
 What one picture needs is gone with it; what stays is its record. So the first pictures are judged
 one after the other, with the most memory so far at half of them and at the end. For every larger

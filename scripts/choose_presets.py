@@ -63,7 +63,11 @@ STARTS: Mapping[str, Mapping[str, object]] = {
         "min_share": 0.5,
         "two_stage": False,
     },
+    "fc-clip": {"void_bias": 0.0, "min_overlap": 0.8, "alpha": 0.4},
+    "maft-plus": {"void_bias": 0.0, "min_overlap": 0.7, "min_score": 0.2},
 }
+BIASES = [-0.5, -1.0, -1.5, -2.0, -3.0, -5.0]
+OVERLAPS = [0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
 CHOICES: Mapping[str, Choices] = {
     "car": {
         "proposals": ["value", "layercam", "clip-surgery", "naclip"],
@@ -97,6 +101,12 @@ CHOICES: Mapping[str, Choices] = {
         "min_share": [0.3, 0.8],
         "two_stage": [True],
     },
+    "fc-clip": {"void_bias": BIASES, "min_overlap": [0.7, *OVERLAPS], "alpha": [0.2, 0.6, 0.8]},
+    "maft-plus": {
+        "min_score": [0.0, 0.1, 0.3],
+        "void_bias": [1.0, 0.5, *BIASES],
+        "min_overlap": [0.8, *OVERLAPS],
+    },
 }
 NOTES = {
     "tides": "The preset keeps bandwidth = 0.02 and min_density = 0.05, which an earlier search on "
@@ -108,8 +118,10 @@ SCENES = {
     "car": "miniworld",
     "tides": "miniworld-instances",
     "zero-guidance": "miniworld-regions",
+    "fc-clip": "miniworld-panoptic",
+    "maft-plus": "miniworld-panoptic",
 }
-DECIDES = {"car": "miou", "tides": "ap", "zero-guidance": "st_iou", "openworldsam": "pq"}
+DECIDES = {"car": "miou", "tides": "ap", "zero-guidance": "st_iou"}  # of others pq
 
 
 def main() -> None:
@@ -130,7 +142,7 @@ def search(method: str, out: Path, limit: int) -> None:
         partial(load, method),
         scenes_of(method, limit),
         CHOICES[method],
-        by=DECIDES[method],
+        by=DECIDES.get(method, "pq"),
         out=out,
         limit=limit,
     )

@@ -16,7 +16,7 @@ NAMES = ["dog", "grass", "zebra"]
 
 # These need a detector or weights that do not travel inside the package; their own tests use small
 # ones.
-UNBUNDLED = ("grounded-sam", "owlv2+sam", "clipseg", "maft-plus")
+UNBUNDLED = ("grounded-sam", "owlv2+sam", "clipseg")
 LABELERS = ("zero-guidance",)  # they need no names; see test_labelers.py
 BUNDLED = [name for name in METHODS if not name.startswith(UNBUNDLED) and name not in LABELERS]
 

@@ -10,7 +10,6 @@ import torch
 import lexiseg
 from lexiseg.datasets.miniature_panoptic import MiniworldSegments
 from lexiseg.datasets.miniworld import Miniworld
-from lexiseg.errors import UnknownNameError
 from lexiseg.methods.mask_proposals import FcClip
 from lexiseg.methods.mask_proposals.class_texts import read_names
 from lexiseg.types import Vocabulary
@@ -48,7 +47,8 @@ def test_other_decoders_take_the_bundled_clip(mini, tmp_path: Path) -> None:
     from lexiseg.models.bundled import bundled_folder
     from lexiseg.models.fc_clip import save_proposal_model
 
-    save_proposal_model(mini.model.network, tmp_path, with_clip=False)
+    network = mini.model.network
+    save_proposal_model(network, tmp_path, backbone=network.clip)
     again = lexiseg.load("fc-clip", preset="mini", weights=tmp_path, device="cpu", dtype="float32")
     sample = MiniworldSegments(Miniworld("val", 96, seed=73), 1)[0]
     first, second = (m.encode(sample.image).proposals.masks for m in (mini, again))
@@ -56,6 +56,20 @@ def test_other_decoders_take_the_bundled_clip(mini, tmp_path: Path) -> None:
     assert bundled_folder("mini-fc-clip").is_dir()
 
 
-def test_maft_plus_has_no_small_weights() -> None:
-    with pytest.raises(UnknownNameError, match="mini"):
-        lexiseg.load("maft-plus", preset="mini")
+def test_small_maft_plus_answers_as_its_weights_were_trained() -> None:
+    mini = lexiseg.load("maft-plus", preset="mini", device="cpu", dtype="float32")
+    assert mini.config.mixed_cells is False and mini.recipe().settings["mixed_cells"] is False
+    assert mini.configured(mixed_cells=True).config.mixed_cells
+    asked = lexiseg.load("maft-plus", preset="mini", variant="released", device="cpu")
+    assert asked.config.mixed_cells is True
+    sample = MiniworldSegments(Miniworld("val", 224, seed=74), 1)[0]
+    assert mini.segment(sample.image, ["sky", "grass", "land"]).panoptic is not None
+
+
+def test_small_maft_plus_began_with_the_small_fc_clips_clip(mini) -> None:
+    """What its file lacks is the very same; what it has has moved, but not far."""
+    other = lexiseg.load("maft-plus", preset="mini", device="cpu", dtype="float32").model.network
+    began, now = mini.model.network.clip.state_dict(), other.clip.state_dict()
+    moved = {name for name in began if not torch.equal(began[name], now[name])}
+    assert moved and not any(".mlp." in name or "transformer" in name for name in moved)
+    assert all(name.startswith("visual.trunk.") for name in moved)

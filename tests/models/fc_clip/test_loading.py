@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from lexiseg.errors import CheckpointError, WeightsNotFoundError
 from lexiseg.models.clip import TextConfig
@@ -107,6 +107,44 @@ def test_head_without_clip_takes_the_backbone_that_is_named(folder, tmp_path_fac
     same(model, load(folder / "whole.safetensors"))
     alone = [fingerprint(backbone), fingerprint(folder / "head.safetensors")]
     assert len(model.fingerprint) == 64 and model.fingerprint not in alone
+
+
+@pytest.fixture
+def halves(folder, tmp_path_factory):
+    """A MAFT+ whose CLIP differs from a backbone by one tensor, and what is stored of either."""
+    network, place = make_proposer(transfer="panoptic"), tmp_path_factory.mktemp("backbone")
+    backbone = make_proposer().clip
+    backbone.load_state_dict(network.clip.state_dict())
+    save_file({k: t.clone() for k, t in backbone.state_dict().items()}, place / "clip.safetensors")
+    network.clip.visual.trunk.stem[0].bias.add_(0.5)
+    save_proposal_model(network, folder, backbone=backbone)
+    return network, place / "clip.safetensors"
+
+
+def test_only_what_differs_from_the_backbone_is_stored_and_joined_with_it(folder, halves) -> None:
+    network, backbone = halves
+    stored = [key for key in load_file(folder / "model.safetensors") if "clip_model" in key]
+    assert stored == ["backbone.clip_model.visual.trunk.stem.0.bias"]
+    model = load(folder, backbone=backbone)
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(model.network.state_dict()[name], tensor, msg=name)
+    assert model.fingerprint != fingerprint(folder)
+    with pytest.raises(WeightsNotFoundError, match="backbone="):
+        load(folder)
+
+
+def test_part_of_a_clip_is_joined_only_where_it_is_stated(folder, halves) -> None:
+    """A file that lost some of CLIP's tensors must not be filled up in silence."""
+    _, backbone = halves
+    config = json.loads((folder / "config.json").read_text())
+    config["backbone"]["changed"] = 2
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="has 1 tensors of CLIP, where its .* speaks of 2"):
+        load(folder, backbone=backbone)
+    del config["backbone"]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError):
+        load(folder, backbone=backbone)
 
 
 def test_missing_and_foreign_tensors_are_named(folder) -> None:

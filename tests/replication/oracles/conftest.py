@@ -47,7 +47,7 @@ def record(row: Row, scene: int, dataset: MiniworldSegments) -> dict[str, Any]:
     heights = dict(HEIGHTS) if row.oracles else {BASELINE: 0.3 + row.side / 1000, NAMES: 0.5}
     if row.lesson is not None:
         heights[BASELINE] = 0.1 + 0.02 * len(str(row.lesson.pictures)) + 0.05 * row.ensemble
-    if row.oracles:
+    if row.balances:
         runs = (0.0, *BIASES)
         heights |= {BIAS.format(b): 0.35 if b == GOOD_BIAS else 0.3 for b in runs}
         heights |= {BALANCE.format(b, o): 0.31 for o in OVERLAPS for b in TRIED}

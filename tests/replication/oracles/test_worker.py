@@ -10,6 +10,7 @@ import pytest
 from lexiseg.analysis.oracles.helps import BASELINE, NAMES, SELECTION, WITH_BOTH
 from lexiseg.datasets.miniworld.taxonomy import load_taxonomy
 from lexiseg.metrics.panoptic import PanopticQuality
+from lexiseg.replication.oracles.lessons import STEPS
 from lexiseg.replication.oracles.rows import FC_CLIP, IN_DOMAIN, TABLE_1, TRAINED_AWAY, VALIDATION
 from lexiseg.replication.oracles.worker import (
     BIASES,
@@ -65,7 +66,7 @@ def test_scenes_and_classes_are_those_of_the_policies(worker) -> None:
 
 def test_the_ensemble_is_the_rows(worker, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(worker, "load", lambda **_: OraclesWorker.load(worker))
-    away = worker.configured(TRAINED_AWAY, tmp_path).config
+    away = worker.configured(TRAINED_AWAY[STEPS], tmp_path).config
     home = worker.configured(IN_DOMAIN[True][0], tmp_path).config
     alone = worker.configured(IN_DOMAIN[False][0], tmp_path).config
     assert (away.alpha, away.beta) == (0.4, 0.8)

@@ -46,7 +46,6 @@ class Lever:
         value: quality with it.
         gain: against the answer as it is.
         groups: group of classes -> gain.
-        finding: of the paper that it belongs to; 0 for none.
     """
 
     name: str

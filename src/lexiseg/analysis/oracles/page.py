@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, TypeVar
 
 from lexiseg.analysis.oracles.error_types import FOUND_MEANINGS, MEANINGS, TrueType
+from lexiseg.analysis.oracles.findings import directions, findings
 from lexiseg.analysis.oracles.gallery import Shot
 from lexiseg.analysis.oracles.helps import TITLES
 from lexiseg.analysis.oracles.plots import Bar, bars, curves, histograms, stacked, stairs
@@ -51,6 +52,7 @@ def html_page(report: OracleReport) -> str:
 
 
 def _sections(report: OracleReport) -> Iterator[tuple[str, str, str]]:
+    yield "findings", "The paper's findings, asked of these answers", _findings(report)
     yield "levers", "What each help alone is worth", _levers(report)
     yield "stairs", "Helps that add up", _staircases(report)
     yield "errors", "What became of every true segment", _errors(report)
@@ -77,6 +79,14 @@ def _cards(report: OracleReport) -> str:
         f"{split.fn_cls} misnamed, {split.fn_seg} not segmented</span></div>"
     )
     return f'<div class="cards">{"".join(cards)}</div>'
+
+
+def _findings(report: OracleReport) -> str:
+    parts = [
+        f"<h3>{escape(found.title)}</h3><p>{escape(found.text)}</p>" for found in findings(report)
+    ]
+    ways = "".join(f"<li>{escape(way)}</li>" for way in directions(report))
+    return f"{''.join(parts)}<h3>Ways on that these numbers speak for</h3><ul>{ways}</ul>"
 
 
 def _levers(report: OracleReport) -> str:

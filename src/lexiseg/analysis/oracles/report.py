@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from lexiseg.analysis.oracles import page, tables
+from lexiseg.analysis.oracles import page, text
 from lexiseg.analysis.oracles.classes import CaseClasses
 from lexiseg.analysis.oracles.comparison import RunComparison
 from lexiseg.analysis.oracles.config import OracleConfig
 from lexiseg.analysis.oracles.error_types import FOUND_MEANINGS, MEANINGS
+from lexiseg.analysis.oracles.findings import directions, findings
 from lexiseg.analysis.oracles.gallery import Shot
 from lexiseg.analysis.oracles.levers import Estimate, Lever, Stair, Tallies, biggest_lever
 from lexiseg.analysis.oracles.near_names import NearNames
@@ -27,6 +28,7 @@ from lexiseg.analysis.oracles.summary import (
     void_balance,
     wording_lines,
 )
+from lexiseg.analysis.oracles.tables import class_csv
 from lexiseg.analysis.terms import Terms
 from lexiseg.evaluation.collecting import Collected
 from lexiseg.io.output_file import json_text
@@ -157,6 +159,16 @@ class OracleReport:
             "terms": self.terms.to_json(),
             "classes": [self._class_json(line) for line in self.classes],
             "conflicts": self.conflicts,
+            "findings": [
+                {
+                    "number": found.number,
+                    "title": found.title,
+                    "here": found.here,
+                    "holds": found.holds,
+                }
+                for found in findings(self)
+            ],
+            "directions": directions(self),
             "gallery": [shot.to_json() for shot in self.gallery],
             "meanings": {"true": dict(MEANINGS), "found": dict(FOUND_MEANINGS)},
         }
@@ -178,11 +190,11 @@ class OracleReport:
 
     def to_csv(self) -> str:
         """The table of classes as comma-separated values."""
-        return tables.class_csv(self)
+        return class_csv(self)
 
     def to_markdown(self) -> str:
         """The report as text for people."""
-        return tables.markdown(self)
+        return text.markdown(self)
 
     def to_html(self) -> str:
         """The report as one page that needs no other file."""

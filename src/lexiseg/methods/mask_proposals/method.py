@@ -219,7 +219,7 @@ class MaftPlus(MaskProposalMethod[MaftPlusConfig]):
         device: str = "auto",
         dtype: str = "auto",
         *,
-        variant: str = "released",
+        variant: str | None = None,
         weights: str | Path | None = None,
         backbone: str | Path | None = None,
         **options: object,
@@ -231,7 +231,7 @@ class MaftPlus(MaskProposalMethod[MaftPlusConfig]):
             device: "auto" or a torch device.
             dtype: precision of CLIP's towers: "auto", "float32", "bfloat16".
             variant: "released", as the published weights were trained, or "paper" where its text
-                differs.
+                differs; by default as those of the preset were.
             weights: file, folder or hub id of the checkpoint; what was published is offered by hand
                 only.
             backbone: file, folder or hub id of CLIP, for heads without it.
@@ -243,6 +243,7 @@ class MaftPlus(MaskProposalMethod[MaftPlusConfig]):
             CheckpointError: the weights have no transfer.
         """
         chosen = look_up("preset", MAFT_PLUS, preset)
+        variant = variant or chosen.variant
         settings = {**look_up("variant", VARIANTS, variant), **chosen.options, **options}
         config = override(MaftPlusConfig(), settings)
         model = _load_model(chosen, weights, backbone, device, dtype)

@@ -24,12 +24,14 @@ class Preset:
         backbone: CLIP, for heads that lack it, and its tokenizer.
         options: fields of the config that differ from its defaults.
         form: of MAFT+'s transfer.
+        variant: of MAFT+, as its weights were trained.
     """
 
     file: PublishedFile | str
     backbone: str | None = CONVNEXT_L
     options: Mapping[str, object] = field(default_factory=dict)
     form: Literal["panoptic", "semantic"] = "panoptic"
+    variant: Literal["released", "paper"] = "released"
 
     def find(self, weights: str | Path | None) -> str | Path:
         """The checkpoint that was given, or that of the preset.
@@ -57,15 +59,18 @@ def _resnet(network: str, number: str, size: str) -> Preset:
 
 
 _LARGE = _fc_clip("ConvNeXt-L", "fcclip_cocopan.pth", "1-91PIns86vyNaL3CzMmDD39zKGnPMtvj", "1.5 GB")
-# For the bundled weights, which know Miniworld alone; the balance of "no object" and the overlap
-# were chosen on validation scenes (docs/replication-oracles.md).
-_MINI: Mapping[str, object] = {
+# For the bundled weights, which know Miniworld alone.
+_MINIWORLD: Mapping[str, object] = {
     "short_side": 192,  # as in training
     "long_side": 384,
+    "stuff": bundled_names().stuff,
+}
+# The balance of "no object" and the overlap were chosen on validation scenes (docs/presets.md).
+_MINI: Mapping[str, object] = {
+    **_MINIWORLD,
     "void_bias": -1.5,
     "min_overlap": 0.5,
     "trained_on": "miniworld",
-    "stuff": bundled_names().stuff,
 }
 FC_CLIP: Mapping[str, Preset] = {
     "paper": Preset(_LARGE),
@@ -87,8 +92,10 @@ def _maft(kind: str, file: str, number: str, size: str) -> PublishedFile:
 _PANOPTIC = _maft(
     "panoptic, large", "maftp_l_pano.pth", "1znk_uco8fwvbA0kndy4kGyVp22KbQr6g", "2.9 GB"
 )
+_MINI_MAFT: Mapping[str, object] = {**_MINIWORLD, "min_overlap": 0.5, "min_score": 0.0}
 MAFT_PLUS: Mapping[str, Preset] = {
     "paper": Preset(_PANOPTIC),
+    "mini": Preset("mini-maft-plus", "mini-convnext-clip", _MINI_MAFT, variant="paper"),
     "cityscapes": Preset(_PANOPTIC, options=STREETS),
     "mapillary": Preset(_PANOPTIC, options=STREETS),
     "semantic-large": Preset(

@@ -9,6 +9,7 @@ from lexiseg.models.conv_clip.network import (
     infer_config,
     is_conv_clip,
 )
+from lexiseg.models.conv_clip.reading import fingerprint_towers, read_towers
 from lexiseg.models.conv_clip.resnet import ResNetConfig, ResNetTower
 from lexiseg.models.conv_clip.sizes import read_sizes, with_stated
 from lexiseg.models.conv_clip.tower import ConvTower, Levels
@@ -23,9 +24,11 @@ __all__ = [
     "Levels",
     "ResNetConfig",
     "ResNetTower",
+    "fingerprint_towers",
     "infer_config",
     "is_conv_clip",
     "read_sizes",
+    "read_towers",
     "to_ours",
     "with_stated",
 ]

@@ -11,14 +11,14 @@ from torch import Tensor
 from lexiseg.models.clip import BpeTokenizer, Preprocessing, Tokenizer
 from lexiseg.models.clip.text_features import TextFeatures
 from lexiseg.models.clip.vision import encode_in_batches
-from lexiseg.models.conv_clip.layout import to_ours
 from lexiseg.models.conv_clip.network import ConvClipNetwork
+from lexiseg.models.conv_clip.reading import fingerprint_towers, read_towers
 from lexiseg.models.conv_clip.sizes import read_sizes
 from lexiseg.models.conv_clip.tower import ConvTower
 from lexiseg.models.device import choose_device, choose_dtype
 from lexiseg.models.hub import find_weights
 from lexiseg.models.side_files import read_preprocessor
-from lexiseg.models.weights import empty_weights, fingerprint, load_strictly, read_state
+from lexiseg.models.weights import empty_weights, load_strictly
 
 
 class ConvClip:
@@ -74,7 +74,7 @@ class ConvClip:
             CheckpointError: the files do not hold such a CLIP, or keys and shapes do not fit.
         """
         path = find_weights(source, revision, download)
-        state, place = to_ours(read_state(path)), choose_device(device)
+        state, place = read_towers(path), choose_device(device)
         config = read_sizes(path, state)
         with empty_weights():
             network = ConvClipNetwork(config)
@@ -82,7 +82,7 @@ class ConvClip:
         folder = path if path.is_dir() else path.parent
         words = BpeTokenizer(folder, config.text.context)
         looks = Preprocessing.from_huggingface(read_preprocessor(path), config.vision.image_size)
-        return cls(network.to(place), words, looks, str(source), fingerprint(path))
+        return cls(network.to(place), words, looks, str(source), fingerprint_towers(path))
 
     @property
     def visual(self) -> ConvTower:

@@ -19,8 +19,10 @@ from lexiseg.models.clip import BpeTokenizer
 from lexiseg.models.conv_clip import (
     ConvClipConfig,
     ConvClipNetwork,
+    fingerprint_towers,
     infer_config,
     read_sizes,
+    read_towers,
     to_ours,
     with_stated,
 )
@@ -116,7 +118,7 @@ def _clip_of(
             "that differ from the backbone's; take the files that belong together."
         )
     other = find_weights(backbone)
-    state = to_ours(read_state(other))
+    state = read_towers(other)
     return {**state, **parts.clip}, read_sizes(other, state), other
 
 
@@ -184,7 +186,7 @@ def _fingerprint(path: Path, other: Path | None) -> str:
     """The sha256 of the weights; of a head and the CLIP that it lacks, of both together."""
     if other is None:
         return fingerprint(path)
-    both = fingerprint(path) + fingerprint(other)
+    both = fingerprint(path) + fingerprint_towers(other)
     return hashlib.sha256(both.encode()).hexdigest()
 
 

@@ -1,7 +1,9 @@
 """Decoders that are trained for the replication: under policy B, on few pictures or many.
 
-All of them begin with the bundled decoders and learn for the same number of steps, so that they can
-be compared with each other. In the paper they begin without COCO, for which there is no time here.
+All of them begin with the bundled decoders. Those on up to a thousand pictures learn for the same
+number of steps; those on more for as many as it takes to see each once. Beside either stand
+decoders that learned policy A for as long. In the paper they begin without COCO, for which there is
+no time.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from lexiseg.training.engine.session import CHECKPOINT, Budget
 from lexiseg.training.mini.fc_clip.learner import FcClipTraining
 from lexiseg.training.mini.fc_clip.recipe import FcClipRecipe
 
-STEPS = 100
+STEPS, LONG = 100, 375  # 800 and 3,000 pictures pass by
 RATE = 3e-4  # of decoders that are trained already
 CLIP, START = "mini-convnext-clip", "mini-fc-clip"
 
@@ -27,11 +29,13 @@ class Lesson:
         key: name of their folder.
         policy: of the labels.
         pictures: how many different ones.
+        steps: how long.
     """
 
     key: str
     policy: str
     pictures: int
+    steps: int = STEPS
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,12 @@ class School:
 
     Args:
         folder: for each lesson a folder.
-        steps: of each.
+        most: steps, where lessons are to be cut short.
         device: "auto" or a torch device.
     """
 
     folder: Path
-    steps: int = STEPS
+    most: int = LONG
     device: str = "auto"
 
     def teach(self, lessons: Sequence[Lesson]) -> None:
@@ -61,5 +65,5 @@ class School:
 
     def _recipe(self, lesson: Lesson) -> FcClipRecipe:
         training = FcClipTraining(rate=RATE, policy=lesson.policy, scenes=lesson.pictures)
-        place, budget = self.folder / lesson.key, Budget(self.steps)
+        place, budget = self.folder / lesson.key, Budget(min(lesson.steps, self.most))
         return FcClipRecipe(place, budget, CLIP, training, START, True, self.device)

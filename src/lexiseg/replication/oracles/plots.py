@@ -81,9 +81,10 @@ def plot_few_labels(page: OraclesPage, files: Destination) -> None:
         ("decoder alone", page.curve(False), RED),
     ):
         _line(axes, curve, label, colour)
-    away = page.trained_away
-    axes.axhline(100 * away.value, color=INK, linestyle="--", label="policy A, as many steps more")
-    axes.axhspan(100 * away.low, 100 * away.high, color=INK, alpha=0.08)
+    for (steps, away), style in zip(page.trained_away.items(), ("--", ":"), strict=True):
+        label = f"policy A, {steps} steps more"
+        axes.axhline(100 * away.value, color=INK, linestyle=style, label=label)
+        axes.axhspan(100 * away.low, 100 * away.high, color=INK, alpha=0.06)
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)
     _finish(figure, axes, files, FEW_LABELS)

@@ -66,7 +66,7 @@ class OraclesRecords(RowRecords[Row]):
 
     def _terms(self, row: Row) -> Mapping[str, object]:
         judged: dict[str, object] = {"biases": list(BIASES), "oracles": row.oracles}
-        if row.oracles:
+        if row.balances:
             judged |= {"overlaps": list(OVERLAPS), "tried": list(TRIED)}
         if row.encoder is None:
             return {**self._protocol(row).terms, **judged}

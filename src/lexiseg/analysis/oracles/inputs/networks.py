@@ -8,21 +8,18 @@ thresholds and steps of its own; the raw queries are taken here instead.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from lexiseg.analysis.oracles.case import CandidateSet
 from lexiseg.errors import UsageError
-from lexiseg.methods.mask_proposals import MaskProposalMethod
+from lexiseg.methods.mask_proposals import FcClip, MaftPlus
 from lexiseg.methods.mask_proposals.class_texts import read_names
-from lexiseg.methods.mask_proposals.config import ProposalConfig
 from lexiseg.methods.mask_proposals.method import ProposalScene
 from lexiseg.ops.mask_cost import scaled
 from lexiseg.types import Vocabulary
-
-SettingsT = TypeVar("SettingsT", bound=ProposalConfig)
 
 
 class QueryOutput(Protocol):
@@ -80,7 +77,7 @@ def candidates_of(
 
 @torch.no_grad()
 def candidates_of_scene(
-    method: MaskProposalMethod[SettingsT], scene: ProposalScene, vocabulary: Vocabulary
+    method: FcClip | MaftPlus, scene: ProposalScene, vocabulary: Vocabulary
 ) -> CandidateSet:
     """The candidates that FC-CLIP or MAFT+ decides among.
 

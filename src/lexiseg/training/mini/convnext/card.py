@@ -37,9 +37,10 @@ pipeline_tag: zero-shot-image-classification
 ---
 # mini-convnext-clip
 
-A convolutional CLIP of {count_parameters(folder):,} parameters in open_clip's layout, half
-precision: a ConvNeXt of {depths} blocks with {", ".join(map(str, SIZES.widths))} channels beside
-the text tower of {record["teacher"]}, which was not trained. mini-fc-clip sees through it.
+A convolutional CLIP whose image tower has {count_parameters(folder):,} parameters in open_clip's
+layout, half precision: a ConvNeXt of {depths} blocks with {", ".join(map(str, SIZES.widths))}
+channels. The text tower is that of {record["teacher"]}: it was not trained, and is read from there.
+mini-fc-clip sees through it, and mini-maft-plus began with it.
 
 ## Data
 Close-ups of single things, cut out of scenes of Miniworld's train split, and scenes of it with the

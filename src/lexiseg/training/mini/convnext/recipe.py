@@ -88,7 +88,7 @@ class ConvNextRecipe:
 
 def export(learner: ConvNextLearner, folder: Path) -> None:
     """Write the network in half precision with its tokenizer and a record of its making."""
-    save_conv_clip(learner.network, folder, torch.float16)
+    save_conv_clip(learner.network, folder, torch.float16, text=TEACHER)
     learner.tokenizer.save(folder)
     readable(folder)
     write_record(learner, folder, teacher=TEACHER, things=learner.close_ups.thing_count)

@@ -13,7 +13,7 @@ from lexiseg.training.mini.fc_clip.start import SMALL
 from lexiseg.training.mini.sam.card import count_parameters, figure_table
 
 LINES = {
-    "pq": "PQ, all names of Miniworld asked",
+    "pq": "PQ, all names asked",
     "sq": "SQ",
     "rq": "RQ",
     "things": "PQ of things",
@@ -27,7 +27,7 @@ def write_card(folder: Path, figures: Mapping[str, Mapping[str, float]]) -> Path
 
     Args:
         folder: weights with the recipe's record.
-        figures: split -> what `measure_fc_clip` returns.
+        figures: column -> what `measure_fc_clip` returns.
     """
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     plan, weights = FcClipTraining(), Weights()
@@ -64,8 +64,9 @@ Command: `python -m lexiseg.training.mini fcclip --out DIR --clip FOLDER --seed 
 `--resume` continues a run of one's own.
 
 ## Measured on held-out Miniworld scenes
-{scenes:.0f} scenes per split, all names asked at once. The test split has other pictographs and
-textures than training, val the same in other scenes.
+{scenes:.0f} scenes per column, all names of the label policy asked at once: A, and B, whose names
+are finer, coarser, other or novel, with a fifth of the objects novel. The test split has other
+pictographs and textures than training, val the same in other scenes.
 
 {figure_table(figures, LINES, "scenes")}
 

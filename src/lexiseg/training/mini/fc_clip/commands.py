@@ -55,10 +55,10 @@ def evaluate_fcclip(
     """
     from lexiseg.methods.mask_proposals import FcClip
     from lexiseg.training.mini.fc_clip.card import write_card
-    from lexiseg.training.mini.fc_clip.measure import measure_fc_clip
+    from lexiseg.training.mini.fc_clip.measure import measure_columns
 
     method = FcClip.load("mini", weights=folder, backbone=clip)
-    figures = {split: measure_fc_clip(method, scenes, split) for split in ("val", "test")}
+    figures = measure_columns(method, scenes)
     if card:
         write_card(folder, figures)
     print(json.dumps(figures))

@@ -54,11 +54,11 @@ def evaluate_maftplus(
     python -m lexiseg.training.mini evaluate-maftplus run/maftplus/weights --card
     """
     from lexiseg.methods.mask_proposals import MaftPlus
-    from lexiseg.training.mini.fc_clip.measure import measure_fc_clip
+    from lexiseg.training.mini.fc_clip.measure import measure_columns
     from lexiseg.training.mini.maft_plus.card import write_card
 
     method = MaftPlus.load("mini", weights=folder, backbone=clip)
-    figures = {split: measure_fc_clip(method, scenes, split) for split in ("val", "test")}
+    figures = measure_columns(method, scenes)
     if card:
         write_card(folder, figures)
     print(json.dumps(figures))

@@ -17,9 +17,7 @@ SCALES = (1, 2, 4)  # parts per side that a dense map is compared in
 TINY = 1e-6
 
 
-def mask_aware_loss(
-    logits: Tensor, masks: Tensor, truths: Sequence[SegmentTruth]
-) -> Tensor:
+def mask_aware_loss(logits: Tensor, masks: Tensor, truths: Sequence[SegmentTruth]) -> Tensor:
     """How far CLIP's scores are from what the masks deserve (smooth L1).
 
     A candidate's score for the name of a segment is to be its IoU with that segment, where the
@@ -59,8 +57,9 @@ def compensation_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def _strips(dense: Tensor) -> Iterator[Tensor]:
-    for scale in SCALES:
-        for rows in dense.tensor_split(scale, dim=2):
-            for part in rows.tensor_split(scale, dim=3):
+    height, width = dense.shape[2:]
+    for scale in SCALES:  # a part has a cell at least
+        for rows in dense.tensor_split(min(scale, height), dim=2):
+            for part in rows.tensor_split(min(scale, width), dim=3):
                 yield part.mean(dim=2)
                 yield part.mean(dim=3)
