@@ -15,6 +15,7 @@ from time import process_time
 import numpy as np
 import torch
 
+from benchmarks.tides_memory import peak_megabytes
 from lexiseg.methods.mask_proposals import FcClip, FcClipConfig
 from lexiseg.models.clip import TextConfig
 from lexiseg.models.conv_clip import ConvClipConfig, ConvNextConfig
@@ -74,7 +75,8 @@ def main() -> None:
         ratio = median(whole / least for least, whole in pairs)
         print(
             f"{count} classes, shorter side {asked.short}: floor {ground:.2f} s, total {total:.2f} "
-            f"s, ratio {ratio:.3f}"
+            f"s, ratio {ratio:.3f}, peak memory {peak_megabytes() / 1000:.1f} GB",
+            flush=True,
         )
 
 

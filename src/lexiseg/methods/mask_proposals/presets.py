@@ -68,8 +68,8 @@ _MINIWORLD: Mapping[str, object] = {
 # The balance of "no object" and the overlap were chosen on validation scenes (docs/presets.md).
 _MINI: Mapping[str, object] = {
     **_MINIWORLD,
-    "void_bias": -1.5,
-    "min_overlap": 0.5,
+    "void_bias": -1.0,
+    "min_overlap": 0.4,
     "trained_on": "miniworld",
 }
 FC_CLIP: Mapping[str, Preset] = {
@@ -92,7 +92,7 @@ def _maft(kind: str, file: str, number: str, size: str) -> PublishedFile:
 _PANOPTIC = _maft(
     "panoptic, large", "maftp_l_pano.pth", "1znk_uco8fwvbA0kndy4kGyVp22KbQr6g", "2.9 GB"
 )
-_MINI_MAFT: Mapping[str, object] = {**_MINIWORLD, "min_overlap": 0.5, "min_score": 0.0}
+_MINI_MAFT: Mapping[str, object] = {**_MINIWORLD, "min_score": 0.3, "min_overlap": 0.6}
 MAFT_PLUS: Mapping[str, Preset] = {
     "paper": Preset(_PANOPTIC),
     "mini": Preset("mini-maft-plus", "mini-convnext-clip", _MINI_MAFT, variant="paper"),

@@ -29,6 +29,7 @@ class Milestone:
         quality: PQ in points.
         labels: "other" where ADE20K's labels were not used, "own" where they were.
         source: where the number stands.
+        at_hand: whether that was there to be checked; if not, it is quoted.
     """
 
     year: float
@@ -36,6 +37,7 @@ class Milestone:
     quality: float
     labels: str
     source: str
+    at_hand: bool
 
 
 def milestones() -> tuple[Milestone, ...]:
@@ -48,9 +50,12 @@ def milestones() -> tuple[Milestone, ...]:
     text = (package_files(__package__) / "progress.csv").read_text("utf-8")
     rows = csv.DictReader(io.StringIO(text))
     points = (
-        Milestone(float(row["year"]), row["system"], float(row["pq"]), row["labels"], row["source"])
+        Milestone(
+            float(row["year"]), row["system"], float(row["pq"]), row["labels"], row["source"],
+            row["at_hand"] == "yes",
+        )
         for row in rows
-    )
+    )  # fmt: skip
     return tuple(sorted(points, key=lambda point: point.year))
 
 

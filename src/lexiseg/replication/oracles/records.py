@@ -18,7 +18,7 @@ from lexiseg.replication.oracles.lessons import School
 from lexiseg.replication.oracles.numbers import RowNumbers
 from lexiseg.replication.oracles.plots import FEW_LABELS, PROGRESS, plot_few_labels, plot_progress
 from lexiseg.replication.oracles.report import OraclesPage
-from lexiseg.replication.oracles.rows import FC_CLIP, Row, all_rows
+from lexiseg.replication.oracles.rows import FC_CLIP, MAFT_PLUS, Row, all_rows
 from lexiseg.replication.oracles.worker import (
     BIASES,
     OVERLAPS,
@@ -81,6 +81,7 @@ class OraclesRecords(RowRecords[Row]):
         return OraclesPage(
             command=command,
             protocol=self._protocol(FC_CLIP),
+            other=self._protocol(MAFT_PLUS),
             numbers={
                 row: RowNumbers(found, classes_of(worker.scenes_of(row)))
                 for row, found in records.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lexiseg.analysis.oracles.findings import EVIDENCE, heading
+from lexiseg.analysis.oracles.findings import heading
 from lexiseg.analysis.oracles.helps import (
     BASELINE,
     NAMES,
@@ -22,7 +22,7 @@ from lexiseg.evaluation.protocol import Protocol
 from lexiseg.replication.oracles.calibration import Calibration
 from lexiseg.replication.oracles.claims import GROUPS, all_claims
 from lexiseg.replication.oracles.kinds import MEANINGS, kinds_of_names
-from lexiseg.replication.oracles.numbers import Place, RowNumbers, difference
+from lexiseg.replication.oracles.numbers import RowNumbers
 from lexiseg.replication.oracles.plots import milestones
 from lexiseg.replication.oracles.rows import (
     FC_CLIP,
@@ -35,8 +35,9 @@ from lexiseg.replication.oracles.rows import (
     VALIDATION,
     Row,
 )
+from lexiseg.replication.oracles.verdicts import Verdicts, points, signed_points
 from lexiseg.replication.oracles.worker import OVERLAP
-from lexiseg.replication.page import opening, percent, provenance, signed, table_row
+from lexiseg.replication.page import opening, percent, provenance, table_row
 
 _SETTINGS = ("short_side", "min_score", "min_overlap", "alpha", "beta", "templates")
 _ANSWERS: Mapping[str, str] = {
@@ -56,14 +57,6 @@ _TABLES: Mapping[int, tuple[str, tuple[str, ...]]] = {
         (WITH_MASKS, WITH_NAMES, WITH_BOTH),
     ),
 }
-_GAINS: Mapping[str, tuple[str, str]] = {
-    "names": (NAMES, BASELINE),
-    "choice": (SELECTION, BASELINE),
-    "void": (WITH_VOID, BASELINE),
-    "masks": (WITH_MASKS, SELECTION),
-    "true names": (WITH_NAMES, SELECTION),
-}
-"""What the findings are told by: the better answer, and the one it is compared with."""
 WORST = 12  # classes in a table
 
 
@@ -74,6 +67,7 @@ class OraclesPage:
     Args:
         command: that generates it.
         protocol: of the bundled FC-CLIP.
+        other: of the bundled MAFT+.
         numbers: of each row.
         dataset: scenes of the test.
         steps: that the bundled decoders learned for.
@@ -81,6 +75,7 @@ class OraclesPage:
 
     command: str
     protocol: Protocol
+    other: Protocol
     numbers: Mapping[Row, RowNumbers]
     dataset: MiniworldSegments
     steps: int
@@ -104,6 +99,11 @@ class OraclesPage:
             _progress(progress),
         )
         return "\n".join([line for part in parts for line in (*part, "")])
+
+    @property
+    def verdicts(self) -> Verdicts:
+        """What is so here of the paper's findings."""
+        return Verdicts(self.numbers)
 
     @property
     def trained_away(self) -> Mapping[int, Estimate]:
@@ -144,11 +144,13 @@ class OraclesPage:
             "/ seen / unseen)."
         )
         yield from provenance(self.protocol, _SETTINGS, "Settings", "sentences")
+        settings = ", ".join(f"{name} = {self.other.settings[name]}" for name in _SETTINGS[:3])
+        weights = next(iter(self.other.weights.values()), "")
+        yield f"- MAFT+: {weights}; {settings}, names that see cells as its paper says."
 
     def _encoders(self) -> Iterator[str]:
         yield from (f"## {heading(1)}", "", "### Table 1: true masks, named by encoders alone", "")
-        yield self._verdict(1)
-        yield from ("",)
+        yield from (self.verdicts.text(1), "")
         yield (
             "Sizes are in the paper's proportions (512, 640, 800). The transformers learned from "
             "captions of whole pictures; the ConvNeXt had no time for that and learned the names "
@@ -165,37 +167,25 @@ class OraclesPage:
         found = [self.numbers[row].quality(run, group) for group in GROUPS]
         theirs = row.paper.get(run)
         paper = "" if theirs is None else " / ".join(f"{value:g}" for value in theirs)
-        return [*map(_points, found), paper]
+        return [*map(points, found), paper]
 
     def _oracles(self) -> Iterator[str]:
         for number, (title, runs) in _TABLES.items():
-            yield from (f"## {heading(number)}", "", f"### {title}", "", self._verdict(number), "")
+            yield from (
+                f"## {heading(number)}",
+                "",
+                f"### {title}",
+                "",
+                self.verdicts.text(number),
+                "",
+            )
             yield table_row(["answer", "system", *GROUPS, "paper"])
             yield table_row(["---"] * 6)
             for run in (BASELINE, *runs):
                 for row in SYSTEMS:
                     yield table_row([_ANSWERS[run], row.label, *self._cells(row, run)])
-            yield ""
-
-    def _verdict(self, number: int) -> str:
-        """What stands in the paper's tables of a finding, and what is so here."""
-        gains = {name: [self._gain(row, *pair) for row in SYSTEMS] for name, pair in _GAINS.items()}
-        both = {name: " and ".join(map(_signed, found)) for name, found in gains.items()}
-        here = {
-            1: f"the ConvNeXt on true masks {_points(self.numbers[TABLE_1[-1]].quality())}, "
-            f"the systems {' and '.join(_points(self.numbers[row].quality()) for row in SYSTEMS)}",
-            2: f"{both['names']} by true names on the final map",
-            3: f"{both['choice']} by the best candidates, {both['void']} while no object is a "
-            "choice",
-            4: f"true masks add {both['masks']} to the best candidates, true names "
-            f"{both['true names']}; seen and unseen classes stand in the table",
-            5: "segments stand in the table by what became of them, labels in Figure 4",
-        }
-        return f"Paper: {EVIDENCE[number - 1]}. Here: {here[number]}."
-
-    def _gain(self, row: Row, better: str, worse: str) -> Estimate:
-        own = self.numbers[row]
-        return difference([Place(own, better), Place(own, worse, sign=-1)])
+            if number < max(_TABLES):
+                yield ""
 
     def _missed(self) -> Iterator[str]:
         rival = self.numbers[IN_DOMAIN[True][-1]]
@@ -204,7 +194,7 @@ class OraclesPage:
         poor = [line for line in lines if line.recall < LOW_RECALL]
         drops = sorted(poor, key=lambda line: line.split.tp - at_home.get(line.index, 0))
         title = "### Table 5 and Figure 5: what became of missed segments"
-        yield from (f"## {heading(5)}", "", title, "", self._verdict(5), "")
+        yield from (f"## {heading(5)}", "", title, "", self.verdicts.text(5), "")
         yield (
             f"Of {len(lines)} classes with {FEW} segments or more, {len(poor)} have a recall below "
             f"{LOW_RECALL:.0%}; those that lose most against decoders trained on "
@@ -223,10 +213,8 @@ class OraclesPage:
             yield table_row(self._missed_row(line, at_home.get(line.index, 0)))
         yield ""
         for row in SYSTEMS:
-            every = [line.split for line in self.numbers[row].lines]
-            seg, cls, tp = (sum(part) for part in zip(*every, strict=True))
-            yield f"All classes together, {row.label}: {seg} FN_seg, {cls} FN_cls, {tp} TP."
-            yield ""
+            seg, cls, tp = self.verdicts.split(row)
+            yield f"- All classes together, {row.label}: {seg} FN_seg, {cls} FN_cls, {tp} TP."
 
     @property
     def _found_by_maft(self) -> Mapping[int, int]:
@@ -270,7 +258,7 @@ class OraclesPage:
             assert mixed.lesson is not None
             count, steps = mixed.lesson.pictures, mixed.lesson.steps
             found = [self.numbers[row].quality() for row in (mixed, alone)]
-            cells = map(_points, (*found, self.trained_away[steps]))
+            cells = map(points, (*found, self.trained_away[steps]))
             yield table_row([f"{count:,}", str(steps), *cells])
         if plot:
             yield from ("", f"![PQ by labelled pictures]({plot})")
@@ -294,7 +282,7 @@ class OraclesPage:
         yield table_row(["test, policy B", "gain in points"])
         yield table_row(["---"] * 2)
         for label, gain in found.parts.items():
-            yield table_row([label, _signed(gain)])
+            yield table_row([label, signed_points(gain)])
         yield ""
         reached = "reached" if found.share >= 0.5 else "missed"
         yield (
@@ -307,8 +295,8 @@ class OraclesPage:
                 "A balance cannot do more here: even the best one of these very scenes, or no "
                 "object left out altogether, stays below the oracle, while true names for "
                 "candidates that fit would be worth "
-                f"{_signed(found.names)} without any selection: what is kept instead of discarded "
-                "mostly has a wrong name, and wins pixels from what is right."
+                f"{signed_points(found.names)} without any selection: what is kept instead of "
+                "discarded mostly has a wrong name, and wins pixels from what is right."
             )
 
     def _directions(self) -> Iterator[str]:
@@ -320,7 +308,7 @@ class OraclesPage:
             found = claim.measured(self.numbers)
             theirs = "" if claim.paper is None else f"{claim.paper:+.1f}"
             word = _direction(found)
-            yield table_row([claim.table, claim.says, _signed(found), theirs, word])
+            yield table_row([claim.table, claim.says, signed_points(found), theirs, word])
             if word != _AS_THERE and claim.cause:
                 causes.append(claim.cause)
         if causes:
@@ -338,27 +326,28 @@ def _direction(found: Estimate) -> str:
     return _AS_THERE if found.low > 0 else "turned around"
 
 
-def _points(found: Estimate) -> str:
-    return f"{percent(found.value)} ({percent(found.low)} to {percent(found.high)})"
-
-
-def _signed(found: Estimate) -> str:
-    return signed(*(100 * value for value in (found.value, found.low, found.high)))
-
-
 def _share(value: float) -> str:
     return "no part" if value != value else f"{value:.0%}"
 
 
 def _progress(plot: str | None) -> Sequence[str]:
     rows = [
-        table_row([f"{m.year:.1f}", m.system, f"{m.quality:g}", m.labels, m.source])
+        table_row(
+            [
+                f"{m.year:.1f}",
+                m.system,
+                f"{m.quality:g}",
+                m.labels,
+                m.source + "*" * (not m.at_hand),
+            ]
+        )
         for m in milestones()
     ]
     return [
         "## Figure 1: progress",
         "",
-        "Published PQ on ADE20K; own: trained on its labels.",
+        "Published PQ on ADE20K; own: trained on its labels. *: quoted from the paper that is "
+        "named, which was not at hand to check it.",
         "",
         table_row(["year", "system", "PQ", "labels", "source"]),
         table_row(["---"] * 5),
