@@ -49,7 +49,7 @@ MANY = 0.1  # share of the true segments from which on a type of error speaks
 
 
 @dataclass(frozen=True)
-class Finding:
+class PaperFinding:
     """A finding of the paper, and what a predictor's numbers say to it.
 
     Args:
@@ -79,7 +79,7 @@ def heading(number: int) -> str:
     return f"Finding {number}: {CLAIMS[number - 1]}"
 
 
-def findings(report: OracleReport) -> list[Finding]:
+def findings(report: OracleReport) -> list[PaperFinding]:
     """All five."""
     levers = {lever.name: lever for lever in report.levers}
     return [
@@ -87,33 +87,37 @@ def findings(report: OracleReport) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _masks(levers: Mapping[str, Lever]) -> Finding:
+def _masks(levers: Mapping[str, Lever]) -> PaperFinding:
     if WITH_MASKS in levers:
         more = levers[WITH_MASKS].value - levers[SELECTION].value
-        return Finding(1, f"true masks add {signed(more)} to the best candidates", more > 0)
+        return PaperFinding(1, f"true masks add {signed(more)} to the best candidates", more > 0)
     if BOUNDARIES not in levers:
-        return Finding(1, "not measured", None)
+        return PaperFinding(1, "not measured", None)
     gain = _gain(levers[BOUNDARIES])
-    return Finding(1, f"exact outlines of what is found give {gain}, the rest is not known", None)
+    return PaperFinding(
+        1, f"exact outlines of what is found give {gain}, the rest is not known", None
+    )
 
 
-def _names(levers: Mapping[str, Lever]) -> Finding:
+def _names(levers: Mapping[str, Lever]) -> PaperFinding:
     lever = levers[NAMES]
-    return Finding(2, f"true names on the final map give {_gain(lever)}", lever.gain.low > 0)
+    return PaperFinding(2, f"true names on the final map give {_gain(lever)}", lever.gain.low > 0)
 
 
-def _choice(levers: Mapping[str, Lever]) -> Finding:
+def _choice(levers: Mapping[str, Lever]) -> PaperFinding:
     if SELECTION not in levers or WITH_VOID not in levers:
-        return Finding(3, "not measured, the candidates are not known", None)
+        return PaperFinding(3, "not measured, the candidates are not known", None)
     free, bound = levers[SELECTION], levers[WITH_VOID]
     holds = free.gain.low > 0 and free.value > bound.value
-    return Finding(3, f"{_gain(free)}, and {_gain(bound)} while no object is a choice", holds)
+    return PaperFinding(3, f"{_gain(free)}, and {_gain(bound)} while no object is a choice", holds)
 
 
-def _groups(levers: Mapping[str, Lever]) -> Finding:
+def _groups(levers: Mapping[str, Lever]) -> PaperFinding:
     known = all(name in levers for name in (SELECTION, WITH_MASKS, WITH_NAMES))
     if not known or "unseen" not in levers[SELECTION].groups:
-        return Finding(4, "not measured, which needs candidates and the names of training", None)
+        return PaperFinding(
+            4, "not measured, which needs candidates and the names of training", None
+        )
     selection, masks, names = (levers[name].groups for name in (SELECTION, WITH_MASKS, WITH_NAMES))
     seen, unseen = (masks[group] - selection[group] for group in ("seen", "unseen"))
     by_names = (signed(names[group] - selection[group]) for group in ("seen", "unseen"))
@@ -121,15 +125,15 @@ def _groups(levers: Mapping[str, Lever]) -> Finding:
         f"true masks give {signed(seen)} on seen classes and {signed(unseen)} on unseen ones, true "
         f"names {' and '.join(by_names)}"
     )
-    return Finding(4, here, seen > unseen)
+    return PaperFinding(4, here, seen > unseen)
 
 
-def _missed(report: OracleReport) -> Finding:
+def _missed(report: OracleReport) -> PaperFinding:
     split, conflicts = total_split(report.classes), report.conflicts
     listed = ", ".join(f"{name} in {other}" for name, other in conflicts[:5])
     policies = f"; swallowed as if by another policy: {listed}" if conflicts else ""
     here = f"{split.fn_seg} segments are not segmented, {split.fn_cls} misnamed{policies}"
-    return Finding(5, here, split.fn_seg > split.fn_cls if sum(split) > split.tp else None)
+    return PaperFinding(5, here, split.fn_seg > split.fn_cls if sum(split) > split.tp else None)
 
 
 def directions(report: OracleReport) -> list[str]:
