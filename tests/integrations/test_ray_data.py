@@ -344,3 +344,18 @@ def load_maskclip():
     import lexiseg
 
     return lexiseg.load("maskclip", preset="mini")
+
+
+def test_a_method_without_weights_ends_the_command_in_one_sentence(ray_here, photos, tmp_path):
+    words = ["segment", photos[0], "-t", "red", "--method", "maskclip", "--engine", "ray"]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, *words, "--set", "weights=nobody/clip", "-o", "out"],
+        env={**os.environ, "RAY_ADDRESS": "local", "HF_HUB_OFFLINE": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    told = done.stderr.decode()
+    assert done.returncode == 2 and "Traceback" not in told, told
+    assert "nobody/clip" in told
+    assert not (tmp_path / "out").exists()

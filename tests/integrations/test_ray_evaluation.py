@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
 
@@ -16,6 +18,7 @@ from lexiseg.evaluation import evaluate
 
 ray = pytest.importorskip("ray")
 from lexiseg.integrations.ray_evaluation import OnCluster  # noqa: E402
+from tests.integrations.ray_methods import Absent  # noqa: E402
 
 # Ray's own code uses what it has deprecated.
 pytestmark = [
@@ -58,3 +61,33 @@ def test_actors_with_another_method_are_refused(tmp_path):
             method, dataset, out=tmp_path, limit=2, quiet=True,
             elsewhere=OnCluster(LOAD, other, workers=1),
         )  # fmt: skip
+
+
+def test_actors_without_the_weights_end_it_in_their_sentence(tmp_path):
+    method, dataset = LOAD(), open_miniworld()
+    with pytest.raises(LexisegError, match=r"^There are no weights; fetch them\.$"):
+        evaluate(
+            method, dataset, out=tmp_path, limit=2, quiet=True,
+            elsewhere=OnCluster(Absent().load, method.recipe(), workers=1),
+        )  # fmt: skip
+
+
+def test_the_command_writes_what_it_writes_here(tmp_path):
+    words = "evaluate maskclip --preset mini --dataset miniworld --limit 4 --device cpu --quiet"
+    commands = {"here": "", "ray": "--engine ray --jobs 1"}
+    tables = {}
+    for place, more in commands.items():
+        done = subprocess.run(
+            [
+                *(sys.executable, "-c", "from lexiseg.cli import main; main()"),
+                *f"{words} {more} -o {tmp_path / place}".split(),
+            ],
+            env={**os.environ, "RAY_ADDRESS": "local"},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        tables[place] = done.stdout
+    assert records(tmp_path / "here") == records(tmp_path / "ray")
+    assert len(records(tmp_path / "ray")) == 4
+    assert tables["here"] == tables["ray"]

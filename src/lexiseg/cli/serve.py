@@ -9,7 +9,7 @@ import typer
 
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import Loading, grouped
-from lexiseg.cli.options import Quiet, read_settings
+from lexiseg.cli.options import Batch, Quiet, read_settings
 from lexiseg.errors import MissingExtraError
 
 
@@ -25,6 +25,7 @@ class Bounds:
     max_open_per_client: Annotated[int, typer.Option(help="The same of one address.")] = 8
     store_mb: Annotated[float, typer.Option(help="Megabytes of encoded pictures.")] = 512
     lifetime: Annotated[float, typer.Option(help="Seconds that a picture is kept.")] = 900
+    batch: Batch = None
 
 
 @grouped
@@ -71,6 +72,7 @@ def serve(
         open_per_client=bounds.max_open_per_client,
         store_megabytes=bounds.store_mb,
         lifetime=bounds.lifetime,
+        batch=bounds.batch,
     )
     options = {"device": loading.device, "dtype": loading.dtype}
     settings = ServiceSettings(

@@ -224,7 +224,7 @@ class _Answerer:
 
     def _rows(self, seen: Sequence[_Seen | Row]) -> list[Row]:
         images = [one.pixels for one in seen if isinstance(one, _Seen)]
-        pictures = iter(encoded_together(self._answer, images))
+        pictures = iter(encoded_together(self._answer.method, images))
         return [self._row(one, next(pictures)) if isinstance(one, _Seen) else one for one in seen]
 
     def _row(self, seen: _Seen, picture: Picture) -> Row:

@@ -149,25 +149,23 @@ class AskedMethod:
         return ask(picture) if self.question is None else ask(picture, self.question)
 
 
-def encoded_together(answer: Answer, images: Sequence[ImageArray]) -> Sequence[Picture]:
+def encoded_together(method: object, images: Sequence[ImageArray]) -> Sequence[Picture]:
     """Scenes of images that are encoded in one pass, or the images where that does not work.
 
     What makes a batch fail, one image or too little memory for all, need not make its halves fail.
 
     Args:
-        answer: what will answer them.
+        method: whose scenes they are to be.
         images: (H, W, 3) uint8 RGB each.
     """
-    if len(images) < 2 or not isinstance(answer, AskedMethod):
-        return images
-    if not isinstance(answer.method, BatchMethod):
+    if len(images) < 2 or not isinstance(method, BatchMethod):
         return images
     try:
-        return answer.method.encode_many(images)
+        return method.encode_many(images)
     except Exception:  # an image alone is encoded where its failure is noted
         half = len(images) // 2
     halves = images[:half], images[half:]
-    return [one for some in halves for one in encoded_together(answer, some)]
+    return [one for some in halves for one in encoded_together(method, some)]
 
 
 @dataclass
@@ -204,9 +202,13 @@ class ImageAnswerer:
             LexisegError: the method cannot be loaded.
         """
         images = [one.pixels for one in seen if isinstance(one, Seen)]
-        pictures = iter(encoded_together(self._loaded(), images) if len(images) > 1 else images)
+        pictures = iter(encoded_together(self._method(), images) if len(images) > 1 else images)
         for one in seen:
             yield one if isinstance(one, Failure) else self.answer(one, next(pictures))
+
+    def _method(self) -> Method | None:
+        solve = self._loaded()
+        return solve.method if isinstance(solve, AskedMethod) else None
 
     def _loaded(self) -> Answer:
         self._solve = self._solve or self.load()

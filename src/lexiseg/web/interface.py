@@ -144,7 +144,7 @@ def _add_facts(
 
     @router.get("/v1/limits", summary="How much is taken on")
     def limits() -> dict[str, float]:
-        return asdict(service.limits)
+        return {name: one for name, one in asdict(service.limits).items() if one is not None}
 
     @router.get("/health", summary="Whether the service answers, and which methods are loaded")
     def health() -> dict[str, object]:

@@ -21,6 +21,8 @@ class ServiceLimits:
         open_per_client: the same of one address.
         store_megabytes: of pictures and what is encoded of them, in 10**6 bytes.
         lifetime: seconds that a picture is kept after its last question.
+        batch: pictures that wait and are encoded together; None for one on a processor and
+            four on CUDA.
     """
 
     megabytes: float = 20
@@ -32,11 +34,12 @@ class ServiceLimits:
     open_per_client: int = 8
     store_megabytes: float = 512
     lifetime: float = 900
+    batch: int | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if value <= 0:
+            if value is not None and value <= 0:
                 raise UsageError(f"Limit {field.name} is {value:g}; expected more than 0.")
 
     @property

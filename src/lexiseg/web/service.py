@@ -6,6 +6,7 @@ import io
 import warnings
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,8 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from lexiseg.errors import LexisegError
+from lexiseg.io.answering import encoded_together
 from lexiseg.io.image import read_image
 from lexiseg.io.writer import slug
+from lexiseg.models.device import usual_batch
 from lexiseg.registry import WRITERS
 from lexiseg.types import EncodedImage, Method, Result, Vocabulary
 from lexiseg.web.answers import above, answer_json
@@ -27,6 +31,7 @@ from lexiseg.web.model_worker import Gone, ModelWorker
 from lexiseg.web.picture_store import KeptPicture, PictureStore
 from lexiseg.web.refusal import RefusedError, too_large, unfit
 from lexiseg.web.shelf import MethodShelf
+from lexiseg.web.waiting import WaitingQuestions
 
 T = TypeVar("T")
 Record = dict[str, object]
@@ -80,6 +85,7 @@ class SegmentationService:
     def __init__(self, shelf: MethodShelf, limits: ServiceLimits) -> None:
         self.shelf, self.limits = shelf, limits
         self.worker = ModelWorker()
+        self.waiting = WaitingQuestions()
         self.store = PictureStore(limits.store_bytes, limits.lifetime)
 
     async def load_all(self) -> None:
@@ -116,7 +122,8 @@ class SegmentationService:
                 "encode_ms": round(1000 * (perf_counter() - begin), 3),
             }
 
-        return await self.worker.run(job, self.limits.seconds, gone)
+        with self.waiting.noted(offer.name if offer else "", asked):
+            return await self.worker.run(job, self.limits.seconds, gone)
 
     async def picture(self, name: str, gone: Gone) -> bytes:
         """A kept picture as a PNG file.
@@ -149,9 +156,10 @@ class SegmentationService:
         question = asked.body
         self._require_few(question.asked_texts)
         offer = self.shelf.offer(question.method, question.verb)
-        return await self.worker.run(
-            lambda: then(self._answer(asked, offer.name)), self.limits.seconds, gone
-        )
+        with self.waiting.noted(offer.name, asked):
+            return await self.worker.run(
+                lambda: then(self._answer(asked, offer.name)), self.limits.seconds, gone
+            )
 
     async def write(self, asked: Inquiry[FilesBody], gone: Gone) -> WrittenFile:
         """The answer to a question in file formats: one file, or an archive of several.
@@ -203,9 +211,30 @@ class SegmentationService:
 
     def _scene(self, picture: KeptPicture, method: Method) -> EncodedImage:
         if method.name not in picture.scenes:
+            self._encode_with_others(picture, method)
+        if method.name not in picture.scenes:
             picture.scenes[method.name] = method.encode(picture.pixels)
             self.store.keep(picture)
         return picture.scenes[method.name]
+
+    def _encode_with_others(self, picture: KeptPicture, method: Method) -> None:
+        """Encode a picture in one pass with others that are waited for, where that works."""
+        pictures = {picture.id: picture}
+        for asked in self.waiting.of(method.name):
+            if len(pictures) >= self._batch(method):
+                break
+            with suppress(LexisegError, RefusedError):  # it is told when its turn comes
+                other = self._picture(asked)
+                if method.name not in other.scenes:
+                    pictures[other.id] = other
+        found = encoded_together(method, [one.pixels for one in pictures.values()])
+        for one, scene in zip(pictures.values(), found, strict=True):
+            if isinstance(scene, EncodedImage):
+                one.scenes[method.name] = scene
+                self.store.keep(one)
+
+    def _batch(self, method: Method) -> int:
+        return self.limits.batch or usual_batch(method.recipe().device)
 
     def _require_few(self, texts: list[str]) -> None:
         most, letters = self.limits.names, self.limits.letters
