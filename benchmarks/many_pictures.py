@@ -3,7 +3,8 @@
 ``python -m benchmarks.many_pictures``: scenes of Miniworld go through a method into a run folder,
 with one process and with several, each on one core; the rows of both are compared. Processor
 seconds are those of all processes together, and so can be measured beside other work; what the
-wall clock shows can not. ``--rate`` only says what a picture takes once the method is loaded.
+wall clock shows can not. ``--rate`` only says what a picture takes once the method is loaded, and
+``--batch N`` what its encoding takes alone and among N.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from PIL import Image
 import lexiseg
 from lexiseg.datasets.miniature import SIDE
 from lexiseg.datasets.miniworld import Miniworld
-from lexiseg.io.answering import Compute, MethodCall, answer_images
+from lexiseg.io.answering import Compute, MethodCall, answer_images, in_batches
 from lexiseg.io.image import read_image
 from lexiseg.io.parquet import parquet_bytes, row_of, table_of
 from lexiseg.io.processes import Processes
 from lexiseg.io.run_folder import Job, RunFolder
-from lexiseg.types import Result
+from lexiseg.types import BatchMethod, Method, Result
 
 SEED = 91
 NAMES = ("dog", "cat", "car", "tree", "grass", "water", "sky", "banana")
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--method", default="car")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--rate", action="store_true")
+    parser.add_argument("--batch", type=int)
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that are started
     torch.set_num_threads(1)
@@ -67,6 +69,9 @@ def main() -> None:
     call = MethodCall(load, "segment", NAMES)
     with TemporaryDirectory() as spare:
         photos = draw(Path(spare, "photos"), options.scenes)
+        if options.batch:
+            print(encoding(photos, load(), options.batch))
+            return
         if options.rate:
             print(rate(photos, call))
             return
@@ -106,6 +111,24 @@ def rate(photos: Sequence[Path], call: MethodCall) -> str:
     size = (every - one) / max(1, len(rows) - 1)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return f"{seconds:.2f} processor s and {size:.0f} bytes a picture; {memory:.0f} MiB"
+
+
+def encoding(photos: Sequence[Path], method: Method, size: int) -> str:
+    """Processor seconds of encoding a picture alone, and among so many, in this process."""
+    assert isinstance(method, BatchMethod)
+    pictures = [read_image(path) for path in photos]
+    method.encode_many(pictures[:size])  # what is made once
+    spent = []
+    for count in (1, size):
+        begin = time.process_time()
+        for some in in_batches(pictures, count):
+            method.encode_many(some)
+        spent.append((time.process_time() - begin) / len(pictures))
+    alone, together = spent
+    return (
+        f"{method.name}: {1000 * alone:.0f} processor ms to encode a picture alone, "
+        f"{1000 * together:.0f} in batches of {size}, {alone / together:.2f} times as fast"
+    )
 
 
 def in_folder(photos: Sequence[Path], call: MethodCall, out: Path, count: int) -> None:

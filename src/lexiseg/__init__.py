@@ -126,7 +126,7 @@ def read(source: str | Path, images: str | Path | None = None) -> Reading:
 
     Args:
         source: a COCO, labelme, YOLO, ... file or folder, or the folder of a run; see
-            docs/formats.md.
+            docs/formats.md. An address, such as ``s3://bucket/out``, is copied here first.
         images: folder of the pictures, where they do not lie beside the file that names them.
 
     Returns:

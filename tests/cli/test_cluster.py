@@ -45,3 +45,8 @@ def test_a_store_without_its_package_is_one_sentence(lexiseg_command, monkeypatc
     code, _, err = lexiseg_command("segment", place, *ASK, "--engine", "ray", "-o", "out")
     assert code == 2 and f"{place} cannot be reached" in err
     assert ("lexiseg[s3]" in err) == place.startswith("s3")
+
+
+def test_conversions_go_to_a_folder_of_this_machine(lexiseg_command, pictures):
+    code, _, err = lexiseg_command("convert", pictures, "--to", "coco", "-o", "s3://bucket/out")
+    assert code == 2 and "expected a folder of this machine" in err

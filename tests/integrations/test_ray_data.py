@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import lexiseg
 from lexiseg.errors import LexisegError, OutputError
 from lexiseg.integrations import ray_data
 from lexiseg.integrations.ray_data import ENDED, answer_pictures
@@ -338,6 +339,9 @@ def test_the_command_line_from_bucket_to_bucket(ray_here, photos, bucket, tmp_pa
     assert row["sha256"] == found.picture.sha256
     job = json.loads(store.cat_file("photos/out/_lexiseg.json"))
     assert job["recipe"]["method"] == "maskclip" and job["texts"] == {"red": ["red"]}
+    reading = lexiseg.read("s3://photos/out")
+    assert {str(one.path).rpartition("/")[2] for one in reading} == {"0.png", "1.png"}
+    assert "1" in reading.report.summary()  # left out: the bad picture
 
 
 def load_maskclip():

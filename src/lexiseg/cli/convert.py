@@ -12,6 +12,7 @@ import typer
 from lexiseg.cli import console
 from lexiseg.cli.option_groups import Colours, grouped
 from lexiseg.cli.options import FORMATS, Overwrite, Quiet
+from lexiseg.errors import UsageError
 
 if TYPE_CHECKING:
     from lexiseg.io.report import Report, Skip
@@ -21,10 +22,12 @@ _EXAMPLES = 5  # of each reason are shown
 
 @grouped
 def convert(
-    source: Annotated[Path, typer.Argument(help="A run folder, results.jsonl, COCO file, ...")],
+    source: Annotated[
+        str, typer.Argument(help="A run folder, results.jsonl, COCO file, ...; or its address.")
+    ],
     *,
     to: Annotated[str, typer.Option("--to", help=f"What to write: {FORMATS}.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the new files.")],
+    out: Annotated[str, typer.Option("-o", "--out", help="Folder for the new files.")],
     images: Annotated[
         Path | None, typer.Option("--images", help="Folder of the pictures that SOURCE names.")
     ] = None,
@@ -44,13 +47,16 @@ def convert(
 
     Example: lexiseg convert out/ --to yolo -o yolo-labels
     """
+    from lexiseg.io.addresses import is_address
     from lexiseg.io.convert import convert as convert_files
 
+    if is_address(out):
+        raise UsageError(f"-o was given {out!r}; expected a folder of this machine.")
     console.state.quiet = quiet
     done = convert_files(
         source,
         to,
-        out,
+        Path(out),
         images=images,
         strict=strict,
         trust_paths=trust_paths,

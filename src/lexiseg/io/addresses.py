@@ -82,6 +82,28 @@ def read_address(address: str) -> bytes:
         raise
 
 
+def fetch(address: str, folder: Path) -> Path:
+    """Copy a file, or a folder with all below it, to this machine.
+
+    Args:
+        address: of the file or folder.
+        folder: where the copy goes, under its own name.
+
+    Returns:
+        The copy.
+
+    Raises:
+        UsageError: it is not there, or its store cannot be reached.
+    """
+    store, path = open_store(address)
+    copy = folder / (PurePosixPath(path).name or "root")
+    with reaching(address):
+        if not store.exists(path):
+            raise UsageError(f"{address[:200]} does not exist; check the address.")
+        store.get(path.rstrip("/"), str(copy), recursive=store.isdir(path))
+    return copy
+
+
 def list_addresses(inputs: Sequence[str]) -> list[str]:
     """Expand folders, patterns and list files into pictures, each once.
 

@@ -30,7 +30,7 @@ class Conversion:
 
 
 def convert(
-    source: Path,
+    source: str | Path,
     to: str,
     out: Path,
     *,
@@ -44,7 +44,8 @@ def convert(
     """Rewrite results in another format; the source's own format is recognised.
 
     Args:
-        source: a file or folder of one of `lexiseg.registry.READERS`, or the folder of a run.
+        source: a file or folder of one of `lexiseg.registry.READERS`, or the folder of a run; by
+            path or by address.
         to: name of a format, see `lexiseg.registry.WRITERS`.
         out: folder for the new files.
         images: folder of the pictures, where they do not lie beside the file that names them.

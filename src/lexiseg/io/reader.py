@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from weakref import finalize
 
 from lexiseg.errors import UsageError
 from lexiseg.io.fitting import fit_to_picture
@@ -158,7 +160,9 @@ def read_results(
     """Results of any readable file or folder, one by one.
 
     Args:
-        source: a file or folder of one of `lexiseg.registry.READERS`.
+        source: a file or folder of one of `lexiseg.registry.READERS`; one that is given by an
+            address, such as ``s3://bucket/out``, is copied to this machine for as long as it is
+            read.
         images: folder of the pictures, where they do not lie beside the file that names them.
         strict: an entry that would be left out is an error.
         trust_paths: pictures may be read wherever the source says they are; otherwise only from
@@ -175,6 +179,14 @@ def read_results(
         >>> [len(result.instances) for result in reading]          # doctest: +SKIP
         >>> print(reading.report.summary())                        # doctest: +SKIP
     """
+    from lexiseg.io.addresses import fetch, is_address  # it lists pictures, and so knows readers
+
+    if is_address(str(source)):
+        place = TemporaryDirectory(prefix="lexiseg-")
+        copy = fetch(str(source), Path(place.name))
+        reading = read_results(copy, images, strict=strict, trust_paths=trust_paths)
+        finalize(reading, place.cleanup)
+        return reading
     found = Source(Path(source))
     name = detect_format(found.path)
     folder = Path(images) if images is not None else None
