@@ -72,7 +72,8 @@ def test_the_page_needs_no_other_file_and_is_well_formed(report) -> None:
     tags = read(html_page(report))
     assert tags.open == []
     assert all(address.startswith(("data:", "#")) for address in tags.addresses)
-    expected = ["levers", "stairs", "errors", "classes", "policies", "sizes", "void", "wordings"]
+    first = ["findings", "levers", "stairs", "errors", "classes", "policies"]
+    expected = [*first, "sizes", "void", "wordings"]
     assert tags.sections == [*expected, "comparison", "gallery", "measured"]
     assert {address[1:] for address in tags.addresses if address[0] == "#"} == set(tags.sections)
 
