@@ -209,7 +209,15 @@ def test_another_size_is_told(folder, tmp_path) -> None:
     content["annotations"][0]["segments_info"] = [{"id": 1, "category_id": 10}]
     (odd / "answers.json").write_text(json.dumps(content), encoding="utf-8")
     reason = run(odd, tmp_path / "out", candidates=False).failures["picture 0"]
-    assert "7x5 pixels, but its truth 16x12" in reason
+    assert "7x5 pixels, but its truth 16x12" in reason and "answers.json" in reason
+
+
+def test_a_run_without_any_answer_is_refused(folder, tmp_path) -> None:
+    odd = shutil.copytree(folder, tmp_path / "odd")
+    (odd / "results.jsonl").write_text("", encoding="utf-8")
+    sources = Sources(odd / "truth.json", odd / "results.jsonl")
+    with pytest.raises(UsageError, match=r"results\.jsonl is an empty prediction"):
+        open_cases(sources, CONFIG)
 
 
 CAT = [{"id": 10, "name": "cat"}]
@@ -219,6 +227,7 @@ ODD_FILES = [
     ("truth", lambda c: c.update(categories=CATEGORIES * 2), "two categories have the number"),
     ("answers", lambda c: c["annotations"][0].update(file_name="gone.png"), "not found, the first"),
     ("answers", lambda c: c.pop("annotations"), "holds no results that lexiseg can read"),
+    ("answers", lambda c: c["annotations"].clear(), r"answers\.json is an empty prediction"),
 ]
 
 

@@ -172,7 +172,7 @@ def biggest_lever(measure: str, quality: Estimate, levers: Sequence[Lever]) -> s
     skills = [lever for lever in levers if lever.name in SKILLS]
     opening = f"{measure} is {_points(quality.value)}"
     if not skills or skills[0].gain.value <= 0:
-        return f"{opening}; no single help that was measured would raise it."
+        return f"{opening}; {_beyond_skills(levers)}."
     first, *rest = skills
     known = "" if first.gain.low > 0 else " (not certain: the interval holds 0)"
     others = [f"{SKILLS[lever.name]} {_signed(lever.gain.value)}" for lever in rest[:2]]
@@ -180,6 +180,15 @@ def biggest_lever(measure: str, quality: Estimate, levers: Sequence[Lever]) -> s
         f"{opening}, and the biggest lever is {SKILLS[first.name]}: {first.title} would give "
         f"{_signed(first.gain.value)}{known}" + (f" ({'; '.join(others)})." if others else ".")
     )
+
+
+def _beyond_skills(levers: Sequence[Lever]) -> str:
+    """What is left where no skill is lacking in what was answered."""
+    counts = [lever for lever in levers if lever.name in (NO_WRONG, NONE_MISSED)]
+    if not counts or counts[0].gain.value <= 0:
+        return "no single help that was measured would raise it"
+    best = counts[0]
+    return f"no skill would raise it, but {best.title} would give {_signed(best.gain.value)}"
 
 
 def _points(share: float) -> str:

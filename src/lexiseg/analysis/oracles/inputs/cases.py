@@ -125,8 +125,8 @@ class Cases:
             raise UsageError("There is neither an answer nor candidates; give one of them.")
         if found.ids.shape != truth.ids.shape:
             raise UsageError(
-                f"The answer about picture {key.name} is {_by(found)} pixels, but its truth "
-                f"{_by(truth)}; expected answers at the size of the picture."
+                f"The answer of {self.source} about picture {key.name} is {_by(found)} pixels, but "
+                f"its truth {_by(truth)}; expected answers at the size of the picture."
             )
         objects = self.objects(key, truth) if self.objects else None
         picture = self.truth.picture_of(key)

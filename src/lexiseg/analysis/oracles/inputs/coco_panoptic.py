@@ -185,6 +185,12 @@ def is_panoptic(source: Path) -> bool:
     return bool(_panoptic_files(source))
 
 
+def is_empty(source: Path) -> bool:
+    """Whether a file of COCO's layout holds no annotation at all."""
+    outlines = Source(source).outlines if source.suffix == ".json" else {}
+    return any("annotations" in o.keys and not o.entries["annotations"] for o in outlines.values())
+
+
 def _panoptic_files(source: Path) -> list[Path]:
     outlines = Source(source).outlines
     return [p for p, o in outlines.items() if "segments_info" in o.entries.get("annotations", ())]

@@ -24,7 +24,7 @@ from lexiseg.analysis.oracles.inputs.coco_instances import (
     is_instances,
     is_results,
 )
-from lexiseg.analysis.oracles.inputs.coco_panoptic import is_panoptic
+from lexiseg.analysis.oracles.inputs.coco_panoptic import is_empty, is_panoptic
 from lexiseg.analysis.oracles.inputs.label_maps import LabelMapFolder, LabelMapTruth, label_maps
 from lexiseg.analysis.oracles.inputs.panoptic_pair import PanopticAnswers, PanopticTruth
 from lexiseg.analysis.oracles.inputs.results import ResultAnswers
@@ -152,6 +152,11 @@ def _open_answers(
     source: Path, truth: CaseTruth, classes: CaseClasses, sources: Sources, config: OracleConfig
 ) -> MapReader:
     """Answers, by their form."""
+    if is_empty(source):
+        raise UsageError(
+            f"{shown(source)} is an empty prediction, its list of annotations has no entry; "
+            "expected answers about the pictures of the truth."
+        )
     if is_panoptic(source):
         return PanopticAnswers.open(source, classes)
     if isinstance(truth, InstanceTruth):

@@ -39,8 +39,8 @@ class ResultAnswers:
         """Read results; records stay on disk, other files are held as run lengths.
 
         Raises:
-            UsageError: the source is of no form that is known, or two results are about one
-                picture.
+            UsageError: the source is of no form that is known, it is empty, or two results are
+                about one picture.
         """
         found: dict[str, Callable[[], Result]] = {}
         for name, give in _located(source):
@@ -50,6 +50,11 @@ class ResultAnswers:
                     f"{shown(source)} has two answers about a picture {stem!r}; expected one."
                 )
             found[stem] = give
+        if not found:
+            raise UsageError(
+                f"{shown(source)} is an empty prediction; expected answers about the pictures of "
+                "the truth."
+            )
         return cls(source, found, classes, mode)
 
     def __call__(self, key: CaseKey, truth: CaseMap) -> CaseMap:
