@@ -206,7 +206,11 @@ class Judged:
         typer.Option("--encoder", help="A CLIP or SigLIP that names the true masks, for --pred."),
     ] = None
     size: Annotated[
-        str, typer.Option("--size", help="At which it looks at pictures: 512, 640, 800x1333.")
+        str,
+        typer.Option(
+            "--size",
+            help="At which it looks at pictures: 512, 640, 800x1333, or square: 512x512, 640x640.",
+        ),
     ] = "640"
     near: Annotated[
         str | None,

@@ -44,10 +44,12 @@ class CaseMap:
     Args:
         ids: (H, W) whole numbers; 0 is no segment.
         segments: the table of them.
+        fell_back: where an encoder named the true masks, those too small for its grid.
     """
 
     ids: NDArray[np.integer]
     segments: tuple[CaseSegment, ...]
+    fell_back: int = 0
 
     @classmethod
     def of_classes(cls, labels: NDArray[np.integer], *, void: NDArray[np.bool_]) -> CaseMap:

@@ -55,7 +55,8 @@ class Judge:
             ``true``: per true segment [class, annotated area, type, other class, best IoU of an
             answer, rank of the first candidate that fits]; ``found``: per answered segment [class,
             type]; ``confused``: [true class, answered class] of every overlap above one half;
-            ``runs``: per oracle the counts of `Measure`; with candidates ``void`` (two histograms),
+            ``runs``: per oracle the counts of `Measure`; ``fell_back`` where masks were too small
+            for an encoder's grid; with candidates ``void`` (two histograms),
             ``surplus`` (true segments beyond the candidates) and ``wordings``.
         """
         case = replace(case, void_in_union=self.config.void_in_union)
@@ -67,6 +68,8 @@ class Judge:
             "confused": _confused(case),
             "runs": dict(self.measure.runs(case, partial(self._answers, fates=fates))),
         }
+        if case.found.fell_back:
+            record["fell_back"] = case.found.fell_back
         return record if fates is None else record | self._about(case, fates)
 
     def _fates(self, case: Case) -> CandidateFates | None:

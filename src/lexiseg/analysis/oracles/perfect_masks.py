@@ -93,9 +93,15 @@ class PictureSize:
 
 
 SIZES: Mapping[str, PictureSize] = MappingProxyType(
-    {"512": PictureSize(512), "640": PictureSize(640), "800x1333": PictureSize(800, 1333)}
+    {
+        "512": PictureSize(512),
+        "640": PictureSize(640),
+        "800x1333": PictureSize(800, 1333),
+        "512x512": PictureSize(512, square=True),
+        "640x640": PictureSize(640, square=True),
+    }
 )
-"""The columns of Table 1, as its text reads."""
+"""The columns of Table 1 as its text reads, and the first two as its heads may be read."""
 
 
 @dataclass(frozen=True)
@@ -336,9 +342,10 @@ class NamedTruth:
                 f"{truth.size_hw[1]}x{truth.size_hw[0]}; expected the same size."
             )
         case = Case(key.name, truth, truth)
-        return with_seen_names(
+        found, fell_back = with_seen_names(
             case, image, self.encoder, self._texts, self.size, self.classes.things
-        )[0]
+        )
+        return replace(found, fell_back=fell_back)
 
     @cached_property
     def _texts(self) -> tuple[Tensor, NDArray[np.int64]]:

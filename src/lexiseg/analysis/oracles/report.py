@@ -63,6 +63,7 @@ class OracleReport:
         wordings: which texts won; empty where predictors do not tell.
         near: names that a text encoder hardly tells apart; empty where none was asked.
         surplus: true segments beyond the number of candidates.
+        fell_back: true masks too small for the grid of the encoder that named them.
         failures: picture -> why it could not be judged.
         gallery: pictures of the worst errors.
         comparison: with another run.
@@ -91,6 +92,7 @@ class OracleReport:
     gallery: Sequence[Shot] = field(default=())
     near: Sequence[NearNames] = ()
     comparison: RunComparison | None = None
+    fell_back: int = 0
 
     @classmethod
     def of(
@@ -139,6 +141,7 @@ class OracleReport:
             wordings=wording_lines(records),
             surplus=sum(record.get("surplus", 0) for record in records),
             failures=judged.failures,
+            fell_back=sum(record.get("fell_back", 0) for record in records),
         )
 
     @property

@@ -132,6 +132,11 @@ def provenance(report: OracleReport) -> list[str]:
             "The candidates are not known, so what was proposed and lost shows as absorbed, "
             "fragmented, poor or never proposed, and the choice among candidates is not measured."
         )
+    if report.fell_back:
+        lines.append(
+            f"True masks without a cell of the encoder's grid: {report.fell_back}; their cells count "
+            "by the area that is covered."
+        )
     if report.surplus:
         lines.append(f"{report.surplus} true segments had no candidate left.")
     return lines

@@ -303,3 +303,19 @@ def test_what_is_no_truth_is_refused(tmp_path, name) -> None:
 def test_neither_answers_nor_candidates_are_refused(cases, tmp_path) -> None:
     with pytest.raises(UsageError, match="neither an answer nor candidates nor an encoder"):
         open_cases(Sources(write_truth(tmp_path, cases)), CONFIG)
+
+
+@pytest.mark.parametrize("size", ["512", "512x512"])
+def test_masks_too_small_for_an_encoders_grid_are_counted(tmp_path, size) -> None:
+    """A cell of the ConvNeXt is 32 of 512 pixels wide; 2 of 64 become 16."""
+    ids = np.ones((64, 64), np.int64)
+    ids[10:12, 10:12] = 2
+    segments = (CaseSegment(1, 0, 4092.0), CaseSegment(2, 1, 4.0))
+    shown = CaseMap(ids, segments)
+    truth = write_truth(tmp_path, [Case("scene", shown, shown)])
+    (tmp_path / "images").mkdir()
+    Image.new("RGB", (64, 64), (90, 160, 60)).save(tmp_path / "images" / "scene.jpg")
+    sources = Sources(truth, encoder="mini-convnext-clip", encoder_size=size)
+    report = run(sources, tmp_path / "out")
+    assert report.fell_back == 1 and report.to_json()["fell_back"] == 1
+    assert "True masks without a cell of the encoder's grid: 1;" in report.to_markdown()
