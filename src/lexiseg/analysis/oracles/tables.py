@@ -134,8 +134,8 @@ def provenance(report: OracleReport) -> list[str]:
         )
     if report.fell_back:
         lines.append(
-            f"True masks without a cell of the encoder's grid: {report.fell_back}; their cells count "
-            "by the area that is covered."
+            f"True masks without a cell of the encoder's grid: {report.fell_back}; cells count "
+            "by the area that they cover."
         )
     if report.surplus:
         lines.append(f"{report.surplus} true segments had no candidate left.")
