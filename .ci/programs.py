@@ -14,34 +14,37 @@ import os
 import subprocess
 import sys
 import tomllib
+import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = Path(os.environ.get("LEXISEG_PROGRAMS_VENV", ROOT / ".venv-programs")).resolve()
-MISSING = VENV / "missing.txt"
+MISSING, PINNED = VENV / "missing.txt", VENV / "torch-constraint.txt"
 os.environ["LEXISEG_VENV"] = str(VENV)
 sys.path.insert(0, str(ROOT))
 import start  # noqa: E402 - it reads the variable
 
-TESTS = (
-    "tests/integrations",
-    "tests/io",
-    "tests/ops/test_brush_rle.py",
-    "tests/cli/test_cluster.py",
-)
+TESTS = ("tests/integrations", "tests/io", "tests/ops/test_brush_rle.py")
 SHOWN = ("cvat-sdk", "cvat-cli", "fiftyone", "label-studio-sdk", "ray", "s3fs", "moto", "duckdb")
+HOW = ("-rps", "--no-header", "-n", "2", "--dist", "loadfile", "--durations", "8")
 NO_TESTS = 5  # what pytest returns
 
 
 def install() -> None:
     """All programs at once, or as many as there are."""
-    start.set_up("")
-    pinned = VENV / "torch-constraint.txt"
-    wanted = requirements()
-    failed = []
-    if not pip_takes(pinned, *wanted):
-        failed = [one for one in wanted if not pip_takes(pinned, one)]
+    if not start.PYTHON.exists():
+        venv.create(VENV, with_pip=True)
+    # Older ones search for minutes for versions that go together.
+    start.pip("install", "--upgrade", "pip", check=False)
+    if not start.has_torch():
+        start.install_torch()
+    PINNED.write_text(f"torch=={start.installed_torch()}\n", encoding="utf-8")
+    wanted, failed = requirements(), []
+    if not pip_takes(*wanted):
+        failed = [one for one in wanted if not pip_takes(one)]
     MISSING.write_text("".join(f"{one}\n" for one in failed), encoding="utf-8")
+    if failed:
+        pip_takes()
 
 
 def requirements() -> list[str]:
@@ -51,9 +54,9 @@ def requirements() -> list[str]:
     return entries
 
 
-def pip_takes(pinned: Path, *wanted: str) -> bool:
-    """Whether requirements can be installed; bytecode is made where it is needed."""
-    command = ("install", "--no-compile", "-c", str(pinned), *wanted)
+def pip_takes(*wanted: str) -> bool:
+    """Whether the project can be installed with these; bytecode is made where it is needed."""
+    command = ("install", "--no-compile", "-c", str(PINNED), "-e", str(ROOT), *wanted)
     return start.pip(*command, check=False) == 0
 
 
@@ -66,7 +69,7 @@ def test(named: str | None) -> int:
         print("No test was left out; there is nothing to run.")
         return 0
     done = subprocess.run(
-        [str(start.PYTHON), "-m", "pytest", "-v", "-rs", "--no-header", *chosen],
+        [str(start.PYTHON), "-m", "pytest", *HOW, *chosen],
         cwd=ROOT,
         check=False,
     )

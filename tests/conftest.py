@@ -51,8 +51,9 @@ class _Skipped:
             self._names[report.nodeid] = None
 
     def pytest_sessionfinish(self) -> None:
-        """Write them, one a line."""
-        self._file.write_text("".join(f"{name}\n" for name in self._names), encoding="utf-8")
+        """Write them, one a line, those of a file together."""
+        names = sorted(self._names, key=lambda name: name.partition("::")[0])
+        self._file.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)
