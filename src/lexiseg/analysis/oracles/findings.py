@@ -45,6 +45,7 @@ EVIDENCE = (
     "Figures 4 and 5)",
 )
 """What the paper's tables say of each, FC-CLIP first, MAFT+ second."""
+WHOSE_WORDS = "The paper numbers five findings; the words are our own, drawn from its tables."
 MANY = 0.1  # share of the true segments from which on a type of error speaks
 
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, TypeVar
 
 from lexiseg.analysis.oracles.error_types import FOUND_MEANINGS, MEANINGS, TrueType
-from lexiseg.analysis.oracles.findings import directions, findings
+from lexiseg.analysis.oracles.findings import WHOSE_WORDS, directions, findings
 from lexiseg.analysis.oracles.gallery import Shot
 from lexiseg.analysis.oracles.helps import TITLES
 from lexiseg.analysis.oracles.plots import Bar, bars, curves, histograms, stacked, stairs
@@ -86,6 +86,7 @@ def _findings(report: OracleReport) -> str:
         f"<h3>{escape(found.title)}</h3><p>{escape(found.text)}</p>" for found in findings(report)
     ]
     ways = "".join(f"<li>{escape(way)}</li>" for way in directions(report))
+    parts.insert(0, f"<p>{escape(WHOSE_WORDS)}</p>")
     return f"{''.join(parts)}<h3>Ways on that these numbers speak for</h3><ul>{ways}</ul>"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from lexiseg.analysis.oracles.error_types import FOUND_MEANINGS, MEANINGS, TrueType
-from lexiseg.analysis.oracles.findings import directions, findings
+from lexiseg.analysis.oracles.findings import WHOSE_WORDS, directions, findings
 from lexiseg.analysis.oracles.helps import TITLES
 from lexiseg.analysis.oracles.tables import (
     NEAR,
@@ -53,7 +53,7 @@ def _quality(report: OracleReport) -> list[str]:
 
 
 def _findings(report: OracleReport) -> list[str]:
-    lines = ["## The paper's findings, asked of these answers", ""]
+    lines = ["## The paper's findings, asked of these answers", "", WHOSE_WORDS, ""]
     for found in findings(report):
         lines += [f"### {found.title}", "", found.text, ""]
     ways = [f"- {way}" for way in directions(report)]
