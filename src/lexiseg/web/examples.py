@@ -1,7 +1,8 @@
 """Scenes to try the page on, made when they are asked for: no file travels with the package.
 
-They are the ones of the first 41 on which the bundled weights of the time did best, asked by CaR
-for what is there and what is not: a page of examples, no measurement.
+`python -m scripts.choose_examples` chooses them: of the first 60 those that the bundled CaR
+answers best, names that are there, names that are not, and the sentence. A page of examples, no
+measurement.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ SCENES = (35, 8, 9, 38, 19, 20)  # their numbers in the world
 SIZE = 384  # pixels a side
 SEED = 29
 ABSENT = 3  # names asked of each scene that are not in it
+THINGS = (3, 5)  # how many a scene has
 
 
 @dataclass(frozen=True)
@@ -49,19 +51,20 @@ class ExampleScene:
     @property
     def things(self) -> list[str]:
         """The names of countable things."""
-        known = set(_world().thing_names)
+        known = set(examples_world().thing_names)
         return [name for name in (*self.present, *self.absent) if name in known]
 
 
 @lru_cache(maxsize=1)
-def _world() -> Miniworld:
-    return Miniworld(split="test", size=SIZE, seed=SEED, things=(3, 5))
+def examples_world() -> Miniworld:
+    """Where the scenes come from."""
+    return Miniworld(split="test", size=SIZE, seed=SEED, things=THINGS)
 
 
 @lru_cache(maxsize=len(SCENES))
 def example_scene(number: int) -> ExampleScene:
     """A scene by its place on the page, from 0."""
-    scene = _world()[SCENES[number]]
+    scene = examples_world()[SCENES[number]]
     stream = io.BytesIO()
     Image.fromarray(scene.image).save(stream, format="PNG")
     absent = tuple(scene.absent(ABSENT))

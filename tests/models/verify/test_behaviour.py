@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
-from transformers import CLIPModel
+from transformers import CLIPModel, GPT2Config, GPT2LMHeadModel
 
 from lexiseg.models.clip import (
     BpeTokenizer,
@@ -21,6 +22,7 @@ from lexiseg.models.clip import (
     TextConfig,
     VisionConfig,
 )
+from lexiseg.models.dino.preprocess import Statistics
 from lexiseg.models.sam import FAMILIES
 from lexiseg.models.verify.behaviour import check_behaviour
 from lexiseg.models.verify.identity import check_identity
@@ -30,11 +32,16 @@ from lexiseg.models.verify.published import (
     PublishedTables,
     published_tables,
 )
+from lexiseg.training.mini.vocabulary import byte_symbols
 from tests.models.clip.conftest import tokenizer_folder  # noqa: F401
+from tests.models.detectors.test_grounding_dino import library
+from tests.models.dino.conftest import build_reference
+from tests.models.published_detectors import make_grounding_dino
 from tests.models.sam.conftest import picture, randomize, sam_settings
 from tests.models.sam.test_sam_keys import original_name
 
 SOURCE = "transformers"
+CPU = torch.device("cpu")
 PICTURES = {"small": KnownPicture(("small.png",), "https://example.org/small.png")}
 
 
@@ -78,17 +85,22 @@ def clip_network() -> ClipNetwork:
     return network.eval().requires_grad_(False)
 
 
+def sam_pixels() -> torch.Tensor:
+    """The picture as SAM sees it."""
+    mean = torch.tensor((123.675, 116.28, 103.53)).view(3, 1, 1)
+    deviation = torch.tensor((58.395, 57.12, 57.375)).view(3, 1, 1)
+    pixels = torch.from_numpy(picture(64, 64)).permute(2, 0, 1).float()
+    return ((pixels - mean) / deviation)[None]
+
+
 @torch.no_grad()
 def segmenter_values() -> list[KnownValue]:
     """What transformers' SAM answers."""
     network = sam_network()
-    mean = torch.tensor((123.675, 116.28, 103.53)).view(3, 1, 1)
-    deviation = torch.tensor((58.395, 57.12, 57.375)).view(3, 1, 1)
-    pixels = (torch.from_numpy(picture(64, 64)).permute(2, 0, 1).float() - mean) / deviation
     inputs = {"points": [[20, 30], [40, 12]], "labels": [1, 0]}
 
     def answer(multimask: bool, **prompt: torch.Tensor):
-        return network(pixels[None], multimask_output=multimask, **prompt)
+        return network(sam_pixels(), multimask_output=multimask, **prompt)
 
     points = {
         "input_points": torch.tensor([[inputs["points"]]]).float(),
@@ -97,6 +109,12 @@ def segmenter_values() -> list[KnownValue]:
     many, box = answer(True, **points), [8, 8, 50, 40]
     one = answer(False, input_boxes=torch.tensor([[box]]).float())
     scores, masks = many.iou_scores[0, 0], many.pred_masks[0, 0]
+    none = answer(True)
+    first = {key: tensor[:, :, :1] for key, tensor in points.items()}
+    before = answer(True, **first)
+    best = before.pred_masks[:, 0, before.iou_scores.argmax()][:, None]
+    again = answer(False, **points, input_masks=best)
+    corner = {"corner": [2, 3]}
     return [
         value("segmenter-scores", scores.tolist(), **inputs),
         value("segmenter-last", scores[-1:].tolist(), **inputs),
@@ -105,6 +123,16 @@ def segmenter_values() -> list[KnownValue]:
         value("segmenter-single-logits", one.pred_masks[0, 0, 0, 0, :3].tolist(), 1e-3, box=box),
         value("segmenter-logits", masks[0, 0, :3].tolist(), 1e-3, **inputs),
         value("segmenter-best-logits", masks[scores.argmax(), 0, :3].tolist(), 1e-3, **inputs),
+        value("segmenter-unprompted-last", none.iou_scores[0, 0, -1:].tolist()),
+        value("segmenter-unprompted-logits", none.pred_masks[0, 0, 0, 0, :3].tolist(), 1e-3),
+        value("segmenter-fed-back", again.iou_scores.flatten().tolist(), **inputs),
+        value(
+            "segmenter-fed-back-logits",
+            again.pred_masks[0, 0, 0, :2, :3].flatten().tolist(),
+            1e-3,
+            **inputs,
+            **corner,
+        ),
     ]
 
 
@@ -177,11 +205,16 @@ def clip_values(folder: Path) -> list[KnownValue]:
     square = Image.fromarray(picture(64, 64)).resize((32, 32), Image.Resampling.BICUBIC)
     pixels = Preprocessing(32).normalize(np.asarray(square))
     logits = network(input_ids=ids, pixel_values=pixels).logits_per_image[0]
+    larger = Image.fromarray(picture(64, 64)).resize((44, 44), Image.Resampling.BICUBIC)
+    hidden = network.vision_model(
+        Preprocessing(44).normalize(np.asarray(larger)), interpolate_pos_encoding=True
+    ).last_hidden_state
     sizes = [sum(p.numel() for p in network.parameters()), 32, 24, 520]
     tokens = [float(number) for number in ids[0] if number]
     return [
         value("clip-logits", logits.tolist(), 1e-3, texts=texts),
         value("clip-probabilities", logits.softmax(0).tolist(), texts=texts),
+        value("clip-hidden", hidden[0, :3, :3].flatten().tolist(), side=[44]),
         replace(value("clip-sizes", sizes, 0), pictures=()),
         replace(value("clip-tokens", [*tokens, 0], 0, texts=["cat"]), pictures=()),
     ]
@@ -234,3 +267,123 @@ def test_a_published_sentence_encoder_proves_itself() -> None:
     ]
     assert {row.verdict for row in rows} == {"ok"}
     assert [row.check for row in rows][:2] == ["size, bytes", "sha256"]
+
+
+def sure_network(seed: int):
+    """A SAM whose masks are sharp and which thinks well of them."""
+    network = sam_network(seed)
+    decoder = network.mask_decoder
+    with torch.no_grad():
+        decoder.iou_prediction_head.proj_out.bias.add_(0.5)
+        for mlp in decoder.output_hypernetworks_mlps:
+            mlp.proj_out.weight.mul_(1000)
+            mlp.proj_out.bias.mul_(1000)
+    return network
+
+
+@torch.no_grad()
+def automatic_scores(network) -> list[float]:
+    """Scores of everything, a mask at a time, from transformers' network."""
+    ticks = (torch.arange(32) + 0.5) * 2
+    grid = torch.cartesian_prod(ticks, ticks).flip(1)[None, :, None]
+    found = network(sam_pixels(), input_points=grid, multimask_output=True)
+    large = nn.functional.interpolate(found.pred_masks[0].flatten(0, 1)[None], (64, 64),
+                                      mode="bilinear", align_corners=False)[0]  # fmt: skip
+    scores, kept = found.iou_scores.flatten(), []
+    for number in scores.argsort(descending=True, stable=True).tolist():
+        mask, raised = large[number] > 0, (large[number] > 1).sum()
+        stability = float(raised) / max(int((large[number] > -1).sum()), 1)
+        if scores[number] <= 0.88 or stability < 0.95 or not mask.any():
+            continue
+        box = mask_box(mask)
+        if all(box_overlap(box, other) <= 0.7 for _, other in kept):
+            kept.append((float(scores[number]), box))
+    return [score for score, _ in kept]
+
+
+def mask_box(mask: torch.Tensor) -> list[int]:
+    rows, columns = mask.nonzero(as_tuple=True)
+    return [int(v) for v in (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)]
+
+
+def box_overlap(one: list[int], other: list[int]) -> float:
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    both = max(width, 0) * max(height, 0)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    return both / max(sum(areas) - both, 1)
+
+
+def test_masks_of_everything_have_the_scores_of_transformers_network(
+    tmp_path: Path, pictures: Path
+) -> None:
+    for seed in (2, 12):
+        sure_network(seed).save_pretrained(tmp_path / str(seed))
+    scores = automatic_scores(sure_network(2))
+    assert len(scores) > 3
+    known = value("automatic-scores", scores, 1e-3)
+    assert verdicts(tmp_path / "2", pictures, known) == ["ok"]
+    assert verdicts(tmp_path / "12", pictures, known) == ["MISMATCH"]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_tokens_of_dino_are_those_of_transformers_at_other_sizes(
+    tmp_path: Path, pictures: Path, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    for kind, asked in (("v1", {"square": [48]}), ("v2", {"shorter side, crop": [56, 40]})):
+        network, folder = build_reference(kind), tmp_path / kind
+        network.save_pretrained(folder)
+        image, side = Image.fromarray(picture(64, 64)), next(iter(asked.values()))[0]
+        method = Image.Resampling.BILINEAR if kind == "v1" else Image.Resampling.BICUBIC
+        pixels = Statistics().normalize(np.asarray(image.resize((side, side), method)), CPU)
+        pixels = pixels if kind == "v1" else pixels[:, :, 8:48, 8:48]
+        more = {"interpolate_pos_encoding": True} if kind == "v1" else {}
+        with torch.no_grad():
+            hidden = network(pixels, **more).last_hidden_state[0, :3, :3]
+        right = value("dino-tokens", hidden.flatten().tolist(), 1e-3, **asked)
+        wrong = replace(right, expected=right.expected[::-1])
+        assert verdicts(folder, pictures, right, wrong) == ["ok", "MISMATCH"], kind
+
+
+def test_a_language_model_goes_on_as_transformers_does(tmp_path: Path) -> None:
+    ids, length = [3, 7], 12
+    for seed in (0, 1):
+        network = small_gpt2(tmp_path / str(seed), seed)
+        if not seed:
+            found = network.generate(
+                torch.tensor([ids]), max_length=length, do_sample=False, eos_token_id=None
+            )
+    expected = [float(number) for number in found[0]]
+    given = value("gpt2-greedy", expected, 0, ids=ids, length=[length])
+    known = replace(given, pictures=())
+    assert verdicts(tmp_path / "0", None, known) == ["ok"]
+    assert verdicts(tmp_path / "1", None, known) == ["MISMATCH"]
+
+
+def small_gpt2(folder: Path, seed: int) -> GPT2LMHeadModel:
+    torch.manual_seed(seed)
+    config = GPT2Config(
+        vocab_size=260, n_positions=20, n_embd=12, n_layer=2, n_head=2, initializer_range=0.5,
+        bos_token_id=258, eos_token_id=258,
+    )  # fmt: skip
+    network = GPT2LMHeadModel(config).eval()
+    network.save_pretrained(folder)
+    entries = [*byte_symbols(), "ca", "Ġca", "<|endoftext|>", "Ġcab"]
+    (folder / "vocab.json").write_text(json.dumps({e: i for i, e in enumerate(entries)}))
+    (folder / "merges.txt").write_text("#version: 0.2\nc a\nĠ ca\n")
+    return network
+
+
+def test_a_detector_finds_what_transformers_finds(tmp_path: Path, pictures: Path) -> None:
+    network = make_grounding_dino(tmp_path / "it") if (tmp_path / "it").mkdir() is None else None
+    image, least = picture(64, 64), 0.3
+    found = library((tmp_path / "it", network), image, ["dog"], threshold=least, text_threshold=0.0)
+    assert len(found["scores"]) > 0
+    asked = {"texts": ["dog"], "least score": [least]}
+    right = [
+        value("detection-scores", found["scores"].tolist(), 1e-4, **asked),
+        value("detection-box", found["boxes"][0].tolist(), 1e-2, **asked),
+    ]
+    wrong = [replace(one, expected=tuple(n + 0.1 for n in one.expected)) for one in right]
+    assert verdicts(tmp_path / "it", pictures, *right, *wrong) == ["ok"] * 2 + ["MISMATCH"] * 2

@@ -14,7 +14,7 @@ from lexiseg.errors import CheckpointError
 MODEL_TYPES = ("vit", "dinov2", "dinov2_with_registers", "dinov3_vit")
 HEAD_DIM = 64  # of every published network but the largest, which come with a config.json
 # Networks with registers were trained with positions fitted the second way.
-PositionFit = Literal["offset", "antialiased"]
+PositionFit = Literal["offset", "antialiased", "exact"]
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ def fit_table(
 ) -> Tensor:
     """Fit a table of positions to a grid of patches (bicubic, in float32).
 
-    The published networks were run with two rules. "offset" samples with the slightly inflated
+    The published networks are run with three rules. "offset" samples with the slightly inflated
     scale (side + 0.1) / native, so that the drift grows toward the bottom right corner;
-    "antialiased" samples the exact size with antialiasing. At native size a square picture gets
+    "antialiased" samples the exact size with antialiasing; "exact" does so without, as
+    transformers runs DINO and DINOv2. At native size a square picture gets
     the table as it is.
 
     Args:
@@ -41,7 +42,8 @@ def fit_table(
         scale = [(side + OFFSET) / native for side in grid_hw]
         image = F.interpolate(image, scale_factor=scale, mode="bicubic", align_corners=False)
     else:
-        image = F.interpolate(image, grid_hw, mode="bicubic", align_corners=False, antialias=True)
+        smooth = fit == "antialiased"
+        image = F.interpolate(image, grid_hw, mode="bicubic", align_corners=False, antialias=smooth)
     return torch.cat([cls, image.flatten(2).mT.to(table.dtype)], dim=1)
 
 

@@ -144,6 +144,7 @@ class Segmenter:
         *,
         masks: Tensor | None = None,
         fallback: bool = True,
+        multimask: bool = False,
     ) -> Iterator[Candidates]:
         """Masks of P prompts that are given as the decoder's own tokens, a piece at a time.
 
@@ -155,9 +156,10 @@ class Segmenter:
                 be 0.
             masks: (P, h, w) float, logits of an earlier answer.
             fallback: a mask that is not stable may give way to a better one, if the family does so.
+            multimask: several masks of each prompt rather than one.
 
         Returns:
-            single masks (P, 1, h, w) with scores and object logits, in pieces of `prompts_at_once`.
+            masks (P, 1 or M, h, w) with scores and object logits, in pieces of `prompts_at_once`.
         """
         image = self._prepare(embedding)
         step = self.prompts_at_once
@@ -167,7 +169,7 @@ class Segmenter:
             dense = None if given is None else self.prompts.dense(given)
             dense = None if dense is None else dense.to(self.dtype)
             sparse = tokens[part].to(self.dtype)
-            yield _candidates(self.decoder(image, sparse, dense, False, fallback))
+            yield _candidates(self.decoder(image, sparse, dense, multimask, fallback))
 
     def _answers(
         self, embedding: ImageEmbedding, prompts: Prompts, multimask: bool
