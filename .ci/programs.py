@@ -63,7 +63,8 @@ def pip_takes(*wanted: str) -> bool:
 def test(named: str | None) -> int:
     """Run tests, say with what, and what did not run."""
     chosen = [f"@{Path(named).resolve()}"] if named else list(TESTS)
-    os.environ.update(HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1")
+    # Each process has a Ray of its own, rather than the one that the other has started.
+    os.environ.update(HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1", RAY_ADDRESS="local")
     print("\nTests inside the programs, with", ", ".join(map(version, SHOWN)), flush=True)
     if named and not Path(named).read_text(encoding="utf-8").strip():
         print("No test was left out; there is nothing to run.")
