@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from lexiseg.types import Method, Result
-from tests.contracts.method_kinds import KINDS, load
+from tests.contracts.method_kinds import DENSE, KINDS, load
 
 NAMES = "dog, grass, sky"
+SMALL = {"short_side": 64, "long_side": 128, "window": 48, "stride": 24}  # less to compute
 # In double precision, but for what some networks compute in single whatever is asked.
 BOUNDS = {torch.float64: 1e-9, torch.float32: 1e-4}
 
@@ -51,7 +52,8 @@ def ask(method: Method, scene: Any) -> Result:
 
 @pytest.fixture(scope="module", params=ENCODERS)
 def method(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return load(request.param, tmp_path_factory.mktemp("weights"), dtype=torch.float64)
+    small = SMALL if request.param in DENSE else {}
+    return load(request.param, tmp_path_factory.mktemp("weights"), dtype=torch.float64, **small)
 
 
 def test_pictures_of_a_batch_are_seen_and_answered_as_alone(method: Any) -> None:
