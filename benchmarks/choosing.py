@@ -32,7 +32,7 @@ from lexiseg.metrics import bootstrap_interval, count_presence, matthews
 from lexiseg.types import Result
 
 METHODS = (
-    "car", "tides", "fc-clip", "maft-plus", "openworldsam", "sam+clip",
+    "car", "tides", "fc-clip", "openworldsam", "sam+clip",
     "maskclip", "sclip", "sc-clip", "clip-surgery", "clearclip", "naclip",
 )  # fmt: skip
 SEED, ABSENT = 91, 4

@@ -17,7 +17,7 @@ from lexiseg.datasets.miniworld import Miniworld, WorldScene
 from lexiseg.types import Method
 from lexiseg.web.examples import ABSENT, examples_world
 
-LOOKED_AT, SHOWN = 60, 6
+LOOKED_AT, SHOWN = 24, 6
 MEANT = 0.5  # IoU from which the sentence was understood
 Mask = NDArray[np.bool_]
 

@@ -1,6 +1,6 @@
 """Scenes to try the page on, made when they are asked for: no file travels with the package.
 
-`python -m scripts.choose_examples` chooses them: of the first 60 those that the bundled CaR
+`python -m scripts.choose_examples` chooses them: of the first 24 those that the bundled CaR
 answers best, names that are there, names that are not, and the sentence. A page of examples, no
 measurement.
 """
