@@ -8,7 +8,10 @@ import torch
 
 from lexiseg.errors import UsageError
 from lexiseg.models.sam import CAR_CONFIG, AutomaticConfig, AutomaticMasks
-from lexiseg.types import Candidates, Frame, ImageEmbedding
+from lexiseg.models.sam.automatic import Proposal, _thin, _to_last_pixels
+from lexiseg.models.sam.crops import cut_crops
+from lexiseg.ops.mask_nms import cell_boxes
+from lexiseg.types import Candidates, Frame, ImageEmbedding, Mask
 
 SHARP = 8.0
 
@@ -64,6 +67,33 @@ def test_each_disk_once_sure_and_stable():
         assert proposal.score == pytest.approx(0.95) and proposal.stability == 1
         x, y = (int(value) for value in proposal.point_xy)
         assert image[y, x] == number
+
+
+def test_boxes_end_at_the_last_pixel_as_sams_own_do():
+    masks = torch.rand(20, 9, 12) > 0.97
+    masks[3] = False
+    masks[4] = True
+    assert _to_last_pixels(cell_boxes(masks)).tolist() == [_corners(mask) for mask in masks]
+
+
+def _corners(mask: torch.Tensor) -> list[int]:
+    rows, columns = (some.tolist() for some in mask.nonzero(as_tuple=True))
+    if not rows:
+        return [0, 0, 0, 0]
+    return [min(columns), min(rows), max(columns), max(rows)]
+
+
+def test_two_masks_whose_boxes_overlap_as_sam_measures_them_are_one():
+    """Columns 0 to 10 and 0 to 7: their boxes are 10 and 7 pixels wide there, not 11 and 8."""
+    for width, left in ((8, 2), (9, 1)):  # overlaps 7 / 10, not above 0.7; 8 / 10
+        proposals = [_proposal(11, 0.9), _proposal(width, 0.8)]
+        assert len(_thin(proposals, [0.9, 0.8], 0.7)) == left
+
+
+def _proposal(width: int, score: float) -> Proposal:
+    mask = np.zeros((11, 20), dtype=bool)
+    mask[:, :width] = True
+    return Proposal(Mask.from_array(mask), score, 1.0, (0.0, 0.0), cut_crops((11, 20), 0, 0.0)[0])
 
 
 def test_thresholds_let_more_in():

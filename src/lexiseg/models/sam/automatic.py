@@ -166,8 +166,8 @@ class AutomaticMasks:
         for row, column in batches:
             masks, stability = self._stable(part.logits[row, column], embedding)
             kept = stability >= self.config.min_stability
-            boxes = cell_boxes(masks[kept]).cpu().numpy() + np.tile(crop.box_xyxy[:2], 2)
-            whole = ~touches_cut(boxes.astype(np.float32), crop, hw)
+            boxes = _to_last_pixels(cell_boxes(masks[kept])).cpu().numpy()
+            whole = ~touches_cut(boxes + np.float32(np.tile(crop.box_xyxy[:2], 2)), crop, hw)
             scores = part.scores[row, column][kept].tolist()
             prompts, sure = points[row[kept].cpu().numpy()], stability[kept].tolist()
             for n, mask in enumerate(masks[kept].cpu().numpy()):
@@ -198,9 +198,19 @@ def _thin(proposals: list[Proposal], priority: list[float], max_iou: float) -> l
     sizes = np.array([proposal.mask.bbox for proposal in proposals], dtype=np.float32)
     boxes = torch.from_numpy(sizes)
     boxes[:, 2:] += boxes[:, :2]
+    boxes = _to_last_pixels(boxes)
     order = rank(torch.tensor(priority), torch.tensor([p.score for p in proposals]))
     kept = suppress(order, lambda one, other: box_iou(boxes[one], boxes[other]), max_iou)
     return [proposals[number] for number in kept.tolist()]
+
+
+def _to_last_pixels(boxes: Tensor) -> Tensor:
+    """SAM's own boxes end at the last pixel of a mask, not behind it; empty ones stay (0, 0, 0, 0).
+
+    Args:
+        boxes: (N, 4) float32 xyxy, right and bottom exclusive.
+    """
+    return boxes - boxes.new_tensor([0, 0, 1, 1]) * (boxes[:, 2:3] > 0)
 
 
 def _uncropped(mask: NDArray[np.bool_], crop: Crop, image_hw: tuple[int, int]) -> Mask:
