@@ -1,8 +1,9 @@
 import pytest
 import torch
+import transformers
 
 from lexiseg.errors import CheckpointError
-from lexiseg.models.clip import layout
+from lexiseg.models.clip import ClipNetwork, layout
 
 
 def test_round_trip_through_hugging_face_keys(network):
@@ -85,3 +86,48 @@ def test_repeated_section_of_old_files_wins():
 def test_foreign_configs_are_refused(config):
     with pytest.raises(CheckpointError, match="siglip|swish|wrong kind"):
         layout.configs_from_huggingface(config)
+
+
+# Width, blocks, heads, patch, side of the image tower; width and heads of the text tower; shared
+# width: OpenAI's towers of these names. LAION's have the same sizes, but for H/14.
+PUBLISHED = {
+    "B/32": (768, 12, 12, 32, 224, 512, 8, 512),
+    "B/16": (768, 12, 12, 16, 224, 512, 8, 512),
+    "L/14": (1024, 24, 16, 14, 224, 768, 12, 768),
+    "L/14@336": (1024, 24, 16, 14, 336, 768, 12, 768),
+}
+
+
+@pytest.mark.parametrize("style", ["huggingface", "openai", "open_clip"])
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_sizes_are_read_off_every_layout(name, style):
+    """Without memory for a number: keys and shapes alone."""
+    width, blocks, heads, patch, side, words, word_heads, shared = PUBLISHED[name]
+    with torch.device("meta"):
+        theirs = transformers.CLIPModel(
+            transformers.CLIPConfig(
+                vision_config={
+                    "hidden_size": width, "intermediate_size": 4 * width, "image_size": side,
+                    "num_hidden_layers": blocks, "num_attention_heads": heads, "patch_size": patch,
+                },
+                text_config={
+                    "hidden_size": words, "intermediate_size": 4 * words,
+                    "num_attention_heads": word_heads,
+                },
+                projection_dim=shared,
+            )
+        )  # fmt: skip
+    state = dict(theirs.state_dict())
+    if style != "huggingface":
+        state = layout.to_openai(state)
+    if style == "open_clip":
+        apart = ("visual.", "logit_scale")
+        state = {k if k.startswith(apart) else f"text.{k}": tensor for k, tensor in state.items()}
+    read = layout.to_openai(state)
+    vision, text = layout.infer_configs(read)
+    assert (vision.width, vision.layers, vision.heads) == (width, blocks, heads)
+    assert (vision.patch_size, vision.image_size, vision.embed_dim) == (patch, side, shared)
+    assert (text.width, text.layers, text.heads, text.context) == (words, 12, word_heads, 77)
+    with torch.device("meta"):
+        ours = ClipNetwork(vision, text).state_dict()
+    assert {k: t.shape for k, t in read.items()} == {k: t.shape for k, t in ours.items()}

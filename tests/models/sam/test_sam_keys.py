@@ -120,3 +120,31 @@ def test_files_that_are_no_sam(tmp_path):
         load_segmenter(tmp_path / "other.pth", "cpu")
     with pytest.raises(CheckpointError, match="not in SAM's layout"):
         infer_settings({})
+
+
+@pytest.mark.parametrize(
+    ("width", "blocks", "heads", "spanning"),
+    [
+        (768, 12, 12, [2, 5, 8, 11]),
+        (1024, 24, 16, [5, 11, 17, 23]),
+        (1280, 32, 16, [7, 15, 23, 31]),
+    ],
+    ids=["base", "large", "huge"],
+)
+@pytest.mark.parametrize("kind", ["sam", "sam_hq"])
+def test_files_of_the_published_sizes_say_their_sizes(kind, width, blocks, heads, spanning):
+    """Without memory for a number: keys and shapes alone."""
+    stated = {
+        "hidden_size": width, "num_hidden_layers": blocks, "num_attention_heads": heads,
+        "mlp_dim": 4 * width, "global_attn_indexes": spanning,
+    }  # fmt: skip
+    published = {"vision_config": stated, "mask_decoder_config": {"vit_dim": width}}
+    theirs = FAMILIES[kind].build(published, device="meta").state_dict()
+    original = {original_name(key): tensor for key, tensor in theirs.items()}
+    original.pop(None)
+    settings = infer_settings(original)
+    found = settings["vision_config"]
+    assert {key: found[key] for key in stated} == stated
+    ours = FAMILIES[kind].build(settings, device="meta").state_dict()
+    renamed = sam_to_huggingface(original)
+    assert {k: t.shape for k, t in renamed.items()} == {k: t.shape for k, t in ours.items()}
