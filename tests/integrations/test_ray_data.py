@@ -136,12 +136,12 @@ def test_rows_are_those_of_a_run_on_one_machine_and_a_bad_picture_is_one(
 @pytest.mark.parametrize(
     ("verb", "question", "label"), [("refer", ("the left",), "the left"), ("label", None, "thing")]
 )
-def test_other_verbs_are_asked_alike(somewhere, photos, tmp_path, verb, question, label):
+def test_other_verbs_are_asked_alike(no_cluster, photos, tmp_path, verb, question, label):
     go(photos[:2], tmp_path / "out", verb=verb, question=question)
     assert {row["instances"][0]["label"] for row in rows_in(tmp_path / "out")} == {label}
 
 
-def test_a_second_call_answers_what_is_new_and_what_had_failed(somewhere, photos, tmp_path):
+def test_a_second_call_answers_what_is_new_and_what_had_failed(no_cluster, photos, tmp_path):
     good = Path(photos[4]).read_bytes()
     Path(photos[4]).write_bytes(b"no picture")
     go(photos[:6], tmp_path / "out")
@@ -212,7 +212,7 @@ def test_an_actor_that_was_started_again_notes_a_picture_before_it_touches_it(
     assert 2 < len(no_cluster) <= 4  # the first, and each of the two once it was noted
 
 
-def test_a_folder_is_bound_to_what_was_asked_of_what(somewhere, photos, tmp_path):
+def test_a_folder_is_bound_to_what_was_asked_of_what(no_cluster, photos, tmp_path):
     go(photos[:1], tmp_path / "out")
     with pytest.raises(OutputError, match=r"another recipe \(settings.depth: 8 / 9\)"):
         go(photos[:1], tmp_path / "out", Bright(depth=9))
