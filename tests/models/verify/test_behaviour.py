@@ -302,8 +302,9 @@ def automatic_scores(network) -> list[float]:
 
 
 def mask_box(mask: torch.Tensor) -> list[int]:
+    """As SAM measures it: to the last pixel, not behind it."""
     rows, columns = mask.nonzero(as_tuple=True)
-    return [int(v) for v in (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)]
+    return [int(v) for v in (columns.min(), rows.min(), columns.max(), rows.max())]
 
 
 def box_overlap(one: list[int], other: list[int]) -> float:
