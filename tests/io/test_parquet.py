@@ -161,6 +161,7 @@ def in_a_run(result, tmp_path, monkeypatch):
 
 def test_what_the_page_shows_in_python_works(result, tmp_path, monkeypatch, capsys):
     pytest.importorskip("pandas", reason="extra tables")
+    pytest.importorskip("pycocotools", reason="extra test")
     in_a_run(result, tmp_path, monkeypatch)
     ours, counting, decoding = ({}, {}, {})
     for program, names in zip(shown("python"), (ours, counting, decoding), strict=True):
